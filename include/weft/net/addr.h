@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* addr.h - one 16-byte address type for both IP versions: an IPv4 address lies inside as
+ * ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so whoever keeps addresses is written once. Bytes are in
+ * network order; u32 IPv4 values in this tree are host order unless their name ends in _be. */
+#pragma once
+
+#include <uapi/socket.h>
+#include <weft/bytes.h>
+#include <weft/err.h>
+
+struct ip_addr {
+	union {
+		u8 b[16];
+		u32 w[4];
+		u64 d[2];
+	};
+};
+
+#define IP_ADDR_STRLEN 46	/* longest text with its terminator */
+#define IP_ADDR_MAPPED_BE 0xffff0000u	/* w[2] of a mapped address, as a little-endian load */
+
+static inline struct ip_addr ip_addr_v4_be(u32 be)
+{
+	struct ip_addr a;
+
+	a.d[0] = 0;
+	a.w[2] = IP_ADDR_MAPPED_BE;
+	a.w[3] = be;
+	return a;
+}
+
+static inline struct ip_addr ip_addr_v4(u32 host)
+{
+	return ip_addr_v4_be(htonl(host));
+}
+
+static inline bool ip_addr_is_v4(const struct ip_addr *a)
+{
+	return a->d[0] == 0 && a->w[2] == IP_ADDR_MAPPED_BE;
+}
+
+/* Host order; meaningful for mapped addresses only. */
+static inline u32 ip_addr_to_v4(const struct ip_addr *a)
+{
+	return ntohl(a->w[3]);
+}
+
+static inline u16 ip_addr_family(const struct ip_addr *a)
+{
+	return ip_addr_is_v4(a) ? AF_INET : AF_INET6;
+}
+
+static inline bool ip_addr_eq(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return a->d[0] == b->d[0] && a->d[1] == b->d[1];
+}
+
+/* :: or 0.0.0.0 */
+static inline bool ip_addr_is_any(const struct ip_addr *a)
+{
+	return a->d[0] == 0 && a->w[3] == 0 && (a->w[2] == 0 || a->w[2] == IP_ADDR_MAPPED_BE);
+}
+
+/* The unspecified address of a family. */
+static inline struct ip_addr ip_addr_any(u16 af)
+{
+	struct ip_addr a = { .d = { 0, 0 } };
+
+	if (af == AF_INET)
+		a.w[2] = IP_ADDR_MAPPED_BE;
+	return a;
+}
+
+static inline bool ip_addr_is_multicast(const struct ip_addr *a)
+{
+	return ip_addr_is_v4(a) ? (a->b[12] & 0xf0) == 0xe0 : a->b[0] == 0xff;
+}
+
+/* 127/8 or ::1 */
+static inline bool ip_addr_is_loopback(const struct ip_addr *a)
+{
+	if (ip_addr_is_v4(a))
+		return a->b[12] == 127;
+	return a->d[0] == 0 && a->w[2] == 0 && a->w[3] == htonl(1);
+}
+
+/* 169.254/16 or fe80::/10 */
+static inline bool ip_addr_is_link_local(const struct ip_addr *a)
+{
+	if (ip_addr_is_v4(a))
+		return a->b[12] == 169 && a->b[13] == 254;
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+/* 255.255.255.255 */
+static inline bool ip_addr_is_limited_broadcast(const struct ip_addr *a)
+{
+	return ip_addr_is_v4(a) && a->w[3] == 0xffffffffu;
+}
+
+/* A hash for tables keyed by addresses; seed is drawn once at boot, so a peer cannot aim at a
+ * bucket. */
+static inline u32 ip_addr_hash(const struct ip_addr *a, u32 seed)
+{
+	u64 h = (a->d[0] ^ (a->d[1] + seed)) * 0x9e3779b97f4a7c15ull;
+
+	h ^= h >> 29;
+	h = (h + seed) * 0xbf58476d1ce4e5b9ull;
+	return h >> 32;
+}
+
+/* Prefix lengths are in the family's own terms: 0..32 for IPv4, 0..128 for IPv6. */
+static inline u32 ip_plen_max(u16 af)
+{
+	return af == AF_INET ? 32 : 128;
+}
+/* a with all bits behind the prefix cleared. */
+struct ip_addr ip_addr_prefix(const struct ip_addr *a, u32 plen);
+/* Both of one family and equal in the first plen bits. */
+bool ip_addr_in_prefix(const struct ip_addr *a, const struct ip_addr *prefix, u32 plen);
+/* 0..32 when the mask (host order) is contiguous, else -EINVAL. */
+int ip_mask_to_plen(u32 mask);
+static inline u32 ip_plen_to_mask(u32 plen)
+{
+	return plen ? 0xffffffffu << (32 - plen) : 0;
+}
+
+/* Text: dotted quad, or RFC 4291 2.2 in (RFC 5952 out). parse: the whole string, 0 or -EINVAL.
+ * format writes at most IP_ADDR_STRLEN bytes and returns buf. */
+int ip_addr_parse(const char *s, struct ip_addr *out);
+char *ip_addr_format(char *buf, const struct ip_addr *a);
+
+/* struct sockaddr_in / sockaddr_in6 to address, port (host order) and scope id. af is the socket's
+ * family: an AF_INET name on an AF_INET6 socket is refused. -EINVAL too short, -EAFNOSUPPORT. */
+int ip_addr_from_sockaddr(const u8 *name, u32 len, u16 af, struct ip_addr *addr, u16 *port,
+			  u32 *scope);
+/* Fills name (SOCKADDR_MAX bytes), returns its length. */
+u32 ip_addr_to_sockaddr(u8 *name, u16 af, const struct ip_addr *addr, u16 port, u32 scope);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* route.h - one longest-prefix table for every family. Local and broadcast addresses are routes
+ * in it too, so one look-up tells what a destination is. Changes under netif_lock; look-ups
+ * under RCU. A route over an interface that is down or absent stays, unseen and unused, until
+ * it is up again. */
+#pragma once
+
+#include <weft/net/addr.h>
+#include <weft/net/netif.h>
+
+enum route_type {
+	ROUTE_LOCAL,		/* an address of this host; before all others of its prefix */
+	ROUTE_BROADCAST,
+	ROUTE_UNICAST,
+	ROUTE_REJECT,		/* -EHOSTUNREACH, with an ICMP error */
+	ROUTE_BLACKHOLE,	/* silence */
+};
+
+/* Linux's RTF_* as /proc/net/route and SIOCADDRT have them. */
+#define RTF_UP 0x1
+#define RTF_GATEWAY 0x2
+#define RTF_HOST 0x4
+#define RTF_DYNAMIC 0x10
+#define RTF_REJECT 0x200
+
+struct route {
+	struct hlist_node hash;
+	struct list_head node;		/* all routes, newest last */
+	struct rcu_head rcu;
+	struct ip_addr prefix;
+	struct ip_addr gateway;		/* any: on link */
+	struct ip_addr source;		/* preferred source, any: choose */
+	struct netif *nif;		/* referenced; NULL for reject and blackhole */
+	u32 metric;
+	u32 mtu;			/* 0: the interface's */
+	u32 flags;			/* RTF_* */
+	u16 af;
+	u8 plen;
+	u8 type;			/* enum route_type */
+	bool kernel;			/* came with an address and leaves with it */
+	bool restored;			/* was unseen and is back: adding it again is no error */
+};
+
+/* Under netif_lock; spec is copied (hash, node, rcu ignored). add: -EEXIST the same prefix,
+ * metric, type and next hop are there, -ENETUNREACH the gateway is not on a link, -EINVAL,
+ * -ENOMEM, -ENOBUFS beyond the bound. del: the first that matches all that spec gives (nif,
+ * gateway, metric when not 0); -ESRCH. */
+int route_add(const struct route *spec);
+int route_del(const struct route *spec);
+void route_flush_nif(struct netif *nif, u16 af);	/* af 0: every family's */
+/* Bumped by whatever changes what a look-up may answer, so that cached answers expire. */
+extern u32 route_generation;
+void route_changed(void);
+/* Calls fn for each route of af that is in use, in table order; under netif_lock. */
+void route_for_each(u16 af, void (*fn)(const struct route *r, void *arg), void *arg);
+
+struct route_result {
+	u8 type;			/* enum route_type */
+	u8 plen;
+	bool gatewayed;
+	/* to send through; lo for local; valid within the RCU section */
+	struct netif *nif;
+	struct netif *addr_nif;		/* for local: the interface that has the address */
+	struct ip_addr next_hop;	/* the gateway, or dst itself */
+	struct ip_addr source;		/* preferred, or any */
+	u32 mtu;
+};
+/* The best usable route to dst, only over oif when that is not 0. 0, -ENETUNREACH none,
+ * -EHOSTUNREACH reject route, -EINVAL blackhole. Under RCU (poll context is). */
+int route_lookup(const struct ip_addr *dst, u32 oif, struct route_result *res);
+/* Is dst ROUTE_LOCAL, ROUTE_BROADCAST or anything else (ROUTE_UNICAST)? For input. Under RCU. */
+enum route_type route_classify(const struct ip_addr *dst);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* sock.h - what the sockets of all IP transports share: addresses, the SOL_IP options, waiting
+ * for a flow, ancillary data, the error queue. A transport puts a struct inet_sock first in its
+ * control block, which is s->priv, and calls these. Functions want the socket's lock unless
+ * said. */
+#pragma once
+
+#include <weft/net/flow.h>
+#include <weft/net/proto.h>
+#include <weft/socket.h>
+
+/* inet_sock.flags: options that are on or off */
+#define INET_PKTINFO BIT(0)
+#define INET_RECVERR BIT(1)
+#define INET_RECVTTL BIT(2)
+#define INET_RECVTOS BIT(3)
+#define INET_HDRINCL BIT(4)
+#define INET_FREEBIND BIT(5)
+#define INET_MCAST_LOOP BIT(6)	/* default on */
+#define INET_V6ONLY BIT(7)
+#define INET_RECVOPTS BIT(8)
+#define INET_MCAST_ALL BIT(9)	/* default on */
+
+#define INET_ERRQ_MAX 16	/* errors kept for MSG_ERRQUEUE */
+
+struct inet_sock {
+	struct socket *s;
+	struct ip_addr laddr, raddr;	/* any: not bound, not connected */
+	u16 lport, rport;		/* host order */
+	u32 flags;			/* INET_* */
+	u8 tos, ttl, mcast_ttl;		/* ttl 0: default */
+	u8 pmtudisc;			/* IP_PMTUDISC_* */
+	u32 mcast_if;
+	u8 opt_len;
+	u8 opts[40];			/* IP_OPTIONS */
+	struct list_head memberships;	/* read under RCU */
+	u32 nr_memberships;
+	struct flow flow;		/* of a connected socket, revalidated at each use */
+	struct ip_waiter waiter;
+	/* guarded by s->rx_lock */
+	bool closed;
+	struct list_head errors;	/* of struct inet_error */
+	u32 nr_errors;
+};
+
+void inet_sock_init(struct inet_sock *is, struct socket *s);
+/* Cancels the waiter, leaves groups, drops errors. Before the control block is freed. */
+void inet_sock_release(struct inet_sock *is);
+
+/* SOL_IP (and SOL_SOCKET leftovers) that all share. -ENOPROTOOPT: not one of them. */
+int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u32 len);
+int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *len);
+
+/* A sockaddr that a socket of this family may bind to: parsed, and checked to be any, ours, a
+ * group or a broadcast address (INET_FREEBIND: anything). -EADDRNOTAVAIL, -EAFNOSUPPORT,
+ * -EINVAL. */
+int inet_bind_address(struct inet_sock *is, const u8 *name, u32 len, struct ip_addr *addr,
+		      u16 *port);
+/* getsockname / getpeername; -ENOTCONN. */
+int inet_name(struct inet_sock *is, u8 *name, u32 *len, bool peer);
+
+/* What a send wants: destination from m->name or the connection, options from the socket and
+ * from control messages (IP_PKTINFO, IP_TTL, IP_TOS). f is a fresh one. *port the
+ * destination's. -EDESTADDRREQ, -EINVAL, -EAFNOSUPPORT, -EOPNOTSUPP (MSG_OOB). */
+int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u16 *port);
+/* A flow to addr with the socket's options; for connected use. */
+void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst);
+/* ip_reserve, waiting as m's flags and SO_SNDTIMEO say (the lock is dropped meanwhile). A
+ * non-blocking caller parks on a cold neighbour. */
+struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags);
+/* The control messages that the socket's options ask for, of a received packet (ip_rx(p)
+ * intact). */
+void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p);
+/* Fits SO_BINDTODEVICE and, for groups, the memberships? Under RCU, without the lock. */
+bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx);
+
+/* Records an incoming error: in the queue when INET_RECVERR is on, as SO_ERROR when it is on or the
+ * socket connected. Poll context, without the lock. */
+void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port, const u8 *quote,
+		u32 quote_len);
+/* recvmsg(MSG_ERRQUEUE): the quoted payload, a struct sock_extended_err as control. -EAGAIN:
+ * empty. */
+long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len);
+bool inet_has_error(const struct inet_sock *is);
+/* socket_poll_default, and not writable while the waiter is armed; POLLERR for queued errors. */
+u32 inet_poll(struct inet_sock *is);
+/* connect() of a datagram socket: remembers the peer, chooses the source, AF_UNSPEC forgets
+ * both. */
+int inet_connect_datagram(struct inet_sock *is, const u8 *name, u32 len);

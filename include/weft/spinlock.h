@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* spinlock.h - short mutual exclusion between CPUs. The holder cannot be preempted and the poll
+ * context does not run on its CPU, so one plain spin_lock serves process and poll context alike.
+ * Data that an interrupt handler touches takes the _irqsave form everywhere. */
+#pragma once
+
+#include <weft/atomic.h>
+#include <weft/preempt.h>
+
+struct spinlock {
+	u32 locked;
+#ifdef WEFT_DEBUG
+	u32 owner_cpu;	/* cpu id + 1; lockcheck.c panics on recursion */
+	const void *where;
+#endif
+};
+
+#define SPINLOCK_INIT { 0 }
+
+static inline void spin_init(struct spinlock *l)
+{
+	*l = (struct spinlock)SPINLOCK_INIT;
+}
+
+/* Waits for a contended lock; says "stuck" with a backtrace after some seconds. */
+void spin_lock_slow(struct spinlock *l);
+
+static inline bool spin_trylock(struct spinlock *l)
+{
+	preempt_disable();
+	if (likely(!xchg(&l->locked, 1)))
+		return true;
+	preempt_enable();
+	return false;
+}
+
+static inline void spin_lock(struct spinlock *l)
+{
+	preempt_disable();
+	if (unlikely(xchg(&l->locked, 1)))
+		spin_lock_slow(l);
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	smp_store_release(&l->locked, 0);
+	preempt_enable();
+}
+
+static inline unsigned long spin_lock_irqsave(struct spinlock *l)
+{
+	unsigned long flags = irq_save();
+
+	spin_lock(l);
+	return flags;
+}
+
+static inline void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags)
+{
+	smp_store_release(&l->locked, 0);
+	irq_restore(flags);
+	preempt_enable();
+}

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/* epoll.c - standing interest in many files. An item hangs on its file's wait queues for as long as it
+ * is there; a wake-up puts it on the ready list, and epoll_wait asks the ready ones only. A file's last
+ * close removes its items: they hold no reference. Locks: teardown, then an instance's lock (an outer
+ * one before those it watches), then link_lock or ready_lock. */
+#include "poll.h"
+
+#include <core/syscall.h>
+
+#define EPOLL_CTL_ADD 1
+#define EPOLL_CTL_DEL 2
+#define EPOLL_CTL_MOD 3
+#define EPOLLEXCLUSIVE BIT(28)
+#define EPOLLWAKEUP BIT(29)
+#define EPOLLONESHOT BIT(30)
+#define EPOLLET BIT(31)
+#define PRIVATE_BITS (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET)
+#define MAX_DEPTH 5
+#define FIRST_BUCKETS 16
+
+struct user_event {
+	u32 events;
+	u64 data;
+} __packed;
+
+struct eventpoll {
+	struct mutex lock;
+	/* guarded by lock */
+	struct hlist_head *bucket;
+	u32 nr_buckets, nr_items;
+	/* guarded by ready_lock, taken with interrupts off */
+	struct spinlock ready_lock;
+	struct list_head ready;
+	struct wait_queue wait, poll_wait;	/* epoll_wait callers; those who watch this instance */
+};
+
+struct hook {
+	struct wait_entry wait;
+	struct wait_queue *queue;
+	struct epitem *item;
+	struct hook *next;
+};
+
+struct epitem {
+	/* fixed */
+	struct eventpoll *ep;
+	struct file *file;		/* no reference */
+	int fd;
+	/* guarded by ep->lock; events is read by wake-ups */
+	struct hlist_node hash_node;
+	u32 events;
+	u64 data;
+	struct hook *hooks;
+	/* guarded by ep->ready_lock */
+	struct list_head ready_node;
+	bool on_ready;
+	/* guarded by link_lock */
+	struct list_head file_node;
+};
+
+struct hang_table {
+	struct poll_table pt;		/* first */
+	struct epitem *item;
+	bool failed;
+};
+
+static DEFINE_MUTEX(teardown);		/* an instance's end against a file's end */
+static DEFINE_MUTEX(nesting);		/* instances that watch instances */
+static struct spinlock link_lock = SPINLOCK_INIT;
+static const struct file_ops epoll_fops;
+
+/* ---- ready list ---- */
+
+static void make_ready(struct epitem *item)
+{
+	struct eventpoll *ep = item->ep;
+	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
+
+	if (!item->on_ready) {
+		item->on_ready = true;
+		list_add_tail(&item->ready_node, &ep->ready);
+	}
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
+}
+
+static void make_unready(struct epitem *item)
+{
+	unsigned long flags = spin_lock_irqsave(&item->ep->ready_lock);
+
+	if (item->on_ready) {
+		item->on_ready = false;
+		list_del(&item->ready_node);
+	}
+	spin_unlock_irqrestore(&item->ep->ready_lock, flags);
+}
+
+static struct epitem *next_ready(struct eventpoll *ep)
+{
+	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
+	struct epitem *item = list_first_entry_or_null(&ep->ready, struct epitem, ready_node);
+
+	if (item) {
+		list_del(&item->ready_node);
+		item->on_ready = false;
+	}
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	return item;
+}
+
+static void tell_waiters(struct eventpoll *ep)
+{
+	wake_up(&ep->wait);
+	wake_up_key(&ep->poll_wait, POLLIN | POLLRDNORM);
+}
+
+static bool item_woken(struct wait_entry *w, u32 key)
+{
+	struct epitem *item = container_of(w, struct hook, wait)->item;
+	u32 events = READ_ONCE(item->events);
+	bool somebody;
+
+	if (!(events & ~PRIVATE_BITS) || (key && !(key & events)))
+		return false;
+	somebody = wait_queue_active(&item->ep->wait);
+	make_ready(item);
+	tell_waiters(item->ep);
+	return somebody || !w->exclusive;
+}
+
+/* ---- items ---- */
+
+static void item_hang(struct poll_table *pt, struct wait_queue *q)
+{
+	struct hang_table *t = (struct hang_table *)pt;
+	struct hook *h = kzalloc(sizeof(*h));
+
+	if (!h) {
+		t->failed = true;
+		return;
+	}
+	h->wait.wake = item_woken;
+	h->wait.exclusive = t->item->events & EPOLLEXCLUSIVE;
+	h->queue = q;
+	h->item = t->item;
+	h->next = t->item->hooks;
+	t->item->hooks = h;
+	wait_add(q, &h->wait);
+}
+
+static struct hlist_head *bucket_of(struct eventpoll *ep, const struct file *f, int fd)
+{
+	u32 h = ((u32)((uintptr_t)f >> 6) ^ (u32)fd) * 2654435761u;
+
+	return &ep->bucket[(h >> 16) & (ep->nr_buckets - 1)];
+}
+
+static struct epitem *find_item(struct eventpoll *ep, const struct file *f, int fd)
+{
+	struct epitem *item;
+
+	hlist_for_each_entry(item, bucket_of(ep, f, fd), hash_node) {
+		if (item->file == f && item->fd == fd)
+			return item;
+	}
+	return NULL;
+}
+
+/* Keeps the buckets short; without memory they get longer. */
+static void grow(struct eventpoll *ep)
+{
+	u32 old_nr = ep->nr_buckets, i;
+	struct hlist_head *old = ep->bucket, *bigger;
+
+	if (ep->nr_items < 2 * old_nr)
+		return;
+	bigger = kcalloc(4 * old_nr, sizeof(*bigger));
+	if (!bigger)
+		return;
+	ep->bucket = bigger;
+	ep->nr_buckets = 4 * old_nr;
+	for (i = 0; i < old_nr; i++) {
+		while (old[i].first) {
+			struct epitem *item = container_of(old[i].first, struct epitem, hash_node);
+
+			hlist_del(&item->hash_node);
+			hlist_add_head(&item->hash_node, bucket_of(ep, item->file, item->fd));
+		}
+	}
+	kfree(old);
+}
+
+/* ep->lock held. The file's list comes last: an empty one tells file_put that no hook is left. */
+static void remove_item(struct epitem *item)
+{
+	while (item->hooks) {
+		struct hook *h = item->hooks;
+
+		item->hooks = h->next;
+		wait_del(h->queue, &h->wait);
+		kfree(h);
+	}
+	make_unready(item);
+	hlist_del(&item->hash_node);
+	item->ep->nr_items--;
+	spin_lock(&link_lock);
+	list_del(&item->file_node);
+	spin_unlock(&link_lock);
+	kfree(item);
+}
+
+static u32 ask_item(struct epitem *item, struct poll_table *pt)
+{
+	return file_poll(item->file, pt) & item->events & ~PRIVATE_BITS;
+}
+
+static int add_item(struct eventpoll *ep, struct file *f, int fd, const struct user_event *ev)
+{
+	struct epitem *item = kzalloc(sizeof(*item));
+	struct hang_table t = { .pt.queue = item_hang, .item = item };
+
+	if (!item)
+		return -ENOMEM;
+	item->ep = ep;
+	item->file = f;
+	item->fd = fd;
+	item->events = ev->events | POLLERR | POLLHUP;
+	item->data = ev->data;
+	list_init(&item->ready_node);
+	grow(ep);
+	hlist_add_head(&item->hash_node, bucket_of(ep, f, fd));
+	ep->nr_items++;
+	spin_lock(&link_lock);
+	list_add_tail(&item->file_node, &to_vfile(f)->epitems);
+	spin_unlock(&link_lock);
+	if (ask_item(item, &t.pt)) {
+		make_ready(item);
+		tell_waiters(ep);
+	}
+	if (t.failed) {
+		remove_item(item);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int modify_item(struct epitem *item, const struct user_event *ev)
+{
+	if ((item->events | ev->events) & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	WRITE_ONCE(item->events, ev->events | POLLERR | POLLHUP);
+	item->data = ev->data;
+	smp_mb();	/* a wake-up that saw the old events came before the question */
+	if (ask_item(item, NULL)) {
+		make_ready(item);
+		tell_waiters(item->ep);
+	}
+	return 0;
+}
+
+/* ---- the instance as a file ---- */
+
+/* Anything that is still ready? What is not any more leaves the list. */
+static u32 epoll_poll(struct file *f, struct poll_table *pt)
+{
+	struct eventpoll *ep = f->priv;
+	struct epitem *item;
+	u32 events = 0;
+
+	poll_wait(pt, &ep->poll_wait);
+	mutex_lock(&ep->lock);
+	while (!events && (item = next_ready(ep))) {
+		if (!ask_item(item, NULL))
+			continue;
+		make_ready(item);
+		events = POLLIN | POLLRDNORM;
+	}
+	mutex_unlock(&ep->lock);
+	return events;
+}
+
+static void epoll_release(struct file *f)
+{
+	struct eventpoll *ep = f->priv;
+	u32 i;
+
+	mutex_lock(&teardown);
+	mutex_lock(&ep->lock);
+	for (i = 0; i < ep->nr_buckets; i++) {
+		while (ep->bucket[i].first)
+			remove_item(container_of(ep->bucket[i].first, struct epitem, hash_node));
+	}
+	mutex_unlock(&ep->lock);
+	mutex_unlock(&teardown);
+	kfree(ep->bucket);
+	kfree(ep);
+}
+
+void epoll_file_release(struct file *f)
+{
+	struct list_head *list = &to_vfile(f)->epitems;
+
+	mutex_lock(&teardown);
+	for (;;) {
+		struct epitem *item;
+		struct eventpoll *ep;
+
+		spin_lock(&link_lock);
+		item = list_first_entry_or_null(list, struct epitem, file_node);
+		spin_unlock(&link_lock);
+		if (!item)
+			break;
+		/* nobody but us removes it: no descriptor names the file, and instances end under teardown */
+		ep = item->ep;
+		mutex_lock(&ep->lock);
+		remove_item(item);
+		mutex_unlock(&ep->lock);
+	}
+	mutex_unlock(&teardown);
+}
+
+static const struct file_ops epoll_fops = {
+	.poll = epoll_poll,
+	.release = epoll_release,
+};
+
+static long make_epoll(u32 flags)
+{
+	struct eventpoll *ep;
+	struct file *f;
+	int fd;
+
+	if (flags & ~(u32)O_CLOEXEC)
+		return -EINVAL;
+	ep = kzalloc(sizeof(*ep));
+	if (!ep)
+		return -ENOMEM;
+	ep->nr_buckets = FIRST_BUCKETS;
+	ep->bucket = kcalloc(FIRST_BUCKETS, sizeof(*ep->bucket));
+	mutex_init(&ep->lock);
+	spin_init(&ep->ready_lock);
+	list_init(&ep->ready);
+	wait_queue_init(&ep->wait);
+	wait_queue_init(&ep->poll_wait);
+	f = ep->bucket ? file_anon("anon_inode:[eventpoll]", 0600, &epoll_fops, ep, O_RDWR) :
+			 ERR_PTR(-ENOMEM);
+	if (IS_ERR(f)) {
+		kfree(ep->bucket);
+		kfree(ep);
+		return PTR_ERR(f);
+	}
+	fd = fd_install(f, flags);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+/* ---- epoll_ctl ---- */
+
+/* -ELOOP when from, at this depth, is or watches what, or the chain is too long. */
+static int check_loop(struct eventpoll *from, const struct eventpoll *what, u32 depth)
+{
+	struct epitem *item;
+	int err = 0;
+	u32 i;
+
+	if (from == what || depth >= MAX_DEPTH)
+		return -ELOOP;
+	mutex_lock(&from->lock);
+	for (i = 0; i < from->nr_buckets && !err; i++) {
+		hlist_for_each_entry(item, &from->bucket[i], hash_node) {
+			if (item->file->ops != &epoll_fops)
+				continue;
+			err = check_loop(item->file->priv, what, depth + 1);
+			if (err)
+				break;
+		}
+	}
+	mutex_unlock(&from->lock);
+	return err;
+}
+
+static int control_locked(struct eventpoll *ep, int op, struct file *f, int fd,
+			  const struct user_event *ev)
+{
+	struct epitem *item = find_item(ep, f, fd);
+
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		return item ? -EEXIST : add_item(ep, f, fd, ev);
+	case EPOLL_CTL_DEL:
+		if (!item)
+			return -ENOENT;
+		remove_item(item);
+		return 0;
+	case EPOLL_CTL_MOD:
+		return item ? modify_item(item, ev) : -ENOENT;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long control(struct file *epf, int op, struct file *f, int fd, const struct user_event *ev)
+{
+	bool nested = f->ops == &epoll_fops && op == EPOLL_CTL_ADD;
+	struct eventpoll *ep;
+	long err = 0;
+
+	if (!f->ops || !f->ops->poll)
+		return -EPERM;	/* always ready: regular files, directories */
+	if (epf == f || epf->ops != &epoll_fops)
+		return -EINVAL;
+	if (ev->events & EPOLLEXCLUSIVE && op == EPOLL_CTL_ADD && f->ops == &epoll_fops)
+		return -EINVAL;
+	ep = epf->priv;
+	if (nested) {
+		mutex_lock(&nesting);
+		err = check_loop(f->priv, ep, 0);
+	}
+	if (!err) {
+		mutex_lock(&ep->lock);
+		err = control_locked(ep, op, f, fd, ev);
+		mutex_unlock(&ep->lock);
+	}
+	if (nested)
+		mutex_unlock(&nesting);
+	return err;
+}
+
+/* ---- epoll_wait ---- */
+
+/* Hands out what is ready: events copied, or a negative errno when none was. */
+static long send_events(struct eventpoll *ep, u64 uevents, long max)
+{
+	struct list_head again = LIST_HEAD_INIT(again);
+	struct epitem *item;
+	unsigned long flags;
+	long n = 0, err = 0;
+
+	mutex_lock(&ep->lock);
+	while (n < max && !err && (item = next_ready(ep))) {
+		struct user_event ev = { ask_item(item, NULL), item->data };
+
+		if (!ev.events)
+			continue;
+		err = copy_to_user((void __user *)(uevents + n * sizeof(ev)), &ev, sizeof(ev));
+		if (!err) {
+			n++;
+			if (item->events & EPOLLONESHOT)
+				WRITE_ONCE(item->events, item->events & PRIVATE_BITS);
+			if (item->events & (EPOLLET | EPOLLONESHOT))
+				continue;
+		}
+		/* level triggered: asked again next time, behind all others */
+		flags = spin_lock_irqsave(&ep->ready_lock);
+		if (!item->on_ready) {
+			item->on_ready = true;
+			list_add_tail(&item->ready_node, &again);
+		}
+		spin_unlock_irqrestore(&ep->ready_lock, flags);
+	}
+	flags = spin_lock_irqsave(&ep->ready_lock);
+	list_splice_tail(&again, &ep->ready);
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	mutex_unlock(&ep->lock);
+	return n ? n : err;
+}
+
+static bool has_ready(struct eventpoll *ep)
+{
+	return !list_empty(&ep->ready);
+}
+
+static long wait_events(struct file *f, u64 uevents, long max, u64 deadline, bool wait)
+{
+	struct eventpoll *ep = f->priv;
+
+	if (f->ops != &epoll_fops || max <= 0 || max > 0x7fffffff / (long)sizeof(struct user_event))
+		return -EINVAL;
+	for (;;) {
+		long n = has_ready(ep) ? send_events(ep, uevents, max) : 0;
+		int err;
+
+		if (n || !wait)
+			return n;
+		err = wait_event_interruptible_timeout(&ep->wait, has_ready(ep), deadline);
+		if (err == -ETIMEDOUT)
+			wait = false;
+		else if (err)
+			return -EINTR;
+	}
+}
+
+static long do_wait(int epfd, u64 uevents, int max, int ms)
+{
+	u64 deadline = ms > 0 ? deadline_in((u64)ms * NSEC_PER_MSEC) : 0;
+	struct file *f = fd_get(epfd);
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	ret = wait_events(f, uevents, max, deadline, ms != 0);
+	file_put(f);
+	return ret;
+}
+
+/* ---- the calls ---- */
+
+SYSCALL(213, epoll_create)
+{
+	return (int)a <= 0 ? -EINVAL : make_epoll(0);
+}
+
+SYSCALL(291, epoll_create1)
+{
+	return make_epoll((u32)a);
+}
+
+SYSCALL(233, epoll_ctl)
+{
+	struct user_event ev = { 0 };
+	struct file *epf, *file;
+	long ret = -EBADF;
+
+	if ((int)b != EPOLL_CTL_DEL && copy_from_user(&ev, (const void __user *)d, sizeof(ev)))
+		return -EFAULT;
+	epf = fd_get((int)a);
+	file = fd_get((int)c);
+	if (epf && file)
+		ret = control(epf, (int)b, file, (int)c, &ev);
+	if (file)
+		file_put(file);
+	if (epf)
+		file_put(epf);
+	return ret;
+}
+
+SYSCALL(232, epoll_wait)
+{
+	return do_wait((int)a, b, (int)c, (int)d);
+}
+
+SYSCALL(281, epoll_pwait)
+{
+	int err = sigmask_from_user(e, f);
+
+	return err ? err : do_wait((int)a, b, (int)c, (int)d);
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT */
+/* pipe.c - pipes and FIFOs: a ring of pages between readers and writers. Pages come with the first
+ * byte written to them and go when they are read empty. Writes of up to 4096 bytes are not mixed with
+ * others' (POSIX PIPE_BUF). */
+#include "fs.h"
+
+#include <core/syscall.h>
+
+#define PIPE_BUF 4096ul
+#define DEFAULT_PAGES 16
+#define MAX_PAGES 256		/* F_SETPIPE_SZ up to 1 MiB */
+#define FIONREAD 0x541b
+
+struct pipe {
+	struct mutex lock;
+	/* guarded by lock */
+	u64 head, tail;		/* bytes written and read so far; page = (byte / 4096) % nr */
+	u32 nr;			/* pages of the ring, a power of two */
+	void **page;
+	u32 readers, writers;
+	u32 r_opens, w_opens;	/* how often each end was opened: FIFO openers wait for a change */
+	u32 refs;		/* open files; guarded by fifo_lock too where an inode points here */
+	struct wait_queue rd, wr;	/* readers wait in rd, writers in wr; open waits in both */
+	void *first_ring[DEFAULT_PAGES];
+};
+
+static DEFINE_MUTEX(fifo_lock);		/* guards inode->priv of FIFOs and pipe->refs */
+static const struct file_ops pipe_fops;
+
+static struct pipe *pipe_new(void)
+{
+	struct pipe *p = kzalloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	mutex_init(&p->lock);
+	wait_queue_init(&p->rd);
+	wait_queue_init(&p->wr);
+	p->nr = DEFAULT_PAGES;
+	p->page = p->first_ring;
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->nr; i++)
+		pages_free(p->page[i], 0);
+	if (p->page != p->first_ring)
+		kfree(p->page);
+	kfree(p);
+}
+
+/* Waiters look at the ring after they have queued, this side at the queue after it changed the ring. */
+static void wake(struct wait_queue *q, u32 key)
+{
+	smp_mb();
+	if (wait_queue_active(q))
+		wake_up_key(q, key);
+}
+
+/* Without the lock only a hint: the two counters may be seen in passing. */
+static u64 used(const struct pipe *p)
+{
+	return READ_ONCE(p->head) - READ_ONCE(p->tail);
+}
+
+static u64 room(const struct pipe *p)
+{
+	return READ_ONCE(p->nr) * PAGE_SIZE - used(p);
+}
+
+static void **slot_of(struct pipe *p, u64 pos)
+{
+	return &p->page[pos >> PAGE_SHIFT & (p->nr - 1)];
+}
+
+/* ---- reading ---- */
+
+/* Takes what there is; bytes or -EFAULT. Lock held, not empty. */
+static long take(struct pipe *p, struct iov_iter *to)
+{
+	long total = 0;
+
+	while (to->count && used(p)) {
+		u32 off = p->tail & (PAGE_SIZE - 1);
+		size_t n = min((size_t)(PAGE_SIZE - off), (size_t)used(p));
+		void **slot = slot_of(p, p->tail);
+		long got = iter_copy_to((u8 *)*slot + off, min(n, to->count), to);
+
+		if (got <= 0)
+			return total ? total : got;
+		total += got;
+		WRITE_ONCE(p->tail, p->tail + got);
+		if (!(p->tail & (PAGE_SIZE - 1)) && used(p)) {
+			pages_free(*slot, 0);
+			*slot = NULL;
+		}
+	}
+	if (!used(p)) {
+		/* start over in the page that stays */
+		WRITE_ONCE(p->tail, ALIGN_DOWN(p->tail - 1, PAGE_SIZE));
+		WRITE_ONCE(p->head, p->tail);
+	}
+	return total;
+}
+
+static long pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
+{
+	struct pipe *p = f->priv;
+	long ret = 0;
+
+	if (!to->count)
+		return 0;
+	mutex_lock(&p->lock);
+	while (!used(p)) {
+		if (!p->writers)
+			goto out;
+		if (f->flags & O_NONBLOCK) {
+			ret = -EAGAIN;
+			goto out;
+		}
+		mutex_unlock(&p->lock);
+		ret = wait_event_interruptible(&p->rd, used(p) || !READ_ONCE(p->writers));
+		if (ret)
+			return ret;
+		mutex_lock(&p->lock);
+	}
+	ret = take(p, to);
+out:
+	mutex_unlock(&p->lock);
+	if (ret > 0)
+		wake(&p->wr, POLLOUT | POLLWRNORM);
+	return ret;
+}
+
+/* ---- writing ---- */
+
+static int ensure_page(struct pipe *p, u64 pos)
+{
+	void **slot = slot_of(p, pos);
+
+	if (!*slot)
+		*slot = pages_alloc(0);
+	return *slot ? 0 : -ENOMEM;
+}
+
+/* Puts in what fits. Lock held. */
+static long put(struct pipe *p, struct iov_iter *from)
+{
+	long total = 0;
+
+	while (from->count && room(p)) {
+		u32 off = p->head & (PAGE_SIZE - 1);
+		size_t n = min((size_t)(PAGE_SIZE - off), (size_t)room(p));
+		long got = ensure_page(p, p->head);
+
+		if (!got)
+			got = iter_copy_from((u8 *)*slot_of(p, p->head) + off,
+					     min(n, from->count), from);
+		if (got <= 0)
+			return total ? total : got;
+		total += got;
+		WRITE_ONCE(p->head, p->head + got);
+	}
+	return total;
+}
+
+/* Room for all of a small write, memory included, or for some of a large one? 1, 0, -ENOMEM. */
+static int can_put(struct pipe *p, size_t n)
+{
+	if (n > PIPE_BUF)
+		return room(p) > 0;
+	if (room(p) < n)
+		return 0;
+	return ensure_page(p, p->head) || ensure_page(p, p->head + n - 1) ? -ENOMEM : 1;
+}
+
+static int wait_for_room(struct file *f, struct pipe *p, size_t n)
+{
+	int err;
+
+	if (f->flags & O_NONBLOCK)
+		return -EAGAIN;
+	mutex_unlock(&p->lock);
+	err = wait_event_interruptible(&p->wr, room(p) >= n || !READ_ONCE(p->readers));
+	mutex_lock(&p->lock);
+	return err;
+}
+
+static long pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
+{
+	bool whole = from->count <= PIPE_BUF;
+	struct pipe *p = f->priv;
+	long total = 0, ret = 0;
+
+	mutex_lock(&p->lock);
+	while (from->count) {
+		if (!p->readers) {
+			ret = -EPIPE;
+			break;
+		}
+		ret = can_put(p, whole ? from->count : PIPE_BUF + 1);
+		if (ret > 0)
+			ret = put(p, from);
+		else if (!ret)
+			ret = wait_for_room(f, p, whole ? from->count : 1);
+		if (ret < 0)
+			break;
+		total += ret;
+		if (ret)
+			wake(&p->rd, POLLIN | POLLRDNORM);
+	}
+	mutex_unlock(&p->lock);
+	if (ret == -EPIPE)
+		signal_send_thread(current(), 13, NULL);	/* SIGPIPE */
+	return total ? total : ret;
+}
+
+/* ---- the rest ---- */
+
+static u32 pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->priv;
+	u32 mode = to_vfile(f)->mode, events = 0;
+
+	if (mode & FMODE_READ)
+		poll_wait(pt, &p->rd);
+	if (mode & FMODE_WRITE)
+		poll_wait(pt, &p->wr);
+	mutex_lock(&p->lock);
+	if (mode & FMODE_READ) {
+		if (used(p))
+			events |= POLLIN | POLLRDNORM;
+		/* a FIFO that never had a writer is not hung up */
+		if (!p->writers && p->w_opens)
+			events |= POLLHUP;
+	}
+	if (mode & FMODE_WRITE) {
+		if (room(p) >= PIPE_BUF)
+			events |= POLLOUT | POLLWRNORM;
+		if (!p->readers)
+			events |= POLLERR;
+	}
+	mutex_unlock(&p->lock);
+	return events;
+}
+
+static long pipe_ioctl(struct file *f, u32 cmd, unsigned long arg)
+{
+	int n = (int)used(f->priv);
+
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	return copy_to_user((void __user *)arg, &n, sizeof(n));
+}
+
+static void pipe_release(struct file *f)
+{
+	struct inode *ino = f->inode;
+	struct pipe *p = f->priv;
+	u32 mode = to_vfile(f)->mode;
+	bool last;
+
+	mutex_lock(&fifo_lock);
+	mutex_lock(&p->lock);
+	if (mode & FMODE_READ)
+		p->readers--;
+	if (mode & FMODE_WRITE)
+		p->writers--;
+	last = --p->refs == 0;
+	mutex_unlock(&p->lock);
+	if (last && ino)
+		ino->priv = NULL;	/* a FIFO's next opener finds an empty one */
+	mutex_unlock(&fifo_lock);
+	if (last) {
+		pipe_free(p);
+		return;
+	}
+	wake_up_key(&p->rd, POLLIN | POLLHUP | POLLRDNORM);
+	wake_up_key(&p->wr, POLLOUT | POLLERR | POLLWRNORM);
+}
+
+static const struct file_ops pipe_fops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+};
+
+static struct pipe *pipe_of(struct file *f)
+{
+	return f->ops == &pipe_fops ? f->priv : NULL;
+}
+
+long pipe_size(struct file *f)
+{
+	struct pipe *p = pipe_of(f);
+
+	return p ? (long)(READ_ONCE(p->nr) * PAGE_SIZE) : -EBADF;
+}
+
+long pipe_resize(struct file *f, u64 bytes)
+{
+	struct pipe *p = pipe_of(f);
+	u32 nr = 1, i;
+	void **page;
+
+	if (!p)
+		return -EBADF;
+	if (bytes > MAX_PAGES * PAGE_SIZE)
+		return caller_is_root() ? -EINVAL : -EPERM;
+	while (nr * PAGE_SIZE < bytes)
+		nr *= 2;
+	page = kcalloc(nr, sizeof(*page));
+	if (!page)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	if (DIV_ROUND_UP(p->head, PAGE_SIZE) - p->tail / PAGE_SIZE > nr) {
+		mutex_unlock(&p->lock);
+		kfree(page);
+		return -EBUSY;
+	}
+	for (i = 0; i < p->nr; i++) {
+		u64 pos = (p->tail / PAGE_SIZE + i) * PAGE_SIZE;
+		void **slot = slot_of(p, pos);
+
+		if (pos < p->head)
+			page[pos / PAGE_SIZE & (nr - 1)] = *slot;
+		else
+			pages_free(*slot, 0);
+	}
+	if (p->page != p->first_ring)
+		kfree(p->page);
+	p->page = page;
+	WRITE_ONCE(p->nr, nr);
+	mutex_unlock(&p->lock);
+	wake_up_key(&p->wr, POLLOUT | POLLWRNORM);
+	return (long)(nr * PAGE_SIZE);
+}
+
+/* ---- FIFOs: the pipe hangs on the inode while somebody has it open ---- */
+
+/* Joins with one more reader or writer; *others: how often the other end was opened before. */
+static struct pipe *fifo_attach(struct inode *ino, u32 mode, u32 *others)
+{
+	struct pipe *p;
+
+	mutex_lock(&fifo_lock);
+	p = ino->priv;
+	if (!p)
+		p = ino->priv = pipe_new();
+	if (p) {
+		mutex_lock(&p->lock);
+		p->refs++;
+		*others = mode & FMODE_READ ? p->w_opens : p->r_opens;
+		if (mode & FMODE_READ) {
+			p->readers++;
+			p->r_opens++;
+		}
+		if (mode & FMODE_WRITE) {
+			p->writers++;
+			p->w_opens++;
+		}
+		mutex_unlock(&p->lock);
+	}
+	mutex_unlock(&fifo_lock);
+	return p;
+}
+
+int fifo_open(struct inode *ino, struct file *f)
+{
+	u32 mode = to_vfile(f)->mode, seen;
+	struct pipe *p = fifo_attach(ino, mode, &seen);
+	int err = 0;
+
+	if (!p)
+		return -ENOMEM;
+	f->ops = &pipe_fops;
+	f->priv = p;
+	wake_up_all(&p->rd);
+	wake_up_all(&p->wr);
+	if (mode == FMODE_READ && !(f->flags & O_NONBLOCK))
+		err = wait_event_interruptible(&p->rd, READ_ONCE(p->writers) ||
+							     READ_ONCE(p->w_opens) != seen);
+	else if (mode == FMODE_WRITE && !READ_ONCE(p->readers))
+		err = f->flags & O_NONBLOCK ? -ENXIO :
+			wait_event_interruptible(&p->wr, READ_ONCE(p->readers) ||
+							     READ_ONCE(p->r_opens) != seen);
+	if (err)
+		pipe_release(f);
+	return err;
+}
+
+void fifo_evict(struct inode *ino)
+{
+	/* every open file held the inode: the pipe is gone already */
+}
+
+/* ---- pipe(2) ---- */
+
+static const struct inode_ops pipe_inode_ops = { .open = fifo_open };
+
+static struct file *pipe_end(struct inode *ino, u32 flags)
+{
+	struct path p = { NULL, entry_new_loose(NULL, "pipe", ino) };
+	struct file *f;
+
+	if (!p.entry)
+		return ERR_PTR(-ENOMEM);
+	f = file_open_path(&p, flags);
+	path_put(&p);
+	return f;
+}
+
+static int pipe_files(struct file **rd, struct file **wr, u32 flags)
+{
+	struct inode *ino = inode_new(pipe_super, S_IFIFO | 0600);
+	int err = 0;
+
+	if (!ino)
+		return -ENFILE;
+	ino->ops = &pipe_inode_ops;
+	ino->fops = &pipe_fops;
+	/* the read end opens without waiting for a writer, who then finds it */
+	*rd = pipe_end(ino, O_RDONLY | O_NONBLOCK);
+	*wr = IS_ERR(*rd) ? *rd : pipe_end(ino, O_WRONLY | (flags & O_NONBLOCK));
+	if (IS_ERR(*wr)) {
+		err = PTR_ERR(*wr);
+		if (!IS_ERR(*rd))
+			file_put(*rd);
+	} else {
+		(*rd)->flags = O_RDONLY | (flags & O_NONBLOCK);
+	}
+	inode_put(ino);
+	return err;
+}
+
+static long make_pipe(u64 ufds, u32 flags)
+{
+	struct file *rd, *wr;
+	int fds[2], err;
+
+	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | 040000 /* O_DIRECT: packets */))
+		return -EINVAL;
+	err = pipe_files(&rd, &wr, flags);
+	if (err)
+		return err;
+	fds[0] = fd_reserve(flags);
+	fds[1] = fds[0] < 0 ? fds[0] : fd_reserve(flags);
+	err = fds[1] < 0 ? fds[1] : copy_to_user((void __user *)ufds, fds, sizeof(fds));
+	if (!err) {
+		fd_fill(fds[0], rd);
+		fd_fill(fds[1], wr);
+		return 0;
+	}
+	if (fds[0] >= 0)
+		fd_unreserve(fds[0]);
+	if (fds[1] >= 0)
+		fd_unreserve(fds[1]);
+	file_put(rd);
+	file_put(wr);
+	return err;
+}
+
+SYSCALL(22, pipe)
+{
+	return make_pipe(a, 0);
+}
+
+SYSCALL(293, pipe2)
+{
+	return make_pipe(a, (u32)b);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* iter.c - copies across the user border and walks through scattered pieces of memory. The range
+ * check here is the only thing between a user's pointer and the kernel's half of the address space;
+ * the architecture's copy routines take care of pages that are not there. */
+#include <weft/arch.h>
+#include <weft/module.h>
+#include <weft/string.h>
+#include <weft/uaccess.h>
+
+static bool user_range(const void __user *p, size_t n)
+{
+	u64 start = (u64)p;
+
+	return start <= USER_END && n <= USER_END - start;
+}
+
+int copy_from_user(void *dst, const void __user *src, size_t n)
+{
+	return user_range(src, n) && !arch_copy_from_user(dst, src, n) ? 0 : -EFAULT;
+}
+EXPORT(copy_from_user);
+
+int copy_to_user(void __user *dst, const void *src, size_t n)
+{
+	return user_range(dst, n) && !arch_copy_to_user(dst, src, n) ? 0 : -EFAULT;
+}
+EXPORT(copy_to_user);
+
+static void skip_empty(struct iov_iter *it)
+{
+	while (it->nr && it->offset >= it->iov->len) {
+		it->offset -= it->iov->len;
+		it->iov++;
+		it->nr--;
+	}
+}
+
+void iter_init(struct iov_iter *it, const struct iovec *iov, u32 nr, bool kernel)
+{
+	it->iov = iov;
+	it->nr = nr;
+	it->offset = 0;
+	it->count = 0;
+	it->kernel = kernel;
+	/* readv and its kin have refused lengths whose sum overflows; stay within bounds all the
+	 * same */
+	for (u32 i = 0; i < nr; i++)
+		it->count += min(iov[i].len, (size_t)INT64_MAX - it->count);
+	skip_empty(it);
+}
+EXPORT(iter_init);
+
+void iter_advance(struct iov_iter *it, size_t n)
+{
+	n = min(n, it->count);
+	it->count -= n;
+	it->offset += n;
+	skip_empty(it);
+}
+EXPORT(iter_advance);
+
+/* Bytes moved between p and the n bytes at at; to: into the iterator's memory. */
+static size_t move_piece(void *at, void *p, size_t n, const struct iov_iter *it, bool to)
+{
+	if (it->kernel) {
+		if (to)
+			memcpy(at, p, n);
+		else
+			memcpy(p, at, n);
+		return n;
+	}
+	if (!user_range(at, n))
+		return 0;
+	return n - (to ? arch_copy_to_user(at, p, n) : arch_copy_from_user(p, at, n));
+}
+
+static long move(void *p, size_t n, struct iov_iter *it, bool to)
+{
+	size_t done = 0;
+
+	n = min(n, it->count);
+	while (done < n && it->nr) {
+		size_t piece = min(n - done, it->iov->len - it->offset);
+		size_t moved =
+			move_piece((u8 *)it->iov->base + it->offset, (u8 *)p + done, piece, it, to);
+
+		iter_advance(it, moved);
+		done += moved;
+		if (moved < piece)
+			break;
+	}
+	return done || !n ? (long)done : -EFAULT;
+}
+
+long iter_copy_from(void *dst, size_t n, struct iov_iter *it)
+{
+	return move(dst, n, it, false);
+}
+EXPORT(iter_copy_from);
+
+long iter_copy_to(const void *src, size_t n, struct iov_iter *it)
+{
+	return move((void *)src, n, it, true);
+}
+EXPORT(iter_copy_to);

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/* pkt.c - packet buffers. Three pools are three budgets over one store of equal buffers, so control
+ * packets always find room. Each CPU keeps a short last-in-first-out list (the warmest memory first)
+ * and a credit from each budget; memory beyond the lists goes back to the slab. Buffers are never
+ * cleared. */
+#define LOG_NAME "pkt: "
+#include <core/net.h>
+#include <core/module.h>
+#include <weft/alloc.h>
+#include <weft/arch.h>
+#include <weft/printk.h>
+#include <weft/string.h>
+
+#include "pkt_internal.h"
+
+#define NR_POOLS 3
+#define CPU_LIST_MAX 128	/* buffers a CPU keeps: 256 KiB */
+#define CREDIT_CHUNK (64 * 1024)/* bytes of budget a CPU takes at once, and keeps two of */
+#define CONTROL_RESERVE 16	/* buffers only control packets get when memory is out */
+
+struct pkt_cpu {
+	/* used with preemption off */
+	struct list_head free;
+	u32 nr_free;
+	s64 credit[NR_POOLS];
+	u64 allocated, freed, failed[NR_POOLS];
+	s64 bytes;
+} __cacheline_aligned;
+
+struct pkt_budget {
+	struct atomic64 left;		/* not with any CPU */
+	s64 limit;			/* guarded by pkt_limit_lock */
+} __cacheline_aligned;
+
+static struct pkt_cpu pkt_cpus[MAX_CPUS];
+static struct pkt_budget budgets[NR_POOLS];
+static struct spinlock pkt_limit_lock = SPINLOCK_INIT;
+static struct kmem_cache *struct_cache, *buffer_cache;
+
+/* guarded by reserve_lock */
+static struct spinlock reserve_lock = SPINLOCK_INIT;
+static LIST_HEAD(reserve);
+static u32 nr_reserve;
+
+static const struct pkt_owner pool_owner = { .free = NULL, .name = "pool" };
+static const struct pkt_owner heap_owner = { .free = NULL, .name = "heap" };
+
+/* ---- budgets ---- */
+
+/* Preemption off. */
+static bool budget_take(struct pkt_cpu *pc, u32 pool, s64 n)
+{
+	s64 want = max(n, (s64)CREDIT_CHUNK);
+
+	if (likely(pc->credit[pool] >= n)) {
+		pc->credit[pool] -= n;
+		return true;
+	}
+	n -= pc->credit[pool];
+	if (atomic64_add(&budgets[pool].left, -want) < 0) {
+		/* No whole chunk is left: just what this packet needs. */
+		if (atomic64_add(&budgets[pool].left, want - n) < 0) {
+			atomic64_add(&budgets[pool].left, n);
+			pc->failed[pool]++;
+			return false;
+		}
+		want = n;
+	}
+	pc->credit[pool] = want - n;
+	return true;
+}
+
+static void budget_give(struct pkt_cpu *pc, u32 pool, s64 n)
+{
+	pc->credit[pool] += n;
+	if (unlikely(pc->credit[pool] > 2 * CREDIT_CHUNK)) {
+		atomic64_add(&budgets[pool].left, pc->credit[pool] - CREDIT_CHUNK);
+		pc->credit[pool] = CREDIT_CHUNK;
+	}
+}
+
+/* ---- the store of pool buffers: a struct with its buffer stays together ---- */
+
+static struct pkt *unit_new(void)
+{
+	struct pkt *p = kmem_cache_alloc(struct_cache);
+	u8 *buf;
+
+	if (!p)
+		return NULL;
+	buf = kmem_cache_alloc(buffer_cache);
+	if (!buf) {
+		kmem_cache_free(struct_cache, p);
+		return NULL;
+	}
+	p->head = buf;
+	p->end = buf + PKT_BUF_SIZE;
+	p->owner = &pool_owner;
+	p->truesize = PKT_BUF_SIZE + sizeof(struct pkt);
+	return p;
+}
+
+static void unit_destroy(struct pkt *p)
+{
+	kmem_cache_free(buffer_cache, p->head);
+	kmem_cache_free(struct_cache, p);
+}
+
+static struct pkt *reserve_take(void)
+{
+	struct pkt *p;
+
+	spin_lock(&reserve_lock);
+	p = list_first_entry_or_null(&reserve, struct pkt, node);
+	if (p) {
+		list_del(&p->node);
+		WRITE_ONCE(nr_reserve, nr_reserve - 1);
+	}
+	spin_unlock(&reserve_lock);
+	return p;
+}
+
+/* True when the reserve lacked it. */
+static bool reserve_give(struct pkt *p)
+{
+	bool taken = false;
+
+	spin_lock(&reserve_lock);
+	if (nr_reserve < CONTROL_RESERVE) {
+		list_add(&p->node, &reserve);
+		WRITE_ONCE(nr_reserve, nr_reserve + 1);
+		taken = true;
+	}
+	spin_unlock(&reserve_lock);
+	return taken;
+}
+
+/* Preemption off. */
+static struct pkt *unit_get(struct pkt_cpu *pc, u32 pool)
+{
+	struct pkt *p;
+
+	if (likely(pc->nr_free)) {
+		p = list_first_entry(&pc->free, struct pkt, node);
+		list_del(&p->node);
+		pc->nr_free--;
+		return p;
+	}
+	p = unit_new();
+	if (!p && pool == PKT_POOL_CONTROL)
+		p = reserve_take();
+	return p;
+}
+
+static void unit_put(struct pkt_cpu *pc, struct pkt *p)
+{
+	if (unlikely(READ_ONCE(nr_reserve) < CONTROL_RESERVE) && reserve_give(p))
+		return;
+	if (pc->nr_free >= CPU_LIST_MAX) {
+		unit_destroy(p);
+		return;
+	}
+	list_add(&p->node, &pc->free);
+	pc->nr_free++;
+}
+
+/* ---- allocation ---- */
+
+/* Everything that a holder may read before it writes. head, end, owner, truesize are set. */
+static void pkt_reset(struct pkt *p, u32 headroom)
+{
+	list_init(&p->node);
+	p->data = p->head + headroom;
+	p->len = 0;
+	refcount_set(&p->refs, 1);
+	p->sock = NULL;
+	p->nif = NULL;
+	p->link_off = p->net_off = p->trans_off = 0;
+	p->ethertype = 0;
+	p->csum = PKT_CSUM_NONE;
+	p->pkttype = PKT_HOST;
+	p->ip_proto = 0;
+	p->csum_start = p->csum_off = 0;
+	p->gso_size = p->gso_type = 0;
+	p->stamp_ns = 0;
+}
+
+static struct pkt *heap_new(u32 size)
+{
+	struct pkt *p = kmem_cache_alloc(struct_cache);
+
+	if (!p)
+		return NULL;
+	p->head = kmalloc(size);
+	if (!p->head) {
+		kmem_cache_free(struct_cache, p);
+		return NULL;
+	}
+	p->end = p->head + size;
+	p->owner = &heap_owner;
+	p->truesize = ksize(p->head) + sizeof(struct pkt);
+	return p;
+}
+
+static void pkt_count_new(struct pkt_cpu *pc, struct pkt *p, u32 pool)
+{
+	p->pool = pool;
+	pc->allocated++;
+	pc->bytes += p->truesize;
+}
+
+struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room)
+{
+	bool large = (u64)headroom + room > PKT_BUF_SIZE;
+	u32 size = large ? ALIGN_UP(headroom + room, 64u) : PKT_BUF_SIZE;
+	/* Charged before it is made, by what is asked; the slab rounds up to a little more. */
+	s64 charge = (s64)size + (s64)sizeof(struct pkt);
+	struct pkt_cpu *pc;
+	struct pkt *p = NULL;
+
+	if (unlikely((u64)headroom + room > 0x10000000u))
+		return NULL;
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	if (likely(budget_take(pc, pool, charge))) {
+		p = large ? heap_new(size) : unit_get(pc, pool);
+		if (likely(p)) {
+			p->truesize = charge;
+			pkt_count_new(pc, p, pool);
+			pkt_reset(p, headroom);
+		} else {
+			pc->failed[pool]++;
+			budget_give(pc, pool, charge);
+		}
+	}
+	preempt_enable();
+	if (p)
+		pkt_debug_alloc(p, __builtin_return_address(0));
+	return p;
+}
+EXPORT(pkt_alloc);
+
+struct pkt *pkt_wrap(void *buf, u32 size, u32 headroom, const struct pkt_owner *owner, void *priv)
+{
+	struct pkt *p = kmem_cache_alloc(struct_cache);
+
+	if (!p)
+		return NULL;
+	BUG_ON(headroom > size);
+	p->head = buf;
+	p->end = p->head + size;
+	p->owner = owner;
+	p->owner_priv = priv;
+	p->truesize = size + sizeof(struct pkt);
+	pkt_reset(p, headroom);
+	preempt_disable();
+	pkt_count_new(&pkt_cpus[cpu_id()], p, PKT_POOL_RX);
+	preempt_enable();
+	pkt_debug_alloc(p, __builtin_return_address(0));
+	return p;
+}
+EXPORT(pkt_wrap);
+
+static void pkt_release(struct pkt *p)
+{
+	struct pkt_cpu *pc;
+
+	pkt_debug_free(p);
+	if (p->sock)
+		socket_uncharge_tx(p->sock, p->truesize);
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	pc->freed++;
+	pc->bytes -= p->truesize;
+	if (likely(p->owner == &pool_owner)) {
+		budget_give(pc, p->pool, p->truesize);
+		unit_put(pc, p);
+		preempt_enable();
+		return;
+	}
+	if (p->owner == &heap_owner)
+		budget_give(pc, p->pool, p->truesize);
+	preempt_enable();
+	if (p->owner == &heap_owner)
+		kfree(p->head);
+	else
+		p->owner->free(p);
+	kmem_cache_free(struct_cache, p);
+}
+
+void pkt_free(struct pkt *p)
+{
+	/* The only holder cannot be raced: no locked instruction for it. */
+	if (likely(refcount_read(&p->refs) == 1)) {
+		smp_rmb();
+		refcount_set(&p->refs, 0);
+		pkt_release(p);
+	} else if (refcount_dec_and_test(&p->refs)) {
+		pkt_release(p);
+	} else {
+		pkt_debug_check(p);
+	}
+}
+EXPORT(pkt_free);
+
+struct pkt *pkt_get(struct pkt *p)
+{
+	refcount_inc(&p->refs);
+	return p;
+}
+EXPORT(pkt_get);
+
+/* ---- limits ---- */
+
+void pkt_limit_set(enum pkt_pool pool, s64 bytes)
+{
+	s64 delta;
+
+	spin_lock(&pkt_limit_lock);
+	delta = bytes - budgets[pool].limit;
+	budgets[pool].limit = bytes;
+	spin_unlock(&pkt_limit_lock);
+	/* Negative for a while when less is allowed than is in use: nothing is given until it is back. */
+	atomic64_add(&budgets[pool].left, delta);
+}
+
+void pkt_stats_get(struct pkt_stats *s)
+{
+	u32 cpu, pool;
+
+	memset(s, 0, sizeof(*s));
+	for (pool = 0; pool < NR_POOLS; pool++) {
+		s64 left = atomic64_read(&budgets[pool].left);
+
+		for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+			left += READ_ONCE(pkt_cpus[cpu].credit[pool]);
+			s->failed[pool] += READ_ONCE(pkt_cpus[cpu].failed[pool]);
+		}
+		s->limit[pool] = budgets[pool].limit;
+		/* the CPUs are not stopped while they are summed */
+		s->used[pool] = max(budgets[pool].limit - left, (s64)0);
+	}
+	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+		s->alive += READ_ONCE(pkt_cpus[cpu].allocated) - READ_ONCE(pkt_cpus[cpu].freed);
+		s->bytes += READ_ONCE(pkt_cpus[cpu].bytes);
+	}
+}
+EXPORT(pkt_stats_get);
+
+static s64 clamp_limit(u64 bytes, u64 lo, u64 hi)
+{
+	return min(max(bytes, lo), hi);
+}
+
+void pkt_init(void)
+{
+	struct mem_stats mem;
+	u64 ram;
+	u32 i;
+
+	mem_stats_get(&mem);
+	ram = mem.total_pages * PAGE_SIZE;
+	pkt_limit_set(PKT_POOL_RX, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
+	pkt_limit_set(PKT_POOL_TX, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
+	pkt_limit_set(PKT_POOL_CONTROL, clamp_limit(ram / 64, 256ull << 10, 16ull << 20));
+	for (i = 0; i < MAX_CPUS; i++)
+		list_init(&pkt_cpus[i].free);
+	struct_cache = kmem_cache_create("pkt", sizeof(struct pkt), 64);
+	buffer_cache = kmem_cache_create("pkt_buf", PKT_BUF_SIZE, 64);
+	if (!struct_cache || !buffer_cache)
+		panic("no memory for packets");
+	for (i = 0; i < CONTROL_RESERVE; i++) {
+		struct pkt *p = unit_new();
+
+		if (p)
+			reserve_give(p);
+	}
+}

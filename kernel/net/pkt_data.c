@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* pkt_data.c - a packet's contents: making room in front, cutting, copying. Independent of where the
+ * memory comes from. */
+#include <weft/module.h>
+#include <weft/pkt.h>
+#include <weft/printk.h>
+#include <weft/string.h>
+
+u8 *pkt_push(struct pkt *p, u32 n)
+{
+	BUG_ON(pkt_headroom(p) < n);
+	p->data -= n;
+	p->len += n;
+	return p->data;
+}
+EXPORT(pkt_push);
+
+u8 *pkt_pull(struct pkt *p, u32 n)
+{
+	if (unlikely(n > p->len))
+		return NULL;
+	p->data += n;
+	p->len -= n;
+	return p->data;
+}
+EXPORT(pkt_pull);
+
+u8 *pkt_put(struct pkt *p, u32 n)
+{
+	u8 *at = p->data + p->len;
+
+	BUG_ON(pkt_tailroom(p) < n);
+	p->len += n;
+	return at;
+}
+EXPORT(pkt_put);
+
+void pkt_trim(struct pkt *p, u32 n)
+{
+	if (n < p->len)
+		p->len = n;
+}
+EXPORT(pkt_trim);
+
+/* The headers in front of data are copied too: the offsets of the layers stay meaningful. */
+struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom)
+{
+	u32 before = pkt_headroom(p), room = max(headroom, before);
+	u16 shift = room - before;
+	struct pkt *c = pkt_alloc(pool, room, p->len);
+
+	if (!c)
+		return NULL;
+	memcpy(c->head + shift, p->head, (size_t)before + p->len);
+	c->len = p->len;
+	c->nif = p->nif;
+	c->link_off = p->link_off + shift;
+	c->net_off = p->net_off + shift;
+	c->trans_off = p->trans_off + shift;
+	c->ethertype = p->ethertype;
+	c->csum = p->csum;
+	c->pkttype = p->pkttype;
+	c->ip_proto = p->ip_proto;
+	c->csum_start = p->csum_start + shift;
+	c->csum_off = p->csum_off;
+	c->gso_size = p->gso_size;
+	c->gso_type = p->gso_type;
+	c->stamp_ns = p->stamp_ns;
+	memcpy(c->cb, p->cb, sizeof(c->cb));
+	return c;
+}
+EXPORT(pkt_copy);
+
+struct pkt *pkt_writable(struct pkt *p, u32 headroom)
+{
+	struct pkt *c;
+
+	if (refcount_read(&p->refs) == 1 && pkt_headroom(p) >= headroom)
+		return p;
+	c = pkt_copy(p, p->pool, headroom);
+	pkt_free(p);
+	return c;
+}
+EXPORT(pkt_writable);

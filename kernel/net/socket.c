@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+/* socket.c - the life of a socket: made by its family, reached through a file, and closed once, by the
+ * last close(2) or when its protocol is taken away. Every call into a family goes through the socket's
+ * door and lock. The struct outlives both by a grace period and until its last packet is gone. */
+#define LOG_NAME "socket: "
+#include <core/proc.h>
+#include <core/vfs.h>
+#include <weft/alloc.h>
+#include <weft/printk.h>
+#include <weft/rcu.h>
+#include <weft/string.h>
+
+#include "socket_internal.h"
+
+#define KILL_PATIENCE (800 * NSEC_PER_MSEC)
+
+/* all open sockets; guarded by sockets_lock */
+static struct spinlock sockets_lock = SPINLOCK_INIT;
+static LIST_HEAD(sockets);
+static u32 visits;
+
+/* ---- memory ---- */
+
+static struct socket *socket_alloc(u16 family, u16 type, int protocol)
+{
+	struct socket *s = kzalloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->family = family;
+	s->type = type;
+	s->protocol = protocol;
+	mutex_init(&s->lock);
+	spin_init(&s->rx_lock);
+	list_init(&s->rx);
+	wait_queue_init(&s->wait);
+	door_init(&s->door);
+	atomic_set(&s->tx_bytes, 1);
+	s->rcvbuf = socket_sysctls.rmem_default;
+	s->sndbuf = socket_sysctls.wmem_default;
+	s->rcvlowat = 1;
+	s->linger = -1;
+	s->uid = current_uid();
+	return s;
+}
+
+static bool socket_hold(struct socket *s, struct module *m)
+{
+	bool ok = module_hold(m, &s->ref, "socket");
+
+	s->ref.pid = current_pid();
+	return ok;
+}
+
+static void socket_free_rcu(struct rcu_head *h)
+{
+	struct socket *s = container_of(h, struct socket, rcu);
+
+	socket_purge(s);	/* what came between close and the grace period */
+	kfree(s);
+}
+
+/* One of the shares in tx_bytes is given back; after the last s is gone. */
+static void socket_unref(struct socket *s, int n)
+{
+	if (atomic_sub(&s->tx_bytes, n) == 0)
+		call_rcu(&s->rcu, socket_free_rcu);
+}
+
+void socket_purge(struct socket *s)
+{
+	LIST_HEAD(gone);
+
+	spin_lock(&s->rx_lock);
+	list_splice_tail(&s->rx, &gone);
+	s->rx_bytes = 0;
+	spin_unlock(&s->rx_lock);
+	while (!list_empty(&gone)) {
+		struct pkt *p = list_first_entry(&gone, struct pkt, node);
+
+		list_del(&p->node);
+		pkt_free(p);
+	}
+}
+
+/* ---- making ---- */
+
+static void socket_publish(struct socket *s)
+{
+	spin_lock(&sockets_lock);
+	list_add_tail(&s->all_node, &sockets);
+	spin_unlock(&sockets_lock);
+}
+
+static struct socket_family *family_find(int family)
+{
+	struct socket_family *f = socket_family_enter(family);
+
+	if (!f) {
+		request_module("net-pf-%d", family);
+		f = socket_family_enter(family);
+	}
+	return f;
+}
+
+struct socket *socket_create(int family, int type, int protocol)
+{
+	struct socket_family *f;
+	struct socket *s;
+	int err;
+
+	if (family < 0 || family >= AF_MAX)
+		return ERR_PTR(-EAFNOSUPPORT);
+	f = family_find(family);
+	if (!f)
+		return ERR_PTR(-EAFNOSUPPORT);
+	s = socket_alloc(family, type, protocol);
+	err = s ? 0 : -ENOMEM;
+	if (s && !socket_hold(s, f->owner))
+		err = -EAFNOSUPPORT;
+	if (!err)
+		err = f->create(s);
+	door_leave(&f->door);
+	if (err) {
+		if (s)
+			module_release(&s->ref);
+		kfree(s);
+		return ERR_PTR(err);
+	}
+	socket_publish(s);
+	return s;
+}
+
+struct socket *socket_create_child(struct socket *s)
+{
+	struct socket *child = socket_alloc(s->family, s->type, s->protocol);
+
+	if (!child)
+		return ERR_PTR(-ENOMEM);
+	if (!socket_hold(child, s->ref.module)) {
+		kfree(child);
+		return ERR_PTR(-ECONNABORTED);
+	}
+	/* as on Linux, an accepted socket starts with its listener's options */
+	child->rcvbuf = s->rcvbuf;
+	child->sndbuf = s->sndbuf;
+	child->keepalive = s->keepalive;
+	child->linger = s->linger;
+	child->reuseaddr = s->reuseaddr;
+	child->dontroute = s->dontroute;
+	child->priority = s->priority;
+	child->mark = s->mark;
+	child->bound_if = s->bound_if;
+	child->sndtimeo_ms = s->sndtimeo_ms;
+	child->rcvtimeo_ms = s->rcvtimeo_ms;
+	child->passcred = s->passcred;
+	socket_publish(child);
+	return child;
+}
+
+int socket_set_owner(struct socket *s, struct module *m)
+{
+	if (s->ref.module == m)
+		return 0;
+	/* The family's door is held by whoever calls create: its module stays meanwhile. */
+	module_release(&s->ref);
+	return socket_hold(s, m) ? 0 : -EAGAIN;
+}
+EXPORT(socket_set_owner);
+
+struct file *socket_file(struct socket *s, u32 flags)
+{
+	struct file *f = file_anon("socket", S_IFSOCK | 0777, &socket_file_ops, s,
+				   O_RDWR | (flags & SOCK_NONBLOCK));
+
+	if (IS_ERR(f)) {
+		socket_close(s);
+		return f;
+	}
+	s->file = f;
+	s->ino = file_ino(f);
+	return f;
+}
+
+int socket_from_fd(int fd, struct file **file, struct socket **s)
+{
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return -EBADF;
+	if (f->ops != &socket_file_ops) {
+		file_put(f);
+		return -ENOTSOCK;
+	}
+	*file = f;
+	*s = f->priv;
+	return 0;
+}
+
+/* ---- into the family ---- */
+
+int socket_enter(struct socket *s)
+{
+	if (!door_enter(&s->door))
+		return -ECONNABORTED;
+	mutex_lock(&s->lock);
+	s->wake_seen = READ_ONCE(s->wake_seq);
+	if (likely(!READ_ONCE(s->dead)))
+		return 0;
+	socket_leave(s);
+	return -ECONNABORTED;
+}
+
+void socket_leave(struct socket *s)
+{
+	mutex_unlock(&s->lock);
+	door_leave(&s->door);
+}
+
+/* ---- the end ---- */
+
+/* True for the one call that closed it. */
+static void close_once(struct socket *s)
+{
+	mutex_lock(&s->lock);
+	if (!s->closed) {
+		s->closed = true;
+		if (s->ops && s->ops->close)
+			s->ops->close(s);
+	}
+	mutex_unlock(&s->lock);
+	socket_purge(s);
+	module_release(&s->ref);
+}
+
+void socket_close(struct socket *s)
+{
+	spin_lock(&sockets_lock);
+	list_del(&s->all_node);
+	spin_unlock(&sockets_lock);
+	close_once(s);
+	socket_unref(s, 1);
+}
+
+void socket_kill(struct socket *s)
+{
+	WRITE_ONCE(s->dead, true);
+	__atomic_add_fetch(&s->wake_seq, 1, __ATOMIC_SEQ_CST);
+	wake_up_all(&s->wait);
+	if (door_close(&s->door, KILL_PATIENCE)) {
+		pr_warn("a call into a %s socket of pid %d does not end\n",
+			module_name(s->ref.module), s->ref.pid);
+		return;
+	}
+	close_once(s);
+}
+EXPORT(socket_kill);
+
+/* ---- all sockets of a module ---- */
+
+/* The next one not visited in this walk, pinned. */
+static struct socket *socket_next(struct module *m, u32 walk)
+{
+	struct socket *s;
+
+	spin_lock(&sockets_lock);
+	list_for_each_entry(s, &sockets, all_node) {
+		if (s->ref.module != m || s->visit == walk)
+			continue;
+		s->visit = walk;
+		atomic_inc(&s->tx_bytes);
+		spin_unlock(&sockets_lock);
+		return s;
+	}
+	spin_unlock(&sockets_lock);
+	return NULL;
+}
+
+void socket_for_each(struct module *m, void (*fn)(struct socket *s, void *arg), void *arg)
+{
+	u32 walk = __atomic_add_fetch(&visits, 1, __ATOMIC_RELAXED);
+	struct socket *s;
+
+	while ((s = socket_next(m, walk))) {
+		fn(s, arg);
+		socket_unref(s, 1);
+	}
+}
+EXPORT(socket_for_each);
+
+struct holder_search {
+	struct module *module;
+	int pid;
+};
+
+static bool note_holder(void *arg, int fd, struct file *f)
+{
+	struct holder_search *hs = arg;
+	struct socket *s = f->priv;
+
+	if (f->ops == &socket_file_ops && s->ref.module == hs->module) {
+		s->ref.pid = hs->pid;
+		s->ref.fd = fd;
+	}
+	return false;
+}
+
+void socket_refresh_holders(struct module *m)
+{
+	struct holder_search hs = { .module = m };
+	struct fd_table *files;
+	struct proc *p;
+
+	while ((p = proc_next_get(hs.pid))) {
+		hs.pid = p->pid;
+		files = proc_files_get(p);
+		if (files) {
+			fd_for_each(files, note_holder, &hs);
+			fd_table_put(files);
+		}
+		proc_put(p);
+	}
+}
+
+/* ---- the send buffer ---- */
+
+void socket_charge_tx(struct socket *s, struct pkt *p)
+{
+	atomic_add(&s->tx_bytes, p->truesize);
+	p->sock = s;
+}
+EXPORT(socket_charge_tx);
+
+void socket_uncharge_tx(struct socket *s, u32 truesize)
+{
+	/* s may be closed and freed as soon as its share is back, but not before a grace period. */
+	rcu_read_lock();
+	socket_unref(s, truesize);
+	if (READ_ONCE(s->tx_waiting)) {
+		WRITE_ONCE(s->tx_waiting, false);
+		socket_wake(s, POLLOUT | POLLWRNORM);
+	}
+	rcu_read_unlock();
+}
+
+static bool tx_has_room(struct socket *s, u32 need)
+{
+	u32 used = socket_tx_bytes(s);
+
+	return !used || used + need <= READ_ONCE(s->sndbuf);
+}
+
+/* Says that somebody waits before it looks: either room is seen, or its freeing wakes. */
+static bool tx_room_or_ask(struct socket *s, u32 need)
+{
+	if (tx_has_room(s, need))
+		return true;
+	WRITE_ONCE(s->tx_waiting, true);
+	smp_mb();
+	return tx_has_room(s, need);
+}
+
+struct pkt *socket_tx_alloc(struct socket *s, u32 flags, u32 headroom, u32 room)
+{
+	u64 deadline = socket_deadline(s, true);
+	struct pkt *p;
+	int err;
+
+	for (;;) {
+		err = socket_take_error(s);
+		if (err)
+			return ERR_PTR(err);
+		if (s->shut & 2)
+			return ERR_PTR(-EPIPE);
+		if (tx_room_or_ask(s, headroom + room + sizeof(struct pkt)))
+			break;
+		if (flags & MSG_DONTWAIT)
+			return ERR_PTR(-EAGAIN);
+		err = socket_wait(s, deadline);
+		if (err)
+			return ERR_PTR(err);
+	}
+	p = pkt_alloc(PKT_POOL_TX, headroom, room);
+	if (!p)
+		return ERR_PTR(-ENOBUFS);
+	socket_charge_tx(s, p);
+	return p;
+}
+EXPORT(socket_tx_alloc);
+
+u32 socket_poll_default(struct socket *s)
+{
+	u32 events = 0;
+
+	if (!list_empty(&s->rx) || (s->shut & 1))
+		events |= POLLIN | POLLRDNORM;
+	if (s->shut & 1)
+		events |= POLLRDHUP;
+	if ((s->shut & 3) == 3)
+		events |= POLLHUP;
+	if (READ_ONCE(s->error))
+		events |= POLLERR;
+	if (tx_room_or_ask(s, READ_ONCE(s->sndbuf) / 2))
+		events |= POLLOUT | POLLWRNORM;
+	return events;
+}
+EXPORT(socket_poll_default);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* socket_internal.h - what the files of the socket layer share. */
+#pragma once
+
+#include <core/net.h>
+#include <weft/socket.h>
+
+#define SOCK_RCVBUF_MIN 2304	/* Linux's bounds, as reported (doubled) */
+#define SOCK_SNDBUF_MIN 4608
+#define SOCK_CONTROL_MAX (16u * 1024)
+
+struct socket_sysctls {
+	int rmem_default, wmem_default, rmem_max, wmem_max, somaxconn, optmem_max;
+};
+extern struct socket_sysctls socket_sysctls;
+
+extern const struct file_ops socket_file_ops;
+
+/* ---- socket.c ---- */
+/* A socket of a family; ERR_PTR. Loads the family's module when it is not there. */
+struct socket *socket_create(int family, int type, int protocol);
+/* An empty one for accept, owned by the same module as s. */
+struct socket *socket_create_child(struct socket *s);
+/* The file's release, or the end of a socket that never got one. */
+void socket_close(struct socket *s);
+/* An open file for s; when it fails s is closed. ERR_PTR. */
+struct file *socket_file(struct socket *s, u32 flags);
+/* The socket of a descriptor with a reference on its file. -EBADF, -ENOTSOCK. */
+int socket_from_fd(int fd, struct file **file, struct socket **s);
+/* Into the family: door and lock. -ECONNABORTED when the protocol was taken away. */
+int socket_enter(struct socket *s);
+void socket_leave(struct socket *s);
+void socket_purge(struct socket *s);
+void socket_registry_init(void);
+
+/* ---- sockopt.c ---- */
+int socket_setsockopt_core(struct socket *s, int opt, const void *val, u32 len);
+int socket_getsockopt_core(struct socket *s, int opt, void *val, u32 *len);
+
+/* ---- sockmsg.c ---- */
+long socket_sendmsg(struct socket *s, struct msg *m);
+long socket_recvmsg(struct socket *s, struct msg *m);
+
+/* ---- registry.c ---- */
+struct socket_family *socket_family_enter(int family);	/* through its door; NULL */
+long socket_ioctl_registered(struct socket *s, u32 cmd, unsigned long arg);	/* -ENOIOCTLCMD: nobody */
+u32 socket_netif_index(const char *name);		/* 0: unknown */
+int socket_netif_name(u32 index, char name[IFNAMSIZ]);

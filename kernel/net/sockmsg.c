@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* sockmsg.c - messages on their way between a program and a family: the send and receive steps that all
+ * calls share, and control messages (RFC 3542, 20.2: header, data, padding to 8). */
+#include <core/proc.h>
+#include <weft/module.h>
+#include <weft/string.h>
+#include <weft/time.h>
+
+#include "socket_internal.h"
+
+#define SIGPIPE 13
+
+static bool is_stream(const struct socket *s)
+{
+	return s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET;
+}
+
+long socket_sendmsg(struct socket *s, struct msg *m)
+{
+	long ret = socket_enter(s);
+
+	if (ret)
+		return ret;
+	if (!s->ops || !s->ops->send)
+		ret = -EOPNOTSUPP;
+	else if (s->shut & 2)
+		ret = -EPIPE;
+	else
+		ret = s->ops->send(s, m, m->iter.count);
+	socket_leave(s);
+	if (ret == -EPIPE && is_stream(s) && !(m->flags & MSG_NOSIGNAL))
+		signal_send_thread(current(), SIGPIPE, NULL);
+	return ret;
+}
+
+long socket_recvmsg(struct socket *s, struct msg *m)
+{
+	long ret = socket_enter(s);
+
+	if (ret)
+		return ret;
+	m->control_used = 0;
+	if (!s->ops || !s->ops->recv)
+		ret = -EOPNOTSUPP;
+	else
+		ret = s->ops->recv(s, m, m->iter.count);
+	socket_leave(s);
+	return ret;
+}
+
+/* ---- control messages ---- */
+
+void msg_put_control(struct msg *m, int level, int type, const void *data, u32 len)
+{
+	struct user_cmsghdr h = { .len = sizeof(h) + len, .level = level, .type = type };
+	size_t room = m->control_len - m->control_used, whole = ALIGN_UP(h.len, (u64)8);
+	u8 *to = m->control + m->control_used;
+
+	if (!m->control || room < sizeof(h)) {
+		m->flags |= MSG_CTRUNC;
+		return;
+	}
+	if (room < h.len) {	/* cut, as Linux does */
+		m->flags |= MSG_CTRUNC;
+		h.len = whole = room;
+	}
+	memcpy(to, &h, sizeof(h));
+	memcpy(to + sizeof(h), data, h.len - sizeof(h));
+	whole = min(whole, room);
+	memset(to + h.len, 0, whole - h.len);
+	m->control_used += whole;
+}
+EXPORT(msg_put_control);
+
+bool msg_next_control(const struct msg *m, size_t *pos, struct cmsg_view *out)
+{
+	struct user_cmsghdr h;
+	size_t left;
+
+	if (!m->control || *pos >= m->control_len)
+		return false;
+	left = m->control_len - *pos;
+	if (left < sizeof(h))
+		return false;
+	memcpy(&h, m->control + *pos, sizeof(h));
+	if (h.len < sizeof(h) || h.len > left)
+		return false;
+	out->level = h.level;
+	out->type = h.type;
+	out->data = m->control + *pos + sizeof(h);
+	out->len = h.len - sizeof(h);
+	*pos += min(ALIGN_UP(h.len, (u64)8), (u64)left);
+	return true;
+}
+EXPORT(msg_next_control);
+
+void msg_put_timestamp(struct socket *s, struct msg *m, const struct pkt *p)
+{
+	s64 stamp[2];
+	u64 now, real;
+
+	if (likely(!s->timestamp && !s->timestampns))
+		return;
+	now = ktime_get();
+	real = ktime_get_real() - (p->stamp_ns && p->stamp_ns < now ? now - p->stamp_ns : 0);
+	stamp[0] = real / NSEC_PER_SEC;
+	stamp[1] = real % NSEC_PER_SEC;
+	if (!s->timestampns)
+		stamp[1] /= NSEC_PER_USEC;
+	msg_put_control(m, SOL_SOCKET, s->timestampns ? SO_TIMESTAMPNS : SO_TIMESTAMP, stamp,
+			sizeof(stamp));
+}
+EXPORT(msg_put_timestamp);

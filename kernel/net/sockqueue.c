@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* sockqueue.c - waiting on a socket and its receive queue. The poll context fills the queue under
+ * rx_lock; readers look under the socket's lock and sleep in socket_wait, which cannot miss a wake-up
+ * that came after they took the lock. */
+#include <weft/module.h>
+#include <weft/printk.h>
+#include <weft/sched.h>
+#include <weft/time.h>
+
+#include "socket_internal.h"
+
+void socket_wake(struct socket *s, u32 events)
+{
+	__atomic_add_fetch(&s->wake_seq, 1, __ATOMIC_SEQ_CST);
+	/* A sleeper is on the queue before it compares wake_seq. */
+	if (wait_queue_active(&s->wait))
+		wake_up_key(&s->wait, events);
+}
+EXPORT(socket_wake);
+
+void socket_set_error(struct socket *s, int err)
+{
+	WRITE_ONCE(s->error, err);
+	socket_wake(s, POLLERR | POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+}
+EXPORT(socket_set_error);
+
+int socket_take_error(struct socket *s)
+{
+	return likely(!READ_ONCE(s->error)) ? 0 : -xchg(&s->error, 0);
+}
+EXPORT(socket_take_error);
+
+u64 socket_deadline(struct socket *s, bool send)
+{
+	u32 ms = send ? s->sndtimeo_ms : s->rcvtimeo_ms;
+
+	return ms ? ktime_get() + ms * NSEC_PER_MSEC : 0;
+}
+EXPORT(socket_deadline);
+
+int socket_wait(struct socket *s, u64 deadline_ns)
+{
+	struct sleeper sl;
+	int err = 0;
+
+	sleep_prepare(&s->wait, &sl, true, false);
+	smp_mb();
+	if (READ_ONCE(s->wake_seq) == s->wake_seen && !READ_ONCE(s->dead)) {
+		mutex_unlock(&s->lock);
+		err = sleep_wait(&sl, deadline_ns, true);
+		mutex_lock(&s->lock);
+	}
+	sleep_finish(&s->wait, &sl);
+	s->wake_seen = READ_ONCE(s->wake_seq);
+	if (READ_ONCE(s->dead))
+		return -ECONNABORTED;
+	if (err == -ETIMEDOUT)
+		return -EAGAIN;
+	/* Linux: a call with a time-out is not restarted after a signal. */
+	return err == -ERESTARTSYS && deadline_ns ? -EINTR : err;
+}
+EXPORT(socket_wait);
+
+int socket_queue(struct socket *s, struct pkt *p)
+{
+	spin_lock(&s->rx_lock);
+	/* As Linux: full is full, but whoever is below the bound may go over it once. */
+	if (unlikely(s->rx_bytes >= READ_ONCE(s->rcvbuf) || (s->shut & 1) || READ_ONCE(s->dead))) {
+		s->rx_drops++;
+		spin_unlock(&s->rx_lock);
+		pkt_free(p);
+		return -ENOBUFS;
+	}
+	list_add_tail(&p->node, &s->rx);
+	s->rx_bytes += p->truesize;
+	spin_unlock(&s->rx_lock);
+	socket_wake(s, POLLIN | POLLRDNORM);
+	return 0;
+}
+EXPORT(socket_queue);
+
+static struct pkt *rx_take(struct socket *s, bool peek)
+{
+	struct pkt *p;
+
+	spin_lock(&s->rx_lock);
+	p = list_first_entry_or_null(&s->rx, struct pkt, node);
+	if (p && peek) {
+		pkt_get(p);
+	} else if (p) {
+		list_del(&p->node);
+		s->rx_bytes -= p->truesize;
+	}
+	spin_unlock(&s->rx_lock);
+	return p;
+}
+
+struct pkt *socket_dequeue(struct socket *s, u32 flags)
+{
+	u64 deadline = socket_deadline(s, false);
+	struct pkt *p;
+	int err;
+
+	for (;;) {
+		err = socket_take_error(s);
+		if (err)
+			return ERR_PTR(err);
+		p = rx_take(s, flags & MSG_PEEK);
+		if (p)
+			return p;
+		if (s->shut & 1)
+			return NULL;
+		if (flags & MSG_DONTWAIT)
+			return ERR_PTR(-EAGAIN);
+		err = socket_wait(s, deadline);
+		if (err)
+			return ERR_PTR(err);
+	}
+}
+EXPORT(socket_dequeue);
+
+long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip, size_t len)
+{
+	size_t have = p->len > skip ? p->len - skip : 0, n = min(have, len);
+	bool want_length = m->flags & MSG_TRUNC;
+	long done = n ? iter_copy_to(p->data + skip, n, &m->iter) : 0;
+
+	/* a datagram is taken whole or not at all */
+	if (done < 0 || (size_t)done < n)
+		return -EFAULT;
+	m->flags &= ~(u32)MSG_TRUNC;
+	if (have > len)
+		m->flags |= MSG_TRUNC;
+	msg_put_timestamp(s, m, p);
+	return want_length ? (long)have : (long)n;
+}
+EXPORT(socket_copy_datagram);

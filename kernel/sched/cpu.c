@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu.c - what one CPU does between threads: interrupt entry and exit, acting on pending work when
+ * preemption comes back, the idle loop, the tick, and joining in at start-up. */
+#include "rq.h"
+
+#include <core/proc.h>
+#include <weft/module.h>
+#include <weft/printk.h>
+#include <weft/string.h>
+#include <weft/time.h>
+
+/* A round of pending work that always makes new work must not keep a CPU from its thread for ever. */
+#define MAX_ROUNDS 8
+
+extern char boot_stack[], boot_stack_top[];	/* boot.asm */
+
+static struct thread boot_idle;
+
+/* Leaving the halted state must be visible before anything an RCU reader could do here. */
+static void idle_end(struct rq *rq)
+{
+	rq->idle_ns += ktime_get() - rq->idle_since;
+	xchg(&rq->idling, 0);
+}
+
+void irq_enter(void)
+{
+	struct rq *rq = this_rq();
+
+	preempt_disable();
+	this_cpu()->irq_depth++;
+	if (rq->idling)
+		idle_end(rq);
+}
+
+/* Interrupts off, preempt_count 1, both also at return. The thread may come back on another CPU. */
+static void run_pending(void)
+{
+	u32 rounds = 0;
+
+	do {
+		if (cpu_pending() & CPU_PENDING_POLL) {
+			cpu_clear_pending(CPU_PENDING_POLL);
+			irq_enable();
+			poll_run_pending();
+			irq_disable();
+		}
+		if (cpu_pending() & CPU_PENDING_RESCHED)
+			schedule_irqs_off(true);
+	} while (cpu_pending() && ++rounds < MAX_ROUNDS);
+}
+
+/* The tick's sample: the time since the last one goes to the mode that it interrupted. */
+static void sample_mode(struct rq *rq, bool from_user)
+{
+	struct thread *t;
+	u64 open;
+
+	rq->sample = false;
+	spin_lock(&rq->lock);
+	rq_update_curr(rq);
+	t = rq->curr;
+	open = t->run_ns - t->utime_ns - t->stime_ns;
+	if (from_user) {
+		t->utime_ns += open;
+		rq->user_ns += open;
+	} else {
+		t->stime_ns += open;
+	}
+	spin_unlock(&rq->lock);
+}
+
+void irq_exit(bool from_user)
+{
+	struct rq *rq = this_rq();
+
+	if (rq->sample)
+		sample_mode(rq, from_user);
+	this_cpu()->irq_depth--;
+	if (READ_ONCE(rq->kick) && xchg(&rq->kick, 0))
+		cpu_set_pending(CPU_PENDING_RESCHED);
+	if (preempt_count() == 1) {
+		/* the interrupted code was preemptible, so in no RCU section */
+		rcu_note_quiescent();
+		if (cpu_pending() && !this_cpu()->irq_depth)
+			run_pending();
+	}
+	preempt_enable_no_check();
+}
+
+void preempt_check(void)
+{
+	if (!irqs_enabled())
+		return;
+	irq_disable();
+	preempt_disable();
+	if (!this_cpu()->irq_depth)
+		run_pending();
+	preempt_enable_no_check();
+	irq_enable();
+}
+EXPORT(preempt_check);
+
+/* A busy CPU looks once a tick whether another one could help. */
+static void kick_an_idle_cpu(void)
+{
+	u32 cpu;
+
+	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+		if (run_queues[cpu].online && READ_ONCE(run_queues[cpu].idling)) {
+			rq_send_kick(cpu);
+			return;
+		}
+	}
+}
+
+static void lockup_check(struct rq *rq)
+{
+	u64 stuck = ktime_get() - rq->last_switch;
+
+	if (stuck < SOFT_LOCKUP_NS || rq->lockup_told)
+		return;
+	rq->lockup_told = true;
+	printk(KERN_EMERG "soft lockup: CPU %u has run %s[%d] for %lu s while %u others wait\n", cpu_id(),
+	       rq->curr->comm, rq->curr->tid, (u64)(stuck / NSEC_PER_SEC), rq->nr - 1);
+	backtrace_here();
+}
+
+/* Interrupt context. */
+void sched_tick(void)
+{
+	struct rq *rq = this_rq();
+
+	rq->tick = 0;
+	if (current() == rq->idle)
+		return;
+	rq->sample = true;
+	loadavg_update();
+	if (READ_ONCE(rq->nr) > 1) {
+		cpu_set_pending(CPU_PENDING_RESCHED);
+		lockup_check(rq);
+		kick_an_idle_cpu();
+		rq->tick = ktime_get() + SCHED_SLICE_NS;
+	} else {
+		rq->tick = ktime_get() + SCHED_SAMPLE_NS;
+	}
+	timer_tick_set(rq->tick);
+}
+
+static bool work_elsewhere(u32 me)
+{
+	u32 cpu;
+
+	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+		if (cpu != me && run_queues[cpu].online && READ_ONCE(run_queues[cpu].nr) > 1)
+			return true;
+	}
+	return false;
+}
+
+void cpu_idle(void)
+{
+	struct rq *rq = this_rq();
+	bool looked = false;
+
+	for (;;) {
+		irq_disable();
+		if (READ_ONCE(rq->kick) && xchg(&rq->kick, 0))
+			cpu_set_pending(CPU_PENDING_RESCHED);
+		/* once per wake-up: what may not run here would be found for ever */
+		if (rq->nr || (!looked && work_elsewhere(cpu_id())))
+			cpu_set_pending(CPU_PENDING_RESCHED);
+		looked = true;
+		if (!cpu_pending()) {
+			rq->idle_since = ktime_get();
+			xchg(&rq->idling, 1);
+			arch_idle_wait();
+			irq_disable();
+			if (rq->idling)
+				idle_end(rq);
+			looked = false;
+		}
+		irq_enable();
+		if (cpu_pending())
+			preempt_check();
+	}
+}
+
+static void rq_online(struct rq *rq)
+{
+	rq->quiescent++;
+	smp_store_release(&rq->online, true);
+}
+
+void sched_init(void)
+{
+	thread_init_fields(&boot_idle, "idle/0");
+	boot_idle.affinity = BIT(0);
+	boot_idle.kstack = boot_stack;
+	boot_idle.kstack_top = (u64)boot_stack_top;
+	this_cpu()->current = &boot_idle;
+	rq_init(&run_queues[0], &boot_idle);
+	rq_online(&run_queues[0]);
+}
+
+struct thread *sched_idle_thread(u32 cpu)
+{
+	struct thread *idle;
+	char name[16];
+
+	snprintf(name, sizeof(name), "idle/%u", cpu);
+	idle = thread_alloc(name);
+	if (!idle)
+		return NULL;
+	idle->cpu = cpu;
+	idle->affinity = BIT(cpu);
+	rq_init(&run_queues[cpu], idle);
+	return idle;
+}
+
+void cpu_main(void)
+{
+	timers_init_cpu();
+	pollers_init_cpu();
+	rq_online(this_rq());
+	irq_enable();
+	cpu_idle();
+}
+
+/* ---- figures ---- */
+
+void sched_cpu_times(u32 cpu, u64 *user, u64 *sys, u64 *idle)
+{
+	struct rq *rq = &run_queues[cpu];
+	u64 now = ktime_get(), halted = rq->idle_ns, since = rq->idle_since;
+
+	if (READ_ONCE(rq->idling) && now > since)
+		halted += now - since;
+	*idle = min(halted, now);
+	*user = min(rq->user_ns, now - *idle);
+	*sys = now - *idle - *user;
+}
+
+u32 sched_runnable(void)
+{
+	u32 cpu, n = 0;
+
+	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+		n += READ_ONCE(run_queues[cpu].nr);
+	return n;
+}
+
+u64 sched_switches(void)
+{
+	u64 n = 0;
+	u32 cpu;
+
+	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+		n += READ_ONCE(run_queues[cpu].switches);
+	return n;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* workqueue.c - work in process context by a few shared threads. One work runs in one thread at a
+ * time; queued again while it runs it starts after that run. A function may free its own work. */
+#include "rq.h"
+
+#include <weft/module.h>
+#include <weft/printk.h>
+#include <weft/work.h>
+
+#define NR_WORKERS 4
+#define WORK_QUEUED BIT(0)
+
+static struct spinlock work_lock;	/* taken with interrupts off */
+static LIST_HEAD(work_list);		/* guarded by work_lock */
+static struct work *running[NR_WORKERS];	/* guarded by work_lock */
+static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait);	/* for work */
+static struct wait_queue done_wait = WAIT_QUEUE_INIT(done_wait);	/* for a run to end */
+
+static void work_timer_fire(struct timer *t)
+{
+	work_schedule(container_of(t, struct work, timer));
+}
+
+void work_init(struct work *w, void (*fn)(struct work *w))
+{
+	list_init(&w->node);
+	w->fn = fn;
+	w->state = 0;
+	timer_init(&w->timer, work_timer_fire);
+}
+EXPORT(work_init);
+
+bool work_schedule(struct work *w)
+{
+	unsigned long flags = spin_lock_irqsave(&work_lock);
+	bool queued = w->state & WORK_QUEUED;
+
+	if (!queued) {
+		w->state |= WORK_QUEUED;
+		list_add_tail(&w->node, &work_list);
+	}
+	spin_unlock_irqrestore(&work_lock, flags);
+	if (!queued)
+		wake_up(&work_wait);
+	return !queued;
+}
+EXPORT(work_schedule);
+
+void work_schedule_at(struct work *w, u64 ktime_ns)
+{
+	timer_set(&w->timer, ktime_ns);
+}
+EXPORT(work_schedule_at);
+
+static bool is_running_locked(const struct work *w)
+{
+	u32 i;
+
+	for (i = 0; i < NR_WORKERS; i++) {
+		if (running[i] == w)
+			return true;
+	}
+	return false;
+}
+
+/* The first work that no other thread is running. */
+static struct work *take(u32 worker)
+{
+	unsigned long flags = spin_lock_irqsave(&work_lock);
+	struct work *w, *found = NULL;
+
+	list_for_each_entry(w, &work_list, node) {
+		if (!is_running_locked(w)) {
+			found = w;
+			break;
+		}
+	}
+	if (found) {
+		list_del(&found->node);
+		found->state &= ~WORK_QUEUED;
+	}
+	running[worker] = found;
+	spin_unlock_irqrestore(&work_lock, flags);
+	return found;
+}
+
+static void finish(u32 worker)
+{
+	unsigned long flags = spin_lock_irqsave(&work_lock);
+
+	running[worker] = NULL;
+	spin_unlock_irqrestore(&work_lock, flags);
+	wake_up_all(&done_wait);
+}
+
+static int worker_main(void *arg)
+{
+	u32 me = (u32)(unsigned long)arg;
+	struct sleeper s;
+	struct work *w;
+
+	for (;;) {
+		sleep_prepare(&work_wait, &s, true, true);
+		w = take(me);
+		if (!w)
+			sleep_wait(&s, 0, true);
+		sleep_finish(&work_wait, &s);
+		if (!w)
+			continue;
+		w->fn(w);
+		finish(me);
+	}
+	return 0;
+}
+
+static bool is_running(const struct work *w)
+{
+	unsigned long flags = spin_lock_irqsave(&work_lock);
+	bool yes = is_running_locked(w);
+
+	spin_unlock_irqrestore(&work_lock, flags);
+	return yes;
+}
+
+/* True when it was queued or runs. */
+static bool take_off(struct work *w)
+{
+	unsigned long flags = spin_lock_irqsave(&work_lock);
+	bool busy = (w->state & WORK_QUEUED) || is_running_locked(w);
+
+	if (w->state & WORK_QUEUED) {
+		list_del(&w->node);
+		w->state &= ~WORK_QUEUED;
+	}
+	spin_unlock_irqrestore(&work_lock, flags);
+	return busy;
+}
+
+/* A run may set the timer or queue the work again, the timer may queue it: until a round finds it at
+ * rest before and after its timer was stopped. */
+void work_cancel_sync(struct work *w)
+{
+	bool busy;
+
+	do {
+		busy = take_off(w);
+		busy |= timer_cancel_sync(&w->timer);
+		busy |= take_off(w);
+		wait_event(&done_wait, !is_running(w));
+	} while (busy);
+}
+EXPORT(work_cancel_sync);
+
+void workqueue_init(void)
+{
+	unsigned long i;
+
+	for (i = 0; i < NR_WORKERS; i++) {
+		if (IS_ERR(kthread_run(worker_main, (void *)i, "worker/%lu", i)))
+			panic("no memory for the worker threads");
+	}
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* timer.c - one-shot timers, a heap per CPU, run in poll context. The CPU's one hardware timer serves
+ * the first of them and the scheduler's tick; it is only ever set to an earlier time, since one that
+ * comes too soon costs less than writing the device whenever a timer is put off. */
+#include "heap.h"
+
+#include <core/sched.h>
+#include <weft/alloc.h>
+#include <weft/module.h>
+#include <weft/string.h>
+
+#define FIRST_SLOTS 64
+
+struct timer_cpu {
+	/* guarded by lock */
+	struct spinlock lock;
+	struct timer_heap heap;
+	struct timer *running;		/* its fn is being called; only compared */
+	struct timer *slots[FIRST_SLOTS];
+	/* this CPU's own, interrupts off */
+	u64 next;			/* the first timer's time, ~0: none */
+	u64 tick;			/* the scheduler's, 0: off */
+	u64 armed;			/* what the hardware is set to, 0: nothing */
+	bool due;			/* timers_run is to come: the hardware need not */
+} __cacheline_aligned;
+
+static struct timer_cpu timer_cpus[MAX_CPUS];
+
+u64 ktime_get(void)
+{
+	return arch_clock_ns();
+}
+EXPORT(ktime_get);
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+	*t = (struct timer){ .fn = fn };
+	list_init(&t->node);
+}
+EXPORT(timer_init);
+
+/* Interrupts off, this CPU. */
+static void program(struct timer_cpu *tc)
+{
+	u64 at = tc->due ? ~0ull : tc->next;
+
+	if (tc->tick && tc->tick < at)
+		at = tc->tick;
+	if (at == ~0ull || (tc->armed && tc->armed <= at))
+		return;
+	tc->armed = at;
+	arch_timer_set(at);
+}
+
+void timer_tick_set(u64 deadline_ns)
+{
+	struct timer_cpu *tc = &timer_cpus[cpu_id()];
+
+	tc->tick = deadline_ns;
+	program(tc);
+}
+
+/* tc is this CPU's and locked: takes note of its first timer. */
+static void note_first_locked(struct timer_cpu *tc)
+{
+	struct timer *first = timer_heap_first(&tc->heap);
+	unsigned long flags = irq_save();
+
+	tc->next = first ? first->expires : ~0ull;
+	program(tc);
+	irq_restore(flags);
+}
+
+/* Hardware interrupt. */
+void timer_interrupt(void)
+{
+	struct timer_cpu *tc = &timer_cpus[cpu_id()];
+	u64 now = ktime_get();
+
+	tc->armed = 0;
+	if (tc->next <= now) {
+		tc->due = true;
+		cpu_set_pending(CPU_PENDING_POLL);
+	}
+	if (tc->tick && tc->tick <= now) {
+		tc->tick = 0;
+		sched_tick();
+	}
+	program(tc);
+}
+
+void timers_run(void)
+{
+	struct timer_cpu *tc = &timer_cpus[cpu_id()];
+	struct timer *t;
+
+	if (!READ_ONCE(tc->due))
+		return;
+	spin_lock(&tc->lock);
+	/* cleared first: an interrupt from here on may find something due again */
+	WRITE_ONCE(tc->due, false);
+	while ((t = timer_heap_first(&tc->heap)) && t->expires <= ktime_get()) {
+		timer_heap_remove(&tc->heap, t);
+		tc->running = t;
+		spin_unlock(&tc->lock);
+		t->fn(t);
+		spin_lock(&tc->lock);
+		smp_store_release(&tc->running, NULL);
+	}
+	note_first_locked(tc);
+	spin_unlock(&tc->lock);
+}
+
+/* Locks the CPU that t is or was last on; it may move while we wait. */
+static struct timer_cpu *lock_timer(struct timer *t)
+{
+	struct timer_cpu *tc;
+	u32 cpu;
+
+	for (;;) {
+		cpu = READ_ONCE(t->cpu);
+		tc = &timer_cpus[cpu];
+		spin_lock(&tc->lock);
+		if (t->cpu == cpu)
+			return tc;
+		spin_unlock(&tc->lock);
+	}
+}
+
+/* Room for one more before the lock is taken; without memory the overflow list serves. */
+static void make_room(struct timer_cpu *tc)
+{
+	u32 capacity = READ_ONCE(tc->heap.capacity);
+	struct timer **slots;
+
+	if (READ_ONCE(tc->heap.count) + 2 < capacity)
+		return;
+	slots = kmalloc(2 * capacity * sizeof(*slots));
+	if (!slots)
+		return;
+	spin_lock(&tc->lock);
+	if (tc->heap.capacity < 2 * capacity)
+		slots = timer_heap_grow(&tc->heap, slots, 2 * capacity);
+	spin_unlock(&tc->lock);
+	if (slots != tc->slots)
+		kfree(slots);
+}
+
+void timer_set(struct timer *t, u64 expires_ns)
+{
+	struct timer_cpu *tc, *here;
+
+	preempt_disable();
+	here = &timer_cpus[cpu_id()];
+	make_room(here);
+	for (;;) {
+		tc = lock_timer(t);
+		if (t->heap_index)
+			timer_heap_remove(&tc->heap, t);
+		/* fn is running there: it may not run here at the same time */
+		if (tc == here || tc->running == t)
+			break;
+		/* not pending now; whoever locks it next finds it here or with its new CPU */
+		WRITE_ONCE(t->cpu, cpu_id());
+		spin_unlock(&tc->lock);
+	}
+	t->expires = expires_ns;
+	timer_heap_insert(&tc->heap, t);
+	/* elsewhere timers_run is at work and will look itself */
+	if (tc == here && expires_ns < READ_ONCE(tc->next))
+		note_first_locked(tc);
+	spin_unlock(&tc->lock);
+	preempt_enable();
+}
+EXPORT(timer_set);
+
+bool timer_cancel(struct timer *t)
+{
+	struct timer_cpu *tc = lock_timer(t);
+	bool pending = t->heap_index != 0;
+
+	if (pending)
+		timer_heap_remove(&tc->heap, t);
+	spin_unlock(&tc->lock);
+	return pending;
+}
+EXPORT(timer_cancel);
+
+bool timer_cancel_sync(struct timer *t)
+{
+	bool pending = false, running;
+	struct timer_cpu *tc;
+
+	for (;;) {
+		tc = lock_timer(t);
+		if (t->heap_index) {
+			timer_heap_remove(&tc->heap, t);
+			pending = true;
+		}
+		running = tc->running == t;
+		spin_unlock(&tc->lock);
+		if (!running)
+			return pending;
+		while (smp_load_acquire(&tc->running) == t)
+			cpu_relax();
+	}
+}
+EXPORT(timer_cancel_sync);
+
+void timers_init_cpu(void)
+{
+	struct timer_cpu *tc = &timer_cpus[cpu_id()];
+
+	spin_init(&tc->lock);
+	timer_heap_init(&tc->heap, tc->slots, FIRST_SLOTS);
+	tc->next = ~0ull;
+	if (cpu_id() == 0)
+		realtime_init();
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* rx.c - the receive ring. Every descriptor always lends the device a buffer: a frame goes up only
+ * when a fresh buffer can take its place, else it is counted and its own buffer is posted again. */
+#include "e1000.h"
+
+#include <weft/net/drop.h>
+#include <weft/string.h>
+
+/* Without LPE the device discards frames over 1522 bytes (13.4.22), so a pool buffer is enough. The
+ * headroom leaves the IP header 16-byte aligned behind the 14 bytes of Ethernet. */
+#define RX_HEADROOM 66
+#define RX_ROOM 1536
+
+/* A doorbell costs as much as handling several frames: it waits for a quarter of the ring. */
+static u32 doorbell_batch(const struct rx_ring *rx)
+{
+	return rx->size / 4;
+}
+
+int e1000_rx_alloc(struct nic *nic, u32 size)
+{
+	struct rx_ring *rx = &nic->rx;
+
+	rx->desc = dma_alloc(size * sizeof(*rx->desc), &rx->bus);
+	rx->pkt = kcalloc(size, sizeof(*rx->pkt));
+	rx->size = size;
+	if (!rx->desc || !rx->pkt) {
+		e1000_rx_free(nic);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void e1000_rx_free(struct nic *nic)
+{
+	struct rx_ring *rx = &nic->rx;
+	u32 i;
+
+	for (i = 0; rx->pkt && i < rx->size; i++)
+		if (rx->pkt[i])
+			pkt_free(rx->pkt[i]);
+	kfree(rx->pkt);
+	if (rx->desc)
+		dma_free(rx->desc, rx->size * sizeof(*rx->desc));
+	*rx = (struct rx_ring){ 0 };
+}
+
+static void lend(struct rx_ring *rx, u32 i, struct pkt *p)
+{
+	rx->pkt[i] = p;
+	rx->desc[i].addr = dma_addr(p->data);
+	rx->desc[i].status = 0;
+	rx->unposted++;
+}
+
+/* The device may use descriptors up to, not including, RDT: one stays empty to tell full from empty. */
+static void post(struct nic *nic)
+{
+	struct rx_ring *rx = &nic->rx;
+
+	smp_wmb();
+	reg_write(nic, REG_RDT, (rx->next + rx->size - 1) % rx->size);
+	rx->unposted = 0;
+}
+
+int e1000_rx_fill(struct nic *nic)
+{
+	struct rx_ring *rx = &nic->rx;
+	u32 i;
+
+	for (i = 0; i < rx->size; i++) {
+		if (!rx->pkt[i]) {
+			struct pkt *p = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
+
+			if (!p)
+				return -ENOMEM;
+			lend(rx, i, p);
+		}
+	}
+	/* frames that came while the interface was down are stale */
+	while (rx->desc[rx->next].status & RX_STATUS_DD) {
+		rx->desc[rx->next].status = 0;
+		rx->next = (rx->next + 1) % rx->size;
+		rx->unposted++;
+	}
+	post(nic);
+	return 0;
+}
+
+static u8 csum_state(const struct nic *nic, const struct rx_desc *d)
+{
+	if (nic->family != FAMILY_82574 || (d->status & RX_STATUS_IXSM))
+		return PKT_CSUM_NONE;
+	if (d->errors & (RX_ERROR_TCPE | RX_ERROR_IPE))
+		return PKT_CSUM_NONE; /* software looks again and counts it under its own name */
+	return d->status & (RX_STATUS_TCPCS | RX_STATUS_UDPCS) ? PKT_CSUM_OK : PKT_CSUM_NONE;
+}
+
+/* One finished descriptor: its frame goes up or is counted, and a buffer is lent again. */
+static void take_frame(struct nic *nic, struct rx_desc *d, u32 i)
+{
+	struct rx_ring *rx = &nic->rx;
+	struct pkt *p = rx->pkt[i], *fresh;
+	u32 len = d->length;
+
+	if (!(d->status & RX_STATUS_EOP) || (d->errors & RX_ERROR_FRAME) ||
+	    len > pkt_tailroom(p)) {
+		netif_stats_this(nic->nif)->rx_errors++;
+		ip_drop_count(d->status & RX_STATUS_EOP ? DROP_RX_ERROR : DROP_TOO_LONG);
+		lend(rx, i, p);
+		return;
+	}
+	fresh = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
+	if (!fresh) {
+		netif_stats_this(nic->nif)->rx_dropped++;
+		ip_drop_count(DROP_NO_MEMORY);
+		lend(rx, i, p);
+		return;
+	}
+	p->csum = csum_state(nic, d);
+	pkt_put(p, len);
+	lend(rx, i, fresh);
+	netif_rx(nic->nif, p);
+}
+
+u32 e1000_rx_poll(struct nic *nic, u32 budget)
+{
+	struct rx_ring *rx = &nic->rx;
+	u32 done = 0;
+
+	while (done < budget) {
+		struct rx_desc *d = &rx->desc[rx->next];
+		u32 i = rx->next;
+
+		if (!(READ_ONCE(d->status) & RX_STATUS_DD))
+			break;
+		smp_rmb(); /* the device wrote the rest before DD */
+		rx->next = (i + 1) % rx->size;
+		take_frame(nic, d, i);
+		done++;
+	}
+	if (rx->unposted >= doorbell_batch(rx))
+		post(nic);
+	return done;
+}
+
+bool e1000_rx_pending(const struct nic *nic)
+{
+	return READ_ONCE(nic->rx.desc[nic->rx.next].status) & RX_STATUS_DD;
+}

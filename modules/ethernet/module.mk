@@ -1,0 +1,3 @@
+name := ethernet
+objs := ethernet.o
+deps := ip

@@ -1,0 +1,3 @@
+name := icmp
+objs := main.o input.o error.o ping.o
+deps := ip

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* flow.c - the send path in two stages. A flow's cached answers are good as long as the route
+ * generation stands still and its neighbour handle still names the same entry; then a packet
+ * costs no look-up at all. Waiters hang on a neighbour or on an interface's full ring and are
+ * called once. */
+#include "ip.h"
+
+#define IP_LEN_MAX 65535
+
+/* ---- waiters ---- */
+
+static struct spinlock waiter_lock = SPINLOCK_INIT;	/* all lists of waiters; innermost */
+
+void ip_waiter_init(struct ip_waiter *w, void (*fn)(struct ip_waiter *w))
+{
+	list_init(&w->node);
+	w->armed = false;
+	w->fn = fn;
+}
+EXPORT(ip_waiter_init);
+
+void ip_waiter_cancel(struct ip_waiter *w)
+{
+	spin_lock(&waiter_lock);
+	list_del(&w->node);
+	WRITE_ONCE(w->armed, false);
+	spin_unlock(&waiter_lock);
+}
+EXPORT(ip_waiter_cancel);
+
+void waiter_arm(struct list_head *list, struct ip_waiter *w)
+{
+	spin_lock(&waiter_lock);
+	list_del(&w->node);
+	list_add_tail(&w->node, list);
+	WRITE_ONCE(w->armed, true);
+	spin_unlock(&waiter_lock);
+}
+
+void waiters_fire(struct list_head *list)
+{
+	if (list_empty(list))
+		return;
+	spin_lock(&waiter_lock);
+	while (!list_empty(list)) {
+		struct ip_waiter *w = list_first_entry(list, struct ip_waiter, node);
+
+		list_del(&w->node);
+		WRITE_ONCE(w->armed, false);
+		w->fn(w);
+	}
+	spin_unlock(&waiter_lock);
+}
+
+/* The ring is full: hangs w on it unless room came in the meantime. False: there is room. */
+static bool wait_for_ring(struct netif *nif, struct ip_waiter *w)
+{
+	waiter_arm(&nif->tx_waiters, w);
+	smp_mb();
+	if (READ_ONCE(nif->tx_full))
+		return true;
+	ip_waiter_cancel(w);
+	return false;
+}
+
+/* ---- finding the way ---- */
+
+/* A destination that no route needs to name: a group or everybody on one link. */
+static int route_group(const struct flow *f, struct route_result *res)
+{
+	int err = 0;
+
+	if (f->oif) {
+		res->nif = netif_by_index(f->oif);
+		if (!res->nif)
+			return -ENODEV;
+		res->source = ip_addr_any(ip_addr_family(&f->dst));
+		res->mtu = READ_ONCE(res->nif->mtu);
+	} else if (!ip_addr_is_any(&f->src) && ifaddr_find(NULL, &f->src)) {
+		res->nif = ifaddr_find(NULL, &f->src)->nif;
+		res->source = f->src;
+		res->mtu = READ_ONCE(res->nif->mtu);
+	} else {
+		err = route_lookup(&f->dst, 0, res);
+	}
+	res->next_hop = f->dst;
+	return err;
+}
+
+static int route_unicast(struct flow *f, struct route_result *res)
+{
+	int err = route_lookup(&f->dst, f->oif, res);
+
+	if (err == -ENETUNREACH && f->oif) {
+		/* As on Linux: told which interface, on link is assumed. */
+		res->nif = netif_by_index(f->oif);
+		if (!res->nif)
+			return -ENODEV;
+		*res = (struct route_result){
+			.type = ROUTE_UNICAST, .nif = res->nif, .next_hop = f->dst,
+			.source = ip_addr_any(ip_addr_family(&f->dst)), .mtu = res->nif->mtu,
+		};
+		err = 0;
+	}
+	if (err)
+		return err;
+	if (res->type == ROUTE_LOCAL)
+		f->kind = IP_KIND_LOCAL;
+	else if (res->type == ROUTE_BROADCAST)
+		f->kind = IP_KIND_BROADCAST;
+	if (res->gatewayed && (f->flags & FLOW_DONTROUTE))
+		return -ENETUNREACH;
+	return 0;
+}
+
+static int choose_source(const struct ip_family *fam, struct flow *f,
+			 const struct route_result *res)
+{
+	int err;
+
+	if (!ip_addr_is_any(&f->src)) {
+		f->saddr = f->src;
+		if ((f->flags & FLOW_ANY_SOURCE) || ifaddr_find(NULL, &f->src) ||
+		    route_classify(&f->src) == ROUTE_LOCAL)
+			return 0;
+		return -EADDRNOTAVAIL;
+	}
+	f->saddr = ip_addr_any(fam->af);
+	if (f->flags & FLOW_NO_SOURCE)
+		return 0;
+	if (f->kind == IP_KIND_LOCAL) {
+		f->saddr = f->dst;
+		return 0;
+	}
+	if (!ip_addr_is_any(&res->source)) {
+		f->saddr = res->source;
+		return 0;
+	}
+	err = fam->source(res->nif, &f->dst, &f->saddr);
+	/* who has no address yet may still call out (RFC 1122 3.2.1.3 (a), DHCP) */
+	if (err && f->kind != IP_KIND_UNICAST) {
+		f->saddr = ip_addr_any(fam->af);
+		return 0;
+	}
+	return err;
+}
+
+/* Fills all of f's answers. Under RCU. */
+static int flow_route(const struct ip_family *fam, struct flow *f)
+{
+	u32 gen = smp_load_acquire(&route_generation);
+	struct route_result res;
+	u32 pmtu;
+	int err;
+
+	flow_reset(f);
+	f->kind = fam->classify(NULL, &f->dst);
+	if (f->kind == IP_KIND_INVALID)
+		return -EINVAL;
+	if (f->kind == IP_KIND_UNICAST)
+		err = route_unicast(f, &res);
+	else
+		err = route_group(f, &res);
+	if (err)
+		return err;
+	if (f->kind == IP_KIND_BROADCAST && !(f->flags & FLOW_BROADCAST))
+		return -EACCES;
+	if (!netif_is_up(res.nif))
+		return -ENETDOWN;
+	err = choose_source(fam, f, &res);
+	if (err)
+		return err;
+	pmtu = f->flags & FLOW_NO_PMTU ? 0 : ip_pmtu_get(&f->dst);
+	f->mtu = pmtu && pmtu < res.mtu ? pmtu : res.mtu;
+	f->next_hop = res.next_hop;
+	f->ifindex = res.nif->index;
+	f->features = res.nif->features;
+	f->net_header = f->flags & FLOW_HDRINCL ? 0 : fam->header_len + f->opt_len;
+	f->headroom = res.nif->headroom + f->net_header;
+	f->route_gen = gen;
+	return 0;
+}
+
+static int check_size(const struct flow *f, u32 len)
+{
+	u32 total = len + f->net_header;
+
+	if (likely(total <= f->mtu))
+		return 0;
+	if (total > IP_LEN_MAX)
+		return -EMSGSIZE;
+	if (f->flags & FLOW_GSO)
+		return 0;
+	return f->flags & (FLOW_DF | FLOW_HDRINCL) ? -EMSGSIZE : 0;
+}
+
+/* The whole of stage one but the buffer. Under RCU. */
+static int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
+{
+	const struct ip_family *fam;
+	struct netif *nif;
+	bool park = f->flags & FLOW_PARK;
+	int err;
+
+	if (unlikely(f->route_gen != READ_ONCE(route_generation))) {
+		fam = ip_family_find(ip_addr_family(&f->dst));
+		if (!fam)
+			return -EAFNOSUPPORT;
+		err = flow_route(fam, f);
+		if (err)
+			return err;
+	}
+	nif = netif_by_index(f->ifindex);
+	if (unlikely(!nif || !netif_is_up(nif)))
+		return -ENETDOWN;
+	err = check_size(f, len);
+	if (err)
+		return err;
+	if (unlikely(READ_ONCE(nif->tx_full))) {
+		if (!w)
+			return park ? -ENOBUFS : -EAGAIN;
+		if (wait_for_ring(nif, w))
+			return -EAGAIN;
+	}
+	if (f->kind == IP_KIND_UNICAST && netif_resolves(nif))
+		return neigh_check(nif, f, w, park);
+	return 0;
+}
+
+int ip_flow_check(struct flow *f, u32 len, struct ip_waiter *w)
+{
+	int err;
+
+	rcu_read_lock();
+	err = flow_check(f, len, w);
+	rcu_read_unlock();
+	return err;
+}
+EXPORT(ip_flow_check);
+
+struct pkt *ip_reserve(struct flow *f, u32 len, struct ip_waiter *w)
+{
+	int err = ip_flow_check(f, len, w);
+	struct pkt *p;
+
+	if (err)
+		return ERR_PTR(err);
+	p = pkt_alloc(f->flags & FLOW_CONTROL ? PKT_POOL_CONTROL : PKT_POOL_TX,
+		      max(f->headroom, (u16)PKT_HEADROOM), len);
+	return p ? p : ERR_PTR(-ENOBUFS);
+}
+EXPORT(ip_reserve);
+
+/* ---- stage two ---- */
+
+/* The world has changed since the reservation: the way again, and no waiting any more. */
+static int reroute(const struct ip_family *fam, struct flow *f, u32 len)
+{
+	int err = flow_route(fam, f);
+
+	return err ? err : check_size(f, len);
+}
+
+/* Under RCU. */
+static int commit(struct flow *f, struct pkt *p)
+{
+	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	struct netif *nif;
+	int err = fam ? 0 : -EAFNOSUPPORT;
+
+	if (!err && unlikely(f->route_gen != READ_ONCE(route_generation)))
+		err = reroute(fam, f, p->len);
+	nif = err ? NULL : netif_by_index(f->ifindex);
+	if (unlikely(!nif)) {
+		ip_drop(p, DROP_STALE_FLOW);
+		return err ? err : -ENETDOWN;
+	}
+	if (unlikely(pkt_headroom(p) < f->headroom)) {
+		p = pkt_writable(p, f->headroom);
+		if (!p) {
+			ip_drop_count(DROP_NO_MEMORY);
+			return -ENOBUFS;
+		}
+	}
+	return fam->output(nif, f, p);
+}
+
+int ip_commit(struct flow *f, struct pkt *p)
+{
+	int err;
+
+	rcu_read_lock();
+	err = commit(f, p);
+	rcu_read_unlock();
+	return err;
+}
+EXPORT(ip_commit);
+
+/* RFC 1112 6.1: a group's member hears what its own host sends to the group; likewise
+ * broadcasts. */
+static void copy_to_self(struct netif *nif, const struct flow *f, const struct pkt *p,
+			 u16 ethertype)
+{
+	bool multicast = f->kind == IP_KIND_MULTICAST;
+	struct pkt *copy;
+
+	if (nif->flags & IFF_LOOPBACK)
+		return;
+	if (multicast && ((f->flags & FLOW_NO_LOOP) || !ip_group_find(nif, &f->dst)))
+		return;
+	copy = pkt_copy(p, PKT_POOL_RX, 0);
+	if (!copy) {
+		ip_drop_count(DROP_NO_MEMORY);
+		return;
+	}
+	copy->ethertype = ethertype;
+	loopback_return(nif, copy, multicast ? PKT_MULTICAST : PKT_BROADCAST);
+}
+
+int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
+{
+	u16 af = ip_addr_family(&f->dst);
+	const struct ip_family *fam = ip_family_find(af);
+	u16 ethertype = fam ? fam->ethertype : 0;
+	struct neigh *n;
+
+	p->net_off = p->data - p->head;
+	p->ethertype = ethertype;
+	if (f->kind == IP_KIND_UNICAST) {
+		n = neigh_by_handle(f->neigh_slot, f->neigh_id);
+		if (likely(n && n->nif == nif && neigh_push_header(n, p)))
+			return netif_tx(nif, p);
+	} else if (f->kind != IP_KIND_LOCAL) {
+		copy_to_self(nif, f, p, ethertype);
+	}
+	return neigh_output(nif, ethertype, &f->next_hop, f->kind, &f->saddr, p);
+}
+EXPORT(ip_output_link);

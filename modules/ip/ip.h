@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* ip.h - what the files of the IP core share and nobody else sees. Public contracts are in
+ * include/weft/net. Each X_init is called by main.c in the order of this list and undone by
+ * X_exit in the reverse order; inits return 0 or an errno with nothing left behind. */
+#pragma once
+
+#define LOG_NAME "ip: "
+
+#include <weft/net/addr.h>
+#include <weft/net/drop.h>
+#include <weft/net/flow.h>
+#include <weft/net/ifaddr.h>
+#include <weft/net/link.h>
+#include <weft/net/neigh.h>
+#include <weft/net/netif.h>
+#include <weft/net/proto.h>
+#include <weft/net/route.h>
+#include <weft/net/sock.h>
+#include <weft/printk.h>
+#include <weft/random.h>
+#include <weft/seqfile.h>
+#include <weft/string.h>
+#include <weft/time.h>
+
+void proto_init(void);
+int drop_init(void);
+void drop_exit(void);
+int route_init(void);
+void route_exit(void);
+int neigh_init(void);
+void neigh_exit(void);
+void pmtu_init(void);
+void pmtu_exit(void);
+int loopback_init(void);
+void loopback_exit(void);
+int raw_init(void);
+void raw_exit(void);
+int family_init(void);
+void family_exit(void);
+int ioctl_init(void);
+void ioctl_exit(void);
+int procnet_init(void);
+void procnet_exit(void);
+
+/* Drawn at load, so that nobody can aim at a hash bucket. */
+extern u32 ip_hash_seed;
+
+/* ---- netif.c ---- */
+bool netif_trylock(void);
+void netif_free_parked(void);		/* at exit: all that is left */
+
+/* ---- watch.c ---- */
+void netif_notify(struct netif *nif, enum netif_event ev);	/* netif_lock held */
+
+/* ---- link.c ---- */
+const struct link_type *link_type_find(u16 type);	/* the sink when absent; netif_lock held */
+bool link_is_sink(const struct link_type *l);
+u32 link_type_show(struct seq *s);
+
+/* ---- loopback.c ---- */
+/* Gives lo its address of af (0: of every family there is) if it is up and has none. netif_lock
+ * held. */
+void loopback_addresses(u16 af);
+/* This host hears its own group and broadcast packets: p (data at the network header) comes
+ * back in as if received on nif. Consumes. */
+void loopback_return(struct netif *nif, struct pkt *p, u8 pkttype);
+
+/* ---- flow.c, waiters ---- */
+/* Hangs w on list unless it hangs somewhere already. */
+void waiter_arm(struct list_head *list, struct ip_waiter *w);
+void waiters_fire(struct list_head *list);
+
+/* ---- neigh.c ---- */
+struct neigh *neigh_by_handle(u32 slot, u32 id);	/* under RCU */
+/* Is the neighbour of f usable? Starts what is to be started; 0, -EAGAIN (w armed), -EHOSTUNREACH,
+ * -ENOBUFS. Fills f's handle. park: an unknown one is as good. Under RCU. */
+int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool park);
+/* Pushes the cached header. False: not known (any more). */
+bool neigh_push_header(struct neigh *n, struct pkt *p);
+u32 neigh_count(void);
+void neigh_show(struct seq *s);
+
+/* ---- proto.c, family.c ---- */
+/* door entered */
+struct ip_proto *ip_proto_find_socket(u16 af, u16 type, int protocol, int *err);
+void ip_family_show(struct seq *s);
+void ip_proto_show(struct seq *s);
+/* Runs the family's sleeping callbacks; netif_lock held. */
+int ip_family_addr_check(struct ifaddr *a);
+void ip_family_addr_event(struct ifaddr *a, bool added);
+void ip_family_group_event(struct netif *nif, struct ip_group *g, bool joined);
+
+/* ---- route.c ---- */
+void route_nif_up(struct netif *nif);	/* its dormant routes are back */
+int route_del_address(struct netif *nif, const struct ip_addr *addr);
+
+/* ---- sockopt.c ---- */
+bool inet_is_member(const struct inet_sock *is, const struct ip_addr *group, u32 ifindex);
+void inet_leave_groups(struct inet_sock *is);
+
+/* ---- raw.c ---- */
+int raw_create(struct socket *s);
+bool raw_deliver(struct pkt *p, struct ip_rx *rx);
+void raw_error(const struct ip_error *e, const u8 *quote, u32 quote_len);
+
+/* ---- rtioctl.c ---- */
+long route_ioctl(struct socket *s, u32 cmd, unsigned long arg);
+
+/* ---- netsys.c: /sys/class/net/NAME ---- */
+void netsys_add(struct netif *nif);
+void netsys_remove(struct netif *nif);

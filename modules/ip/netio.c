@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* netio.c - frames in and out of an interface: taps, counters, the checksum a device cannot
+ * fill, the full ring. The packet paths run under RCU: a driver that detached is not called
+ * again. */
+#include "ip.h"
+
+static LIST_HEAD(taps);		/* netif_lock to change, RCU to read */
+static u32 nr_taps;
+
+static void show_taps(struct netif *nif, struct pkt *p, bool sent)
+{
+	struct netif_tap *t;
+
+	list_for_each_entry(t, &taps, node) {
+		if (!t->ifindex || t->ifindex == nif->index)
+			t->frame(t, nif, p, sent);
+	}
+}
+
+void netif_tap(struct netif_tap *t)
+{
+	netif_lock();
+	list_add_tail(&t->node, &taps);
+	WRITE_ONCE(nr_taps, nr_taps + 1);
+	netif_unlock();
+}
+EXPORT(netif_tap);
+
+void netif_untap(struct netif_tap *t)
+{
+	netif_lock();
+	list_del_rcu(&t->node);
+	WRITE_ONCE(nr_taps, nr_taps - 1);
+	netif_unlock();
+	synchronize_rcu();
+	list_init(&t->node);
+}
+EXPORT(netif_untap);
+
+void netif_rx(struct netif *nif, struct pkt *p)
+{
+	struct netif_stats *st;
+
+	rcu_read_lock();
+	st = netif_stats_this(nif);
+	st->rx_packets++;
+	st->rx_bytes += p->len;
+	p->nif = nif;
+	p->link_off = p->data - p->head;
+	p->stamp_ns = ktime_get();
+	if (unlikely(!netif_is_up(nif))) {
+		st->rx_dropped++;
+		ip_drop(p, DROP_IF_DOWN);
+	} else {
+		if (unlikely(READ_ONCE(nr_taps)))
+			show_taps(nif, p, false);
+		nif->link->input(nif, p);
+	}
+	rcu_read_unlock();
+}
+EXPORT(netif_rx);
+
+/* RFC 1071 over the transport's part; the field holds the pseudo-header's sum already. */
+static void fill_checksum(struct pkt *p)
+{
+	u8 *start = p->head + p->csum_start;
+	u16 sum;
+
+	/* 0 means "none" for UDP and is the same number as 0xffff in one's complement (RFC 768) */
+	sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
+	if (!sum)
+		sum = 0xffff;
+	memcpy(start + p->csum_off, &sum, sizeof(sum));
+	p->csum = PKT_CSUM_NONE;
+}
+
+static int tx_refuse(struct netif *nif, struct pkt *p, enum drop_reason why, int err)
+{
+	netif_stats_this(nif)->tx_dropped++;
+	ip_drop(p, why);
+	return err;
+}
+
+/* What must hold of a frame before a driver sees it; 0 or what netif_tx answers, p then gone. */
+static int tx_check(struct netif *nif, struct pkt *p)
+{
+	const u32 tso = NETIF_F_TSO4 | NETIF_F_TSO6;
+
+	if (unlikely(!READ_ONCE(nif->carrier))) {
+		/* a link that is away loses packets, it does not fail their senders */
+		netif_stats_this(nif)->tx_carrier++;
+		ip_drop(p, DROP_NO_CARRIER);
+		return 1;
+	}
+	if (unlikely(p->gso_size && !(nif->features & tso)))
+		return tx_refuse(nif, p, DROP_NO_TSO, -EMSGSIZE);
+	if (unlikely(!p->gso_size && p->len > nif->mtu + nif->link->header_len))
+		return tx_refuse(nif, p, DROP_TOO_LONG, -EMSGSIZE);
+	if (p->csum == PKT_CSUM_FILL && !(nif->features & NETIF_F_TX_CSUM))
+		fill_checksum(p);
+	return 0;
+}
+
+static int tx_driver(struct netif *nif, const struct netif_driver *d, struct pkt *p)
+{
+	struct netif_stats *st = netif_stats_this(nif);
+	u32 len = p->len;
+	int err;
+
+	if (nif->features & NETIF_F_NO_TX_LOCK) {
+		err = d->ops.xmit(nif, p);
+	} else {
+		spin_lock(&nif->tx_lock);
+		err = d->ops.xmit(nif, p);
+		spin_unlock(&nif->tx_lock);
+	}
+	if (likely(!err)) {
+		st->tx_packets++;
+		st->tx_bytes += len;
+		return 0;
+	}
+	st->tx_dropped++;
+	ip_drop_count(err == -ENOBUFS ? DROP_RING_FULL : DROP_TX_ERROR);
+	return err;
+}
+
+int netif_tx(struct netif *nif, struct pkt *p)
+{
+	const struct netif_driver *d;
+	int err;
+
+	rcu_read_lock();
+	d = rcu_dereference(nif->driver);
+	if (unlikely(!d || !netif_is_up(nif))) {
+		err = tx_refuse(nif, p, DROP_IF_DOWN, -ENETDOWN);
+	} else {
+		p->nif = nif;
+		p->link_off = p->data - p->head;
+		err = tx_check(nif, p);
+		if (likely(!err)) {
+			if (unlikely(READ_ONCE(nr_taps)))
+				show_taps(nif, p, true);
+			err = tx_driver(nif, d, p);
+		}
+	}
+	rcu_read_unlock();
+	return err > 0 ? 0 : err;
+}
+EXPORT(netif_tx);
+
+void netif_tx_stop(struct netif *nif)
+{
+	WRITE_ONCE(nif->tx_full, true);
+	smp_mb();	/* against waiter_arm's second look */
+}
+EXPORT(netif_tx_stop);
+
+void netif_tx_wake(struct netif *nif)
+{
+	if (!READ_ONCE(nif->tx_full))
+		return;
+	WRITE_ONCE(nif->tx_full, false);
+	smp_mb();
+	waiters_fire(&nif->tx_waiters);
+}
+EXPORT(netif_tx_wake);
+
+void netif_stats_sum(struct netif *nif, struct netif_stats *out)
+{
+	const struct netif_driver *d;
+	u64 *sum = (u64 *)out;
+
+	memset(out, 0, sizeof(*out));
+	for (u32 cpu = 0; cpu < percpu_cpus(); cpu++) {
+		const u64 *st = percpu_ptr(nif->stats, cpu);
+
+		for (u32 i = 0; i < sizeof(*out) / sizeof(u64); i++)
+			sum[i] += READ_ONCE(st[i]);
+	}
+	d = nif->driver;
+	if (d && d->ops.stats && netif_is_locked())
+		d->ops.stats(nif, out);
+}
+EXPORT(netif_stats_sum);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* raw.c - SOCK_RAW of both families, for root: every datagram of one protocol number before its
+ * transport sees it, and datagrams of any number out, with or without their network header. An IPv4
+ * reader gets the header too, an IPv6 reader does not (RFC 3542 3). */
+#include "ip.h"
+
+#include <weft/sched.h>
+
+struct raw_sock {
+	struct inet_sock is;		/* first: s->priv */
+	struct hlist_node node;		/* raw_lock to change, RCU to read */
+	struct rcu_head rcu;
+	u32 icmp_filter;		/* bit n: type n is not wanted */
+	u8 proto;
+};
+
+static struct spinlock raw_lock = SPINLOCK_INIT;
+static struct hlist_head raw_socks[256];	/* by protocol */
+
+static struct raw_sock *raw_of(const struct socket *s)
+{
+	return s->priv;
+}
+
+/* ---- receiving ---- */
+
+static bool raw_wants(const struct raw_sock *rs, const struct pkt *p, const struct ip_rx *rx,
+		      u16 af)
+{
+	const struct inet_sock *is = &rs->is;
+
+	if (is->s->family != af || !inet_accepts(is, rx))
+		return false;
+	if (!ip_addr_is_any(&is->laddr) && !ip_addr_eq(&is->laddr, &rx->dst))
+		return false;
+	if (!ip_addr_is_any(&is->raddr) && !ip_addr_eq(&is->raddr, &rx->src))
+		return false;
+	if (rs->proto == IPPROTO_ICMP && rs->icmp_filter && p->len && p->data[0] < 32)
+		return !(rs->icmp_filter & BIT(p->data[0]));
+	return true;
+}
+
+bool raw_deliver(struct pkt *p, struct ip_rx *rx)
+{
+	u16 af = ip_addr_family(&rx->dst);
+	struct raw_sock *rs;
+	bool seen = false;
+
+	hlist_for_each_entry(rs, &raw_socks[rx->proto], node) {
+		struct pkt *copy;
+
+		if (!raw_wants(rs, p, rx, af))
+			continue;
+		seen = true;
+		copy = pkt_copy(p, PKT_POOL_RX, p->data - p->head);
+		if (!copy) {
+			ip_drop_count(DROP_NO_MEMORY);
+			continue;
+		}
+		if (af == AF_INET)
+			pkt_push(copy, rx->header_len);
+		if (socket_queue(rs->is.s, copy))
+			ip_drop_count(DROP_SOCKET_FULL);
+	}
+	return seen;
+}
+
+void raw_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
+{
+	u16 af = ip_addr_family(&e->remote);
+	struct raw_sock *rs;
+
+	hlist_for_each_entry(rs, &raw_socks[e->proto], node) {
+		struct inet_sock *is = &rs->is;
+
+		if (is->s->family != af ||
+		    (!ip_addr_is_any(&is->laddr) && !ip_addr_eq(&is->laddr, &e->local)) ||
+		    (!ip_addr_is_any(&is->raddr) && !ip_addr_eq(&is->raddr, &e->remote)))
+			continue;
+		inet_error(is, e, 0, quote, quote_len);
+	}
+}
+
+static long raw_recv(struct socket *s, struct msg *m, size_t len)
+{
+	struct pkt *p;
+	long n;
+
+	if (m->flags & MSG_ERRQUEUE)
+		return inet_recv_error(&raw_of(s)->is, m, len);
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	p = socket_dequeue(s, m->flags);
+	if (!p)
+		return 0;
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	m->name_len = m->name ? ip_addr_to_sockaddr(m->name, s->family, &ip_rx(p)->src, 0,
+						    ip_rx(p)->ifindex) : 0;
+	inet_recv_control(&raw_of(s)->is, m, p);
+	n = socket_copy_datagram(s, m, p, 0, len);
+	pkt_free(p);
+	return n;
+}
+
+/* ---- sending ---- */
+
+static long raw_send(struct socket *s, struct msg *m, size_t len)
+{
+	struct inet_sock *is = &raw_of(s)->is;
+	struct flow f;
+	struct pkt *p;
+	u16 port;
+	int err;
+
+	if (len > 0xffff)
+		return -EMSGSIZE;
+	err = inet_send_flow(is, m, &f, &port);
+	if (err)
+		return err;
+	f.proto = raw_of(s)->proto;
+	if (is->flags & INET_HDRINCL)
+		f.flags |= FLOW_HDRINCL | FLOW_ANY_SOURCE;
+	p = inet_reserve(is, &f, len, m->flags);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	p->trans_off = p->data - p->head;
+	if (iter_copy_from(pkt_put(p, len), len, &m->iter) != (long)len) {
+		pkt_free(p);
+		return -EFAULT;
+	}
+	err = ip_commit(&f, p);
+	/* as on Linux, a full queue below is a lost packet unless errors were asked for */
+	if (err == -ENOBUFS && !(is->flags & INET_RECVERR))
+		err = 0;
+	return err ? err : (long)len;
+}
+
+/* ---- the rest of a socket's life ---- */
+
+static int raw_bind(struct socket *s, const u8 *name, u32 len)
+{
+	struct ip_addr addr;
+	u16 port;
+	int err = inet_bind_address(&raw_of(s)->is, name, len, &addr, &port);
+
+	if (!err)
+		raw_of(s)->is.laddr = addr;
+	return err;
+}
+
+static int raw_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
+{
+	return inet_connect_datagram(&raw_of(s)->is, name, len);
+}
+
+static int raw_name(struct socket *s, u8 *name, u32 *len, bool peer)
+{
+	return inet_name(&raw_of(s)->is, name, len, peer);
+}
+
+static u32 raw_poll(struct socket *s)
+{
+	return inet_poll(&raw_of(s)->is);
+}
+
+static int raw_shutdown(struct socket *s, int how)
+{
+	return ip_addr_is_any(&raw_of(s)->is.raddr) ? -ENOTCONN : 0;
+}
+
+static int raw_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
+{
+	struct raw_sock *rs = raw_of(s);
+
+	if (level != SOL_RAW || opt != ICMP_FILTER)
+		return inet_setsockopt(&rs->is, level, opt, val, len);
+	if (rs->proto != IPPROTO_ICMP)
+		return -EOPNOTSUPP;
+	memcpy(&rs->icmp_filter, val, min(len, (u32)sizeof(rs->icmp_filter)));
+	return 0;
+}
+
+static int raw_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
+{
+	struct raw_sock *rs = raw_of(s);
+
+	if (level != SOL_RAW || opt != ICMP_FILTER)
+		return inet_getsockopt(&rs->is, level, opt, val, len);
+	if (rs->proto != IPPROTO_ICMP)
+		return -EOPNOTSUPP;
+	*len = min(*len, (u32)sizeof(rs->icmp_filter));
+	memcpy(val, &rs->icmp_filter, *len);
+	return 0;
+}
+
+static void raw_free_rcu(struct rcu_head *h)
+{
+	kfree(container_of(h, struct raw_sock, rcu));
+}
+
+static void raw_close(struct socket *s)
+{
+	struct raw_sock *rs = raw_of(s);
+
+	spin_lock(&raw_lock);
+	hlist_del(&rs->node);
+	spin_unlock(&raw_lock);
+	inet_sock_release(&rs->is);
+	call_rcu(&rs->rcu, raw_free_rcu);
+}
+
+static const struct socket_ops raw_ops = {
+	.bind = raw_bind, .connect = raw_connect, .name = raw_name, .send = raw_send,
+	.recv = raw_recv, .poll = raw_poll, .shutdown = raw_shutdown,
+	.setsockopt = raw_setsockopt, .getsockopt = raw_getsockopt, .close = raw_close,
+};
+
+int raw_create(struct socket *s)
+{
+	struct raw_sock *rs;
+	int err = require_root();
+
+	if (err)
+		return err;
+	if (!s->protocol)
+		return -EPROTONOSUPPORT;
+	rs = kzalloc(sizeof(*rs));
+	if (!rs)
+		return -ENOMEM;
+	inet_sock_init(&rs->is, s);
+	rs->proto = s->protocol;
+	rs->is.lport = rs->proto;	/* shown where others show a port */
+	if (rs->proto == IPPROTO_RAW)
+		rs->is.flags |= INET_HDRINCL;
+	s->priv = rs;
+	s->ops = &raw_ops;
+	spin_lock(&raw_lock);
+	hlist_add_head(&rs->node, &raw_socks[rs->proto]);
+	spin_unlock(&raw_lock);
+	return 0;
+}
+
+/* ---- /proc/net/raw, raw6 ---- */
+
+static void show_address(struct seq *s, const struct ip_addr *a, u16 af, u32 port)
+{
+	if (af == AF_INET)
+		seq_printf(s, "%08X:%04X ", a->w[3], port);
+	else
+		seq_printf(s, "%08X%08X%08X%08X:%04X ", a->w[0], a->w[1], a->w[2], a->w[3], port);
+}
+
+static void show_sock(struct seq *s, const struct raw_sock *rs, u32 sl)
+{
+	const struct inet_sock *is = &rs->is;
+	const struct socket *sock = is->s;
+
+	seq_printf(s, "%4u: ", sl);
+	show_address(s, &is->laddr, sock->family, rs->proto);
+	show_address(s, &is->raddr, sock->family, 0);
+	seq_printf(s, "07 %08X:%08X 00:00000000 00000000 %5u        0 %lu 2 %016lx %lu\n",
+		   socket_tx_bytes(sock), sock->rx_bytes, sock->uid, sock->ino,
+		   ip_addr_hash(&is->laddr, (u32)(unsigned long)sock) * 1ul, sock->rx_drops);
+}
+
+static int raw_show(struct seq *s)
+{
+	u16 af = (u16)(unsigned long)s->arg;
+	struct raw_sock *rs;
+
+	seq_puts(s, af == AF_INET ?
+		 "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"
+		 "   uid  timeout inode ref pointer drops\n" :
+		 "  sl  local_address                         "
+		 "remote_address                        st tx_queue rx_queue tr tm->when retrnsmt"
+		 "   uid  timeout inode ref pointer drops\n");
+	rcu_read_lock();
+	for (u32 i = 0; i < ARRAY_SIZE(raw_socks); i++) {
+		hlist_for_each_entry(rs, &raw_socks[i], node) {
+			if (rs->is.s->family == af)
+				show_sock(s, rs, i);
+		}
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+static struct procfile raw_file = {
+	.path = "net/raw", .mode = 0444, .show = raw_show, .arg = (void *)AF_INET,
+};
+static struct procfile raw6_file = {
+	.path = "net/raw6", .mode = 0444, .show = raw_show, .arg = (void *)AF_INET6,
+};
+
+int raw_init(void)
+{
+	int err = procfile_add(&raw_file);
+
+	if (err)
+		return err;
+	err = procfile_add(&raw6_file);
+	if (err)
+		procfile_remove(&raw_file);
+	return err;
+}
+
+void raw_exit(void)
+{
+	procfile_remove(&raw6_file);
+	procfile_remove(&raw_file);
+}

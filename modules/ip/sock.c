@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* sock.c - the library that sockets of all IP transports are made with: names, the flow a send
+ * wants, waiting for it, ancillary data, and the bounded queue of errors that came back. */
+#include "ip.h"
+
+#include <weft/sched.h>
+
+#define QUOTE_MAX 256
+
+/* linux/errqueue.h: what IP_RECVERR hands out, followed by the offender's sockaddr */
+struct sock_extended_err {
+	u32 ee_errno;
+	u8 ee_origin, ee_type, ee_code, ee_pad;
+	u32 ee_info, ee_data;
+};
+#define SO_EE_ORIGIN_ICMP 2
+#define SO_EE_ORIGIN_ICMP6 3
+
+struct inet_error {
+	struct list_head node;
+	struct sock_extended_err ee;
+	struct ip_addr offender, remote;
+	u16 remote_port;
+	u32 len;
+	u8 quote[];
+};
+
+struct in_pktinfo {
+	int ifindex;
+	u32 spec_dst, addr;	/* network order */
+};
+
+static void flow_possible(struct ip_waiter *w)
+{
+	socket_wake(container_of(w, struct inet_sock, waiter)->s, POLLOUT | POLLWRNORM);
+}
+
+void inet_sock_init(struct inet_sock *is, struct socket *s)
+{
+	memset(is, 0, sizeof(*is));
+	is->s = s;
+	is->laddr = is->raddr = ip_addr_any(s->family);
+	is->flags = INET_MCAST_LOOP | INET_MCAST_ALL;
+	is->mcast_ttl = 1;	/* RFC 1112 6.1 */
+	is->pmtudisc = IP_PMTUDISC_WANT;
+	list_init(&is->memberships);
+	list_init(&is->errors);
+	ip_waiter_init(&is->waiter, flow_possible);
+}
+EXPORT(inet_sock_init);
+
+static struct inet_error *take_error(struct inet_sock *is)
+{
+	struct inet_error *e;
+
+	spin_lock(&is->s->rx_lock);
+	e = list_first_entry_or_null(&is->errors, struct inet_error, node);
+	if (e) {
+		list_del(&e->node);
+		is->nr_errors--;
+	}
+	spin_unlock(&is->s->rx_lock);
+	return e;
+}
+
+void inet_sock_release(struct inet_sock *is)
+{
+	struct inet_error *e;
+
+	ip_waiter_cancel(&is->waiter);
+	inet_leave_groups(is);
+	spin_lock(&is->s->rx_lock);
+	is->closed = true;
+	spin_unlock(&is->s->rx_lock);
+	while ((e = take_error(is)))
+		kfree(e);
+}
+EXPORT(inet_sock_release);
+
+/* ---- names ---- */
+
+int inet_bind_address(struct inet_sock *is, const u8 *name, u32 len, struct ip_addr *addr,
+		      u16 *port)
+{
+	const struct ip_family *fam;
+	enum ip_kind kind;
+	u32 scope;
+	bool ours;
+	int err = ip_addr_from_sockaddr(name, len, is->s->family, addr, port, &scope);
+
+	if (err || ip_addr_is_any(addr) || (is->flags & INET_FREEBIND))
+		return err;
+	rcu_read_lock();
+	fam = ip_family_find(ip_addr_family(addr));
+	kind = fam ? fam->classify(NULL, addr) : IP_KIND_INVALID;
+	ours = kind == IP_KIND_MULTICAST || kind == IP_KIND_BROADCAST ||
+	       (kind != IP_KIND_INVALID && route_classify(addr) != ROUTE_UNICAST);
+	rcu_read_unlock();
+	return ours ? 0 : -EADDRNOTAVAIL;
+}
+EXPORT(inet_bind_address);
+
+int inet_name(struct inet_sock *is, u8 *name, u32 *len, bool peer)
+{
+	if (peer && ip_addr_is_any(&is->raddr))
+		return -ENOTCONN;
+	*len = ip_addr_to_sockaddr(name, is->s->family, peer ? &is->raddr : &is->laddr,
+				   peer ? is->rport : is->lport, is->s->bound_if);
+	return 0;
+}
+EXPORT(inet_name);
+
+/* As on Linux and BSD, the unspecified destination is this host. */
+static void own_host(const struct inet_sock *is, struct ip_addr *dst)
+{
+	bool v4 = ip_addr_is_v4(dst);
+
+	if (!ip_addr_is_any(dst))
+		return;
+	if (!ip_addr_is_any(&is->laddr) && ip_addr_is_v4(&is->laddr) == v4)
+		*dst = is->laddr;
+	else
+		ip_addr_parse(v4 ? "127.0.0.1" : "::1", dst);
+}
+
+int inet_connect_datagram(struct inet_sock *is, const u8 *name, u32 len)
+{
+	struct flow f = { 0 };
+	struct ip_addr dst;
+	u32 scope;
+	u16 port, af;
+	int err;
+
+	memcpy(&af, name, sizeof(af));
+	if (af == AF_UNSPEC) {
+		is->raddr = ip_addr_any(is->s->family);
+		is->rport = 0;
+		flow_reset(&is->flow);
+		return 0;
+	}
+	err = ip_addr_from_sockaddr(name, len, is->s->family, &dst, &port, &scope);
+	if (err)
+		return err;
+	own_host(is, &dst);
+	inet_flow_init(is, &f, &dst);
+	if (scope && ip_addr_is_link_local(&dst))
+		f.oif = scope;
+	f.flags |= FLOW_PARK;
+	err = ip_flow_check(&f, 0, NULL);
+	/* a neighbour that does not answer and a full ring are matters of the moment */
+	if (err && err != -EHOSTUNREACH && err != -EAGAIN && err != -ENOBUFS)
+		return err;
+	if (f.route_gen && ip_addr_is_any(&is->laddr))
+		is->laddr = f.saddr;
+	is->raddr = dst;
+	is->rport = port;
+	is->flow = f;
+	return 0;
+}
+EXPORT(inet_connect_datagram);
+
+/* ---- sending ---- */
+
+void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst)
+{
+	const struct socket *s = is->s;
+	bool group = ip_addr_is_multicast(dst);
+
+	*f = (struct flow){
+		.dst = *dst, .src = is->laddr, .oif = s->bound_if, .mark = s->mark,
+		.sport = is->lport, .dport = is->rport, .tos = is->tos,
+		.ttl = group ? is->mcast_ttl : is->ttl, .opt_len = is->opt_len,
+	};
+	if (group && !f->oif)
+		f->oif = is->mcast_if;
+	/* bound to a group: packets need a source of their own */
+	if (ip_addr_is_multicast(&f->src) || ip_addr_is_v4(&f->src) != ip_addr_is_v4(dst))
+		f->src = ip_addr_any(ip_addr_family(dst));
+	memcpy(f->opts, is->opts, is->opt_len);
+	if (s->broadcast)
+		f->flags |= FLOW_BROADCAST;
+	if (s->dontroute)
+		f->flags |= FLOW_DONTROUTE;
+	if (is->flags & INET_FREEBIND)
+		f->flags |= FLOW_ANY_SOURCE;
+	if (!(is->flags & INET_MCAST_LOOP))
+		f->flags |= FLOW_NO_LOOP;
+	if (is->pmtudisc == IP_PMTUDISC_WANT)
+		f->flags |= FLOW_PMTU;
+	else if (is->pmtudisc == IP_PMTUDISC_DO)
+		f->flags |= FLOW_DF;
+	else if (is->pmtudisc == IP_PMTUDISC_PROBE)
+		f->flags |= FLOW_DF | FLOW_NO_PMTU;
+}
+EXPORT(inet_flow_init);
+
+static int control_number(const struct cmsg_view *c, int max_value, u8 *out)
+{
+	int v;
+
+	if (c->len >= sizeof(int))
+		memcpy(&v, c->data, sizeof(v));
+	else if (c->len == 1)
+		v = *c->data;
+	else
+		return -EINVAL;
+	if (v < 0 || v > max_value)
+		return -EINVAL;
+	*out = v;
+	return 0;
+}
+
+/* What sendmsg said beside the data. */
+static int apply_control(const struct msg *m, struct flow *f)
+{
+	struct in_pktinfo info;
+	struct cmsg_view c;
+	size_t pos = 0;
+	int err = 0;
+
+	while (!err && msg_next_control(m, &pos, &c)) {
+		if (c.level != SOL_IP)
+			continue;
+		if (c.type == IP_TTL) {
+			err = control_number(&c, 255, &f->ttl);
+		} else if (c.type == IP_TOS) {
+			err = control_number(&c, 255, &f->tos);
+		} else if (c.type == IP_PKTINFO && c.len >= sizeof(info)) {
+			memcpy(&info, c.data, sizeof(info));
+			if (info.ifindex)
+				f->oif = info.ifindex;
+			if (info.spec_dst)
+				f->src = ip_addr_v4_be(info.spec_dst);
+		} else {
+			err = -EINVAL;
+		}
+	}
+	return err;
+}
+
+int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u16 *port)
+{
+	struct ip_addr dst = is->raddr;
+	u32 scope = 0;
+	int err;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	*port = is->rport;
+	if (m->name_len) {
+		err = ip_addr_from_sockaddr(m->name, m->name_len, is->s->family, &dst, port,
+					    &scope);
+		if (err)
+			return err;
+		own_host(is, &dst);
+	} else if (ip_addr_is_any(&dst)) {
+		return -EDESTADDRREQ;
+	}
+	inet_flow_init(is, f, &dst);
+	f->dport = *port;
+	if (scope && ip_addr_is_link_local(&dst) && !f->oif)
+		f->oif = scope;
+	if (m->flags & MSG_DONTROUTE)
+		f->flags |= FLOW_DONTROUTE;
+	return m->control_len ? apply_control(m, f) : 0;
+}
+EXPORT(inet_send_flow);
+
+static bool buffer_full(struct socket *s)
+{
+	if (likely(socket_tx_bytes(s) < s->sndbuf))
+		return false;
+	/* says so before it looks again: either room is seen, or its freeing wakes */
+	WRITE_ONCE(s->tx_waiting, true);
+	smp_mb();
+	return socket_tx_bytes(s) >= s->sndbuf;
+}
+
+/* Room in the send buffer: packets on their way give it back when they are freed. */
+static int wait_for_buffer(struct inet_sock *is, u64 deadline, u32 msg_flags)
+{
+	int err = 0;
+
+	while (!err && buffer_full(is->s))
+		err = msg_flags & MSG_DONTWAIT ? -EAGAIN : socket_wait(is->s, deadline);
+	return err ? err : socket_take_error(is->s);
+}
+
+struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags)
+{
+	u64 deadline = msg_flags & MSG_DONTWAIT ? 0 : socket_deadline(is->s, true);
+	int err = wait_for_buffer(is, deadline, msg_flags);
+	struct pkt *p;
+
+	if (err)
+		return ERR_PTR(err);
+	if (msg_flags & MSG_DONTWAIT)
+		f->flags |= FLOW_PARK;
+	for (;;) {
+		p = ip_reserve(f, len, &is->waiter);
+		if (!IS_ERR(p)) {
+			socket_charge_tx(is->s, p);
+			return p;
+		}
+		if (PTR_ERR(p) != -EAGAIN || (msg_flags & MSG_DONTWAIT))
+			return p;
+		err = socket_wait(is->s, deadline);
+		if (err)
+			return ERR_PTR(err);
+	}
+}
+EXPORT(inet_reserve);
+
+bool inet_has_error(const struct inet_sock *is)
+{
+	return !list_empty(&is->errors);
+}
+EXPORT(inet_has_error);
+
+u32 inet_poll(struct inet_sock *is)
+{
+	u32 events = socket_poll_default(is->s);
+
+	if (READ_ONCE(is->waiter.armed))
+		events &= ~(u32)(POLLOUT | POLLWRNORM);
+	if (inet_has_error(is))
+		events |= POLLERR;
+	return events;
+}
+EXPORT(inet_poll);
+
+/* ---- receiving ---- */
+
+bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx)
+{
+	u32 bound = READ_ONCE(is->s->bound_if);
+
+	if (bound && bound != rx->ifindex)
+		return false;
+	if (!(rx->flags & IP_RX_MULTICAST) || (is->flags & INET_MCAST_ALL))
+		return true;
+	return inet_is_member(is, &rx->dst, rx->ifindex);
+}
+EXPORT(inet_accepts);
+
+static void put_pktinfo(struct msg *m, const struct ip_rx *rx)
+{
+	struct in_pktinfo info = { .ifindex = rx->ifindex, .addr = rx->dst.w[3] };
+	struct netif *nif;
+	struct ifaddr *a;
+
+	info.spec_dst = info.addr;
+	if (rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST)) {
+		rcu_read_lock();
+		nif = netif_by_index(rx->ifindex);
+		a = nif ? ifaddr_first(nif, AF_INET) : NULL;
+		info.spec_dst = a ? a->addr.w[3] : 0;
+		rcu_read_unlock();
+	}
+	msg_put_control(m, SOL_IP, IP_PKTINFO, &info, sizeof(info));
+}
+
+void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p)
+{
+	const struct ip_rx *rx = ip_rx(p);
+	int ttl = rx->ttl;
+
+	if (!ip_addr_is_v4(&rx->dst))
+		return;
+	if (is->flags & INET_PKTINFO)
+		put_pktinfo(m, rx);
+	if (is->flags & INET_RECVTTL)
+		msg_put_control(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
+	if (is->flags & INET_RECVTOS)
+		msg_put_control(m, SOL_IP, IP_TOS, &rx->tos, sizeof(rx->tos));
+	if ((is->flags & INET_RECVOPTS) && rx->header_len > 20)
+		msg_put_control(m, SOL_IP, IP_RECVOPTS, pkt_at(p, p->net_off) + 20,
+				rx->header_len - 20);
+}
+EXPORT(inet_recv_control);
+
+/* ---- errors ---- */
+
+static void queue_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port,
+			const u8 *quote, u32 quote_len)
+{
+	u32 len = min(quote_len, (u32)QUOTE_MAX);
+	struct inet_error *ie = kmalloc(sizeof(*ie) + len);
+	bool queued = false;
+
+	if (!ie)
+		return;
+	ie->ee = (struct sock_extended_err){
+		.ee_errno = e->err, .ee_type = e->icmp_type, .ee_code = e->icmp_code,
+		.ee_info = e->kind == IP_ERR_TOO_BIG ? e->info : 0,
+		.ee_origin = ip_addr_is_v4(&e->remote) ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+	};
+	ie->offender = e->offender;
+	ie->remote = e->remote;
+	ie->remote_port = remote_port;
+	ie->len = len;
+	memcpy(ie->quote, quote, len);
+	spin_lock(&is->s->rx_lock);
+	if (!is->closed && is->nr_errors < INET_ERRQ_MAX) {
+		list_add_tail(&ie->node, &is->errors);
+		is->nr_errors++;
+		queued = true;
+	}
+	spin_unlock(&is->s->rx_lock);
+	if (!queued)
+		kfree(ie);
+}
+
+void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port, const u8 *quote,
+		u32 quote_len)
+{
+	bool recverr = is->flags & INET_RECVERR;
+
+	if (!e->err || (!recverr && ip_addr_is_any(&is->raddr)))
+		return;
+	if (recverr)
+		queue_error(is, e, remote_port, quote, quote_len);
+	if (recverr || e->fatal)
+		socket_set_error(is->s, e->err);
+}
+EXPORT(inet_error);
+
+long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
+{
+	struct inet_error *e = take_error(is);
+	u8 control[sizeof(struct sock_extended_err) + SOCKADDR_MAX];
+	u32 control_len;
+	bool v4;
+	long n;
+
+	if (!e)
+		return -EAGAIN;
+	v4 = ip_addr_is_v4(&e->remote) && is->s->family == AF_INET;
+	memcpy(control, &e->ee, sizeof(e->ee));
+	control_len = sizeof(e->ee) +
+		      ip_addr_to_sockaddr(control + sizeof(e->ee), v4 ? AF_INET : AF_INET6,
+					  &e->offender, 0, 0);
+	n = iter_copy_to(e->quote, min(len, (size_t)e->len), &m->iter);
+	if (n >= 0) {
+		if (m->name)
+			m->name_len = ip_addr_to_sockaddr(m->name, is->s->family, &e->remote,
+							  e->remote_port, 0);
+		msg_put_control(m, v4 ? SOL_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : 25, control,
+				control_len);
+		m->flags |= MSG_ERRQUEUE | (len < e->len ? MSG_TRUNC : 0);
+	}
+	kfree(e);
+	return n;
+}
+EXPORT(inet_recv_error);

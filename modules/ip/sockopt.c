@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* sockopt.c - the SOL_IP options that all transports share, and a socket's group memberships. */
+#include "ip.h"
+
+#define MEMBERSHIPS_MAX 20	/* as Linux's igmp_max_memberships */
+
+struct membership {
+	struct list_head node;
+	struct rcu_head rcu;
+	struct ip_addr group;
+	u32 ifindex;
+};
+
+/* struct ip_mreqn; the older ip_mreq is its first eight bytes */
+struct mreqn {
+	u32 group, address;	/* network order */
+	int ifindex;
+};
+
+/* ---- memberships ---- */
+
+bool inet_is_member(const struct inet_sock *is, const struct ip_addr *group, u32 ifindex)
+{
+	const struct membership *m;
+
+	list_for_each_entry(m, &is->memberships, node) {
+		if (m->ifindex == ifindex && ip_addr_eq(&m->group, group))
+			return true;
+	}
+	return false;
+}
+
+/* The interface that a request means: by index, by address, else where the route to the group
+ * goes. */
+static struct netif *mreq_netif(const struct inet_sock *is, const struct mreqn *mr)
+{
+	struct ip_addr group = ip_addr_v4_be(mr->group), address = ip_addr_v4_be(mr->address);
+	struct route_result res;
+	struct ifaddr *a;
+
+	if (mr->ifindex)
+		return netif_by_index(mr->ifindex);
+	if (mr->address) {
+		a = ifaddr_find(NULL, &address);
+		return a ? a->nif : NULL;
+	}
+	if (is->s->bound_if || is->mcast_if)
+		return netif_by_index(is->s->bound_if ? is->s->bound_if : is->mcast_if);
+	return route_lookup(&group, 0, &res) ? NULL : res.nif;
+}
+
+static void membership_free_rcu(struct rcu_head *h)
+{
+	kfree(container_of(h, struct membership, rcu));
+}
+
+static int join(struct inet_sock *is, const struct mreqn *mr)
+{
+	struct membership *m = kmalloc(sizeof(*m));
+	struct netif *nif;
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	m->group = ip_addr_v4_be(mr->group);
+	netif_lock();
+	nif = mreq_netif(is, mr);
+	if (!nif)
+		err = -ENODEV;
+	else if (inet_is_member(is, &m->group, nif->index))
+		err = -EADDRINUSE;
+	else if (is->nr_memberships >= MEMBERSHIPS_MAX)
+		err = -ENOBUFS;
+	else
+		err = ip_group_join(nif, &m->group);
+	if (!err) {
+		m->ifindex = nif->index;
+		is->nr_memberships++;
+		list_add_tail(&m->node, &is->memberships);
+	}
+	netif_unlock();
+	if (err)
+		kfree(m);
+	return err;
+}
+
+/* The interface may be parked by now: it still counts the member. netif_lock held. */
+static void leave_one(struct inet_sock *is, struct membership *m)
+{
+	struct netif *nif;
+
+	netif_for_each(nif) {
+		if (nif->index == m->ifindex)
+			ip_group_leave(nif, &m->group);
+	}
+	is->nr_memberships--;
+	list_del_rcu(&m->node);
+	call_rcu(&m->rcu, membership_free_rcu);
+}
+
+static int leave(struct inet_sock *is, const struct mreqn *mr)
+{
+	struct ip_addr group = ip_addr_v4_be(mr->group);
+	struct membership *m, *next;
+	struct netif *nif;
+	int err = -EADDRNOTAVAIL;
+
+	netif_lock();
+	nif = mreq_netif(is, mr);
+	list_for_each_entry_safe(m, next, &is->memberships, node) {
+		if (ip_addr_eq(&m->group, &group) && (!nif || m->ifindex == nif->index)) {
+			leave_one(is, m);
+			err = 0;
+			break;
+		}
+	}
+	netif_unlock();
+	return err;
+}
+
+void inet_leave_groups(struct inet_sock *is)
+{
+	struct membership *m, *next;
+
+	if (list_empty(&is->memberships))
+		return;
+	netif_lock();
+	list_for_each_entry_safe(m, next, &is->memberships, node)
+		leave_one(is, m);
+	netif_unlock();
+}
+
+static int set_multicast_if(struct inet_sock *is, const struct mreqn *mr)
+{
+	struct netif *nif;
+	int err = 0;
+
+	if (!mr->ifindex && !mr->address) {
+		is->mcast_if = 0;
+		return 0;
+	}
+	rcu_read_lock();
+	nif = mreq_netif(is, mr);
+	if (nif)
+		is->mcast_if = nif->index;
+	else
+		err = -EADDRNOTAVAIL;
+	rcu_read_unlock();
+	return err;
+}
+
+/* ---- options ---- */
+
+/* RFC 791 3.1: types and lengths must walk exactly to the end; source routes are not for users. */
+static int set_options(struct inet_sock *is, const u8 *val, u32 len)
+{
+	u32 i = 0;
+
+	if (len > sizeof(is->opts))
+		return -EINVAL;
+	while (i < len && val[i] != 0) {
+		if (val[i] == 1) {
+			i++;
+			continue;
+		}
+		if (val[i] == 131 || val[i] == 137)
+			return -EPERM;
+		if (i + 1 >= len || val[i + 1] < 2 || val[i + 1] > len - i)
+			return -EINVAL;
+		i += val[i + 1];
+	}
+	memset(is->opts, 0, sizeof(is->opts));
+	memcpy(is->opts, val, len);
+	is->opt_len = ALIGN_UP(len, 4);
+	return 0;
+}
+
+static const struct {
+	int opt;
+	u32 flag;
+} switches[] = {
+	{ IP_PKTINFO, INET_PKTINFO }, { IP_RECVERR, INET_RECVERR }, { IP_RECVTTL, INET_RECVTTL },
+	{ IP_RECVTOS, INET_RECVTOS }, { IP_RECVOPTS, INET_RECVOPTS },
+	{ IP_FREEBIND, INET_FREEBIND }, { IP_MULTICAST_LOOP, INET_MCAST_LOOP },
+	{ IP_MULTICAST_ALL, INET_MCAST_ALL },
+};
+
+static u32 switch_of(int opt)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(switches); i++) {
+		if (switches[i].opt == opt)
+			return switches[i].flag;
+	}
+	return 0;
+}
+
+/* Linux takes an int or a single byte. */
+static int number_of(const void *val, u32 len, int *out)
+{
+	if (len >= sizeof(int))
+		memcpy(out, val, sizeof(int));
+	else if (len)
+		*out = *(const u8 *)val;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_number(struct inet_sock *is, int opt, int v)
+{
+	u32 flag = switch_of(opt);
+
+	if (flag) {
+		is->flags = v ? is->flags | flag : is->flags & ~flag;
+		return 0;
+	}
+	switch (opt) {
+	case IP_TOS:
+		is->tos = v;
+		return 0;
+	case IP_TTL:
+		if (v != -1 && (v < 1 || v > 255))
+			return -EINVAL;
+		is->ttl = v == -1 ? 0 : v;
+		return 0;
+	case IP_MULTICAST_TTL:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		is->mcast_ttl = v == -1 ? 1 : v;
+		return 0;
+	case IP_MTU_DISCOVER:
+		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_PROBE)
+			return -EINVAL;
+		is->pmtudisc = v;
+		return 0;
+	case IP_HDRINCL:
+		if (is->s->type != SOCK_RAW)
+			return -ENOPROTOOPT;
+		is->flags = v ? is->flags | INET_HDRINCL : is->flags & ~(u32)INET_HDRINCL;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u32 len)
+{
+	struct mreqn mr = { 0 };
+	int v, err;
+
+	if (level != SOL_IP)
+		return -ENOPROTOOPT;
+	flow_reset(&is->flow);
+	switch (opt) {
+	case IP_OPTIONS:
+		return set_options(is, val, len);
+	case IP_ADD_MEMBERSHIP:
+	case IP_DROP_MEMBERSHIP:
+		if (len < 8)
+			return -EINVAL;
+		memcpy(&mr, val, min(len, (u32)sizeof(mr)));
+		return opt == IP_ADD_MEMBERSHIP ? join(is, &mr) : leave(is, &mr);
+	case IP_MULTICAST_IF:
+		/* an in_addr, an ip_mreq or an ip_mreqn */
+		if (len < 4)
+			return -EINVAL;
+		if (len < 8)
+			memcpy(&mr.address, val, 4);
+		else
+			memcpy(&mr, val, min(len, (u32)sizeof(mr)));
+		return set_multicast_if(is, &mr);
+	}
+	err = number_of(val, len, &v);
+	return err ? err : set_number(is, opt, v);
+}
+EXPORT(inet_setsockopt);
+
+static int path_mtu(struct inet_sock *is)
+{
+	struct flow f;
+	int err;
+
+	if (ip_addr_is_any(&is->raddr))
+		return -ENOTCONN;
+	inet_flow_init(is, &f, &is->raddr);
+	f.flags |= FLOW_PARK;
+	err = ip_flow_check(&f, 0, NULL);
+	return f.route_gen ? (int)f.mtu : err;
+}
+
+static int get_number(struct inet_sock *is, int opt, int *v)
+{
+	u32 flag = switch_of(opt);
+	const struct ip_family *fam;
+
+	if (flag) {
+		*v = !!(is->flags & flag);
+		return 0;
+	}
+	switch (opt) {
+	case IP_TOS:
+		*v = is->tos;
+		return 0;
+	case IP_TTL:
+		rcu_read_lock();
+		fam = ip_family_find(AF_INET);
+		*v = is->ttl ? is->ttl : fam ? *fam->default_ttl : 64;
+		rcu_read_unlock();
+		return 0;
+	case IP_MULTICAST_TTL:
+		*v = is->mcast_ttl;
+		return 0;
+	case IP_MTU_DISCOVER:
+		*v = is->pmtudisc;
+		return 0;
+	case IP_HDRINCL:
+		*v = !!(is->flags & INET_HDRINCL);
+		return is->s->type == SOCK_RAW ? 0 : -ENOPROTOOPT;
+	case IP_MTU:
+		*v = path_mtu(is);
+		return *v < 0 ? *v : 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_multicast_if(struct inet_sock *is, void *val, u32 *len)
+{
+	struct netif *nif;
+	struct ifaddr *a;
+	u32 addr = 0;
+
+	rcu_read_lock();
+	nif = is->mcast_if ? netif_by_index(is->mcast_if) : NULL;
+	a = nif ? ifaddr_first(nif, AF_INET) : NULL;
+	if (a)
+		addr = a->addr.w[3];
+	rcu_read_unlock();
+	*len = min(*len, (u32)sizeof(addr));
+	memcpy(val, &addr, *len);
+	return 0;
+}
+
+int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *len)
+{
+	int v, err;
+
+	if (level != SOL_IP)
+		return -ENOPROTOOPT;
+	if (opt == IP_OPTIONS) {
+		*len = min(*len, (u32)is->opt_len);
+		memcpy(val, is->opts, *len);
+		return 0;
+	}
+	if (opt == IP_MULTICAST_IF)
+		return get_multicast_if(is, val, len);
+	err = get_number(is, opt, &v);
+	if (err)
+		return err;
+	/* Linux answers a small buffer with one byte where that holds the value */
+	if (*len < sizeof(int) && *len > 0 && v >= 0 && v <= 255) {
+		*(u8 *)val = v;
+		*len = 1;
+		return 0;
+	}
+	*len = min(*len, (u32)sizeof(int));
+	memcpy(val, &v, *len);
+	return 0;
+}
+EXPORT(inet_getsockopt);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* watch.c - who hears what happens to interfaces. Everything that happens is said under
+ * netif_lock, in process context, so each watcher hears each event once and all in one order. */
+#include "ip.h"
+
+static LIST_HEAD(watchers);	/* guarded by netif_lock */
+
+void netif_notify(struct netif *nif, enum netif_event ev)
+{
+	struct netif_watcher *w;
+
+	list_for_each_entry(w, &watchers, node)
+		w->event(w, nif, ev);
+}
+
+static void undo_watch(struct ledger_entry *e)
+{
+	netif_unwatch(container_of(e, struct netif_watcher, ledger));
+}
+
+void netif_watch_owner(struct netif_watcher *w, struct module *owner)
+{
+	struct netif *nif;
+
+	w->owner = owner;
+	ledger_add(&w->ledger, owner, "watcher", w->name, undo_watch);
+	netif_lock();
+	list_add_tail(&w->node, &watchers);
+	netif_for_each(nif) {
+		if (!netif_present(nif))
+			continue;
+		w->event(w, nif, NETIF_COMING);
+		if (netif_is_up(nif))
+			w->event(w, nif, NETIF_UP);
+	}
+	netif_unlock();
+}
+EXPORT(netif_watch_owner);
+
+void netif_unwatch(struct netif_watcher *w)
+{
+	netif_lock();
+	if (w->node.next)
+		list_del(&w->node);
+	netif_unlock();
+	ledger_remove(&w->ledger);
+}
+EXPORT(netif_unwatch);

@@ -1,0 +1,3 @@
+name := ipv4
+objs := main.o input.o options.o reasm.o output.o forward.o arp.o arpctl.o
+deps := ip

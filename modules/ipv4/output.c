@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* output.c - the IPv4 header goes in front; what is longer than the path's MTU is cut into fragments
+ * (RFC 791 3.2), unless the flow forbids it. */
+#include "ipv4.h"
+
+#include <weft/bytes.h>
+#include <weft/random.h>
+#include <weft/string.h>
+
+/* RFC 6864: only datagrams that may be fragmented need an ID that is not soon repeated between two
+ * hosts for one protocol. Counters start at random and are chosen by a keyed hash, so that neither
+ * the value nor the traffic to others can be read off. */
+#define ID_COUNTERS 1024
+
+static struct siphash_key id_key;
+static struct atomic id_counter[ID_COUNTERS];
+
+void ipv4_output_init(void)
+{
+	random_bytes(&id_key, sizeof(id_key));
+	random_bytes(id_counter, sizeof(id_counter));
+}
+
+static u16 next_id(const struct flow *f)
+{
+	u32 key[3] = { f->saddr.w[3], f->dst.w[3], f->proto };
+
+	return atomic_inc(&id_counter[siphash(key, sizeof(key), &id_key) % ID_COUNTERS]);
+}
+
+void ipv4_header_finish(u8 *h, u32 header_len)
+{
+	u16 sum;
+
+	put_be16(h + 10, 0);
+	sum = csum_fold(csum_partial(h, header_len, 0));
+	memcpy(h + 10, &sum, sizeof(sum));
+}
+
+static u8 flow_ttl(const struct flow *f)
+{
+	if (f->ttl)
+		return f->ttl;
+	return f->kind == IP_KIND_MULTICAST ? 1 : ipv4_default_ttl;
+}
+
+static void build_header(const struct flow *f, struct pkt *p)
+{
+	u32 header_len = IPV4_HEADER + f->opt_len;
+	u8 *h = pkt_push(p, header_len);
+
+	h[0] = 4 << 4 | header_len / 4;
+	h[1] = f->tos;
+	put_be16(h + 2, p->len);
+	put_be16(h + 4, f->flags & FLOW_DF ? 0 : next_id(f));
+	put_be16(h + 6, f->flags & FLOW_DF ? IPV4_DF : 0);
+	h[8] = flow_ttl(f);
+	h[9] = f->proto;
+	memcpy(h + 12, &f->saddr.w[3], 4);
+	memcpy(h + 16, &f->dst.w[3], 4);
+	memcpy(h + IPV4_HEADER, f->opts, f->opt_len);
+	ipv4_header_finish(h, header_len);
+}
+
+/* raw(7): the caller's header, of which length and checksum are ours, and source and ID when zero. */
+static int complete_header(const struct flow *f, struct pkt *p)
+{
+	u8 *h = p->data;
+	u32 header_len;
+
+	if (p->len < IPV4_HEADER)
+		return -EINVAL;
+	header_len = (h[0] & 15) * 4;
+	if (header_len < IPV4_HEADER || header_len > p->len || p->len > IPV4_MAX_LEN)
+		return -EINVAL;
+	put_be16(h + 2, p->len);
+	if (!get_be32(h + 12))
+		memcpy(h + 12, &f->saddr.w[3], 4);
+	if (!get_be16(h + 4) && !get_be16(h + 6)) /* never of a fragment */
+		put_be16(h + 4, next_id(f));
+	ipv4_header_finish(h, header_len);
+	return 0;
+}
+
+/* A transport's checksum cannot be left to the device when the datagram is cut. */
+static void fill_checksum(struct pkt *p)
+{
+	u8 *start = pkt_at(p, p->csum_start);
+	u16 sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
+
+	memcpy(start + p->csum_off, &sum, sizeof(sum));
+	p->csum = PKT_CSUM_NONE;
+}
+
+/* One fragment: header with the given options, len bytes of the payload from off. NULL: no buffer. */
+static struct pkt *make_fragment(const struct pkt *p, const struct flow *f, const u8 *header,
+				 u32 header_len, const u8 *payload, u32 off, u32 len, bool more)
+{
+	u16 first = get_be16(p->data + 6);
+	struct pkt *q = pkt_alloc(p->pool, f->headroom, header_len + len);
+	u8 *h;
+
+	if (!q)
+		return NULL;
+	h = pkt_put(q, header_len + len);
+	memcpy(h, header, header_len);
+	memcpy(h + header_len, payload + off, len);
+	h[0] = 4 << 4 | header_len / 4;
+	put_be16(h + 2, q->len);
+	/* a datagram that is itself a fragment (raw socket, forwarding) goes on from its own offset */
+	put_be16(h + 6, ((first & IPV4_OFFSET_MASK) + off / 8) |
+				(more || (first & IPV4_MF) ? IPV4_MF : 0));
+	ipv4_header_finish(h, header_len);
+	q->net_off = pkt_headroom(q);
+	return q;
+}
+
+static int fragment(struct netif *nif, struct flow *f, struct pkt *p)
+{
+	u32 full_len = (p->data[0] & 15) * 4, header_len = full_len;
+	const u8 *payload = p->data + full_len;
+	u32 left = p->len - full_len, off = 0;
+	u8 header[IPV4_HEADER_MAX];
+	int err = 0;
+
+	if (get_be16(p->data + 6) & IPV4_DF || f->mtu < full_len + 8) {
+		ip_drop(p, DROP_NEEDS_FRAG);
+		return -EMSGSIZE;
+	}
+	if (p->csum == PKT_CSUM_FILL)
+		fill_checksum(p);
+	memcpy(header, p->data, full_len);
+	while (left) {
+		u32 room = (f->mtu - header_len) & ~7u;
+		u32 len = min(left, room);
+		struct pkt *q = make_fragment(p, f, header, header_len, payload, off, len, len < left);
+
+		if (!q) {
+			ip_drop_count(DROP_NO_MEMORY);
+			err = -ENOBUFS;
+			break; /* the rest would be useless without this one */
+		}
+		err = ip_output_link(nif, f, q);
+		if (err)
+			break;
+		if (!off) {
+			/* later fragments carry only the options that are marked for it */
+			header_len = IPV4_HEADER + ipv4_options_copied(p->data + IPV4_HEADER,
+								       full_len - IPV4_HEADER,
+								       header + IPV4_HEADER);
+		}
+		off += len;
+		left -= len;
+	}
+	pkt_free(p);
+	return err;
+}
+
+int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
+{
+	if (f->flags & FLOW_HDRINCL) {
+		int err = complete_header(f, p);
+
+		if (err) {
+			ip_drop(p, DROP_BAD_HEADER);
+			return err;
+		}
+	} else {
+		if (p->len + IPV4_HEADER + f->opt_len > IPV4_MAX_LEN) {
+			ip_drop(p, DROP_TOO_LONG);
+			return -EMSGSIZE;
+		}
+		build_header(f, p);
+	}
+	p->net_off = pkt_headroom(p);
+	if (unlikely(p->len > f->mtu) && !p->gso_size)
+		return fragment(nif, f, p);
+	return ip_output_link(nif, f, p);
+}

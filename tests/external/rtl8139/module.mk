@@ -1,0 +1,3 @@
+name := rtl8139
+objs := rtl8139.o
+deps := ip ethernet

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""guest - Weft in QEMU, driven over its serial line as a person would: wait for the prompt, type, read.
+
+Every wait has a time limit, what the serial line said is kept whole (Guest.log), QEMU is ended by its own
+process handle. Boot images with another command line are made once and kept under build/test."""
+import hashlib
+import json
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, "build")
+OVMF = "/usr/share/ovmf/OVMF.fd"
+PROMPT = re.compile(rb"(?:^|[\r\n])[^\r\n]*# (?:\x1b\[6n)?")
+STATUS_PROMPT = re.compile(rb"<(\d+)># ")
+LOG_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n", re.M)
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][A-Z0-9]?")
+
+
+class GuestError(AssertionError):
+    pass
+
+
+def text_of(raw):
+    return ESCAPE.sub("", raw.decode(errors="replace")).replace("\r", "")
+
+
+def make_iso(cmdline="", entry="auto", extra=None, build=BUILD):
+    """Path of an ISO that boots `entry` at once with `cmdline` appended and the folder `extra` laid over its
+    root file system."""
+    kernel, initramfs = os.path.join(build, "weft.stripped"), os.path.join(build, "initramfs.cpio")
+    key = hashlib.sha256()
+    for part in (kernel, initramfs):
+        with open(part, "rb") as f:
+            key.update(f.read())
+    key.update(f"{cmdline}\0{entry}\0{extra}".encode())
+    made = os.path.join(BUILD, "test")
+    os.makedirs(made, exist_ok=True)
+    iso = os.path.join(made, key.hexdigest()[:16] + ".iso")
+    if os.path.exists(iso) and not extra:
+        return iso
+    if extra:
+        merged = os.path.join(made, key.hexdigest()[:16] + ".cpio")
+        subprocess.run([os.path.join(TOP, "scripts/mkcpio"), "-o", merged, os.path.join(build, "root"),
+                        os.path.join(TOP, "iso/root"), extra], check=True)
+        initramfs = merged
+    subprocess.run([os.path.join(TOP, "scripts/mkiso"), "-o", iso, "-k", kernel, "-r", initramfs, "-t", "0",
+                    "-a", cmdline, "-d", entry], check=True)
+    return iso
+
+
+class Guest:
+    def __init__(self, iso=None, *, cmdline="", entry="auto", extra=None, machine="pc", cpu="qemu64", smp=2,
+                 mem=256, nic="e1000", firmware="bios", boot="cd", netns=None, hostfwd=(), qemu_args=()):
+        self.log = b""
+        self.at = 0
+        self.count = 0
+        self.changed = threading.Condition()
+        self.dir = tempfile.TemporaryDirectory(prefix="weft-guest-")
+        self.qmp_path = os.path.join(self.dir.name, "qmp")
+        iso = iso or make_iso(cmdline, entry, extra)
+        cmd = ["qemu-system-x86_64", "-accel", "tcg", "-machine", machine, "-cpu", cpu, "-smp", str(smp),
+               "-m", str(mem), "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+               "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
+               "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+        if firmware == "uefi":
+            cmd += ["-bios", OVMF]
+        if boot == "usb":
+            cmd += ["-drive", f"if=none,id=stick,format=raw,snapshot=on,file={iso}",
+                    "-device", "qemu-xhci", "-device", "usb-storage,drive=stick,bootindex=0"]
+        else:
+            cmd += ["-boot", "d", "-cdrom", iso]
+        if nic is None:
+            cmd += ["-nic", "none"]
+        elif netns:
+            cmd += ["-netdev", f"tap,id=net0,ifname={netns.tap},script=no,downscript=no",
+                    "-device", f"{nic},netdev=net0,mac={netns.guest_mac}"]
+        else:
+            forward = "".join(f",hostfwd={rule}" for rule in hostfwd)
+            cmd += ["-netdev", f"user,id=net0{forward}", "-device", f"{nic},netdev=net0"]
+        cmd += qemu_args
+        if netns:
+            cmd = netns.prefix + cmd
+        self.command = cmd
+        self.proc = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT, start_new_session=True)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        while chunk := os.read(self.proc.stdout.fileno(), 65536):
+            with self.changed:
+                self.log += chunk
+                self.changed.notify_all()
+        with self.changed:
+            self.reader = None
+            self.changed.notify_all()
+
+    # ---- the serial line ----
+
+    def send(self, data):
+        try:
+            self.proc.stdin.write(data if isinstance(data, bytes) else data.encode())
+            self.proc.stdin.flush()
+        except OSError:
+            raise GuestError(f"QEMU is gone (status {self.proc.poll()})") from None
+
+    def expect(self, pattern, timeout=30):
+        """The next match of `pattern` in what the guest says from here on; later calls go on behind it."""
+        if isinstance(pattern, str):
+            pattern = pattern.encode()
+        regex = re.compile(pattern)
+        end = time.monotonic() + timeout
+        with self.changed:
+            while not (found := regex.search(self.log, self.at)):
+                left = end - time.monotonic()
+                if self.reader is None:
+                    raise GuestError(f"QEMU ended (status {self.proc.wait()}) before {regex.pattern!r} came")
+                if left <= 0:
+                    raise GuestError(f"{regex.pattern!r} did not come within {timeout} s; the last lines:\n" +
+                                     text_of(self.log)[-1500:])
+                self.changed.wait(left)
+            self.at = found.end()
+        return found
+
+    def login(self, timeout=60):
+        """Waits for the first shell prompt, and has the prompt tell the exit status from now on."""
+        self.expect(PROMPT, timeout)
+        self.send("PS1='<$?># '\n")
+        self.expect(STATUS_PROMPT, 15)
+        return self
+
+    def run(self, command, timeout=30):
+        """Types one command line; (output, exit status) when the prompt is back."""
+        self.count += 1
+        mark = f"@B{self.count}@"
+        self.send(f'echo @""B{self.count}@; {command}\n')
+        self.expect(re.escape(mark) + r"\r?\n", timeout)
+        start = self.at
+        done = self.expect(STATUS_PROMPT, timeout)
+        return LOG_LINE.sub("", text_of(self.log[start:done.start()])), int(done[1])
+
+    def sh(self, command, timeout=30):
+        """Output of a command that must succeed."""
+        out, status = self.run(command, timeout)
+        if status != 0:
+            raise GuestError(f"`{command}` gave status {status}:\n{out}")
+        return out
+
+    def text(self):
+        return text_of(self.log)
+
+    def quiet(self):
+        """Keeps all but errors out of the output of commands; dmesg still has everything."""
+        self.sh("dmesg -n 4")
+        return self
+
+    def usable(self):
+        """Brings the shell back to an empty line, whatever a test left behind; False when it does not come."""
+        if self.proc.poll() is not None or self.reader is None:
+            return False
+        try:
+            self.send(b"\x03\x03\r")
+            self.run("cd; kill -9 $(jobs -p) 2>/dev/null; wait", 10)
+            return self.run("true", 10)[1] == 0
+        except GuestError:
+            return False
+
+    # ---- the machine ----
+
+    def qmp(self, command, **arguments):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.qmp_path)
+            f = s.makefile("rw")
+            f.readline()
+            for name, args in (("qmp_capabilities", {}), (command, arguments)):
+                f.write(json.dumps({"execute": name, "arguments": args}) + "\n")
+                f.flush()
+                while "event" in (reply := json.loads(f.readline())):
+                    pass
+            if "error" in reply:
+                raise GuestError(f"QMP {command}: {reply['error']}")
+            return reply["return"]
+
+    def screen(self):
+        """(width, height, RGB bytes) of the emulated screen."""
+        path = os.path.join(self.dir.name, "screen.ppm")
+        self.qmp("screendump", filename=path)
+        with open(path, "rb") as f:
+            magic, width, height, _, pixels = re.match(rb"(P6)\s+(\d+)\s+(\d+)\s+(\d+)\s(.*)", f.read(), re.S).groups()
+        assert magic == b"P6"
+        return int(width), int(height), pixels
+
+    def keys(self, names):
+        """Presses keys of the emulated keyboard, each named as QEMU does; "shift-a" holds shift."""
+        for name in names:
+            self.qmp("send-key", keys=[{"type": "qcode", "data": k} for k in name.split("-")])
+            time.sleep(0.12)
+
+    def wait_exit(self, timeout=30):
+        """QEMU's exit status, once the guest ended it."""
+        try:
+            return self.proc.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise GuestError(f"QEMU still runs after {timeout} s") from None
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+            try:
+                self.proc.wait(5)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+        if reader := self.reader:
+            reader.join(5)
+        self.proc.stdin.close()
+        self.proc.stdout.close()
+        self.dir.cleanup()
+
+
+class Netns:
+    """A network namespace with a TAP that only this test sees: the host is 10.0.2.2/24 on it, where Weft's
+    start scripts expect their gateway."""
+    made = 0
+    guest_mac = "52:54:00:12:34:56"
+    host_mac = "52:54:00:aa:00:02"
+
+    def __init__(self, address="10.0.2.2/24"):
+        Netns.made += 1
+        self.name = f"weft-{os.getpid()}-{Netns.made}"
+        self.tap = "tap0"
+        self.prefix = ["ip", "netns", "exec", self.name]
+        self._ip("netns", "add", self.name)
+        try:
+            self._ip("-n", self.name, "link", "set", "lo", "up")
+            self._ip("-n", self.name, "tuntap", "add", "dev", self.tap, "mode", "tap")
+            self._ip("-n", self.name, "link", "set", self.tap, "address", self.host_mac, "up")
+            self._ip("-n", self.name, "addr", "add", address, "dev", self.tap)
+        except subprocess.CalledProcessError:
+            self.close()
+            raise
+
+    @staticmethod
+    def _ip(*args):
+        subprocess.run(["ip", *args], check=True, capture_output=True, text=True)
+
+    def run(self, command, timeout=30):
+        """A command line inside the namespace: (output, exit status)."""
+        done = subprocess.run([*self.prefix, "sh", "-c", command], timeout=timeout, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.stdout, done.returncode
+
+    def scapy(self, program, timeout=30):
+        """Runs a Python program inside, with scapy imported and `tap` set; what it printed."""
+        head = ("import logging; logging.getLogger('scapy.runtime').setLevel(logging.ERROR)\n"
+                f"from scapy.all import *\nconf.verb = 0\ntap = {self.tap!r}\nconf.iface = tap\n")
+        done = subprocess.run([*self.prefix, "/usr/bin/python3", "-c", head + program], timeout=timeout,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def close(self):
+        subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
