@@ -83,6 +83,7 @@ struct socket {
 	u64 rx_drops;
 	int error;			/* pending, reported once (SO_ERROR) */
 	u8 shut;			/* 1: receive, 2: send */
+	bool abort_told;		/* the core's: a caller has heard of it */
 	bool dead;			/* its protocol was taken away: every call gives -ECONNABORTED */
 	struct wait_queue wait;		/* readiness; woken with POLL* keys */
 	u32 uid;

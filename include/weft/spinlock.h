@@ -12,6 +12,7 @@ struct spinlock {
 #ifdef WEFT_DEBUG
 	u32 owner_cpu;	/* cpu id + 1; lockcheck.c panics on recursion */
 	const void *where;
+	u32 usage;	/* where it was taken so far: lockcheck.c's bits */
 #endif
 };
 
@@ -25,11 +26,30 @@ static inline void spin_init(struct spinlock *l)
 /* Waits for a contended lock; says "stuck" with a backtrace after some seconds. */
 void spin_lock_slow(struct spinlock *l);
 
+/* Debug builds: recursion, order, use in interrupts (kernel/sched/lockcheck.c). */
+#if defined(WEFT_DEBUG) && !defined(WEFT_HOST)
+void lockcheck_wanted(struct spinlock *l);	/* before waiting for it */
+void lockcheck_taken(struct spinlock *l, bool tried);
+void lockcheck_release(struct spinlock *l);
+#else
+static inline void lockcheck_wanted(struct spinlock *l)
+{
+}
+static inline void lockcheck_taken(struct spinlock *l, bool tried)
+{
+}
+static inline void lockcheck_release(struct spinlock *l)
+{
+}
+#endif
+
 static inline bool spin_trylock(struct spinlock *l)
 {
 	preempt_disable();
-	if (likely(!xchg(&l->locked, 1)))
+	if (likely(!xchg(&l->locked, 1))) {
+		lockcheck_taken(l, true);
 		return true;
+	}
 	preempt_enable();
 	return false;
 }
@@ -37,12 +57,15 @@ static inline bool spin_trylock(struct spinlock *l)
 static inline void spin_lock(struct spinlock *l)
 {
 	preempt_disable();
+	lockcheck_wanted(l);
 	if (unlikely(xchg(&l->locked, 1)))
 		spin_lock_slow(l);
+	lockcheck_taken(l, false);
 }
 
 static inline void spin_unlock(struct spinlock *l)
 {
+	lockcheck_release(l);
 	smp_store_release(&l->locked, 0);
 	preempt_enable();
 }
@@ -57,6 +80,7 @@ static inline unsigned long spin_lock_irqsave(struct spinlock *l)
 
 static inline void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags)
 {
+	lockcheck_release(l);
 	smp_store_release(&l->locked, 0);
 	irq_restore(flags);
 	preempt_enable();

@@ -52,12 +52,13 @@ void sleep_finish(struct wait_queue *q, struct sleeper *s);
  * absolute ktime ns, 0 = none). cond is evaluated without the queue's lock. */
 #define wait_event_generic(q, cond, deadline, intr)                                \
 	({                                                                         \
+		u64 we_deadline = (deadline);                                      \
 		int we_ret = 0;                                                    \
 		while (!(cond)) {                                                  \
 			struct sleeper we_s;                                       \
 			sleep_prepare(q, &we_s, intr, false);                      \
 			if (!(cond))                                               \
-				we_ret = sleep_wait(&we_s, deadline, intr);        \
+				we_ret = sleep_wait(&we_s, we_deadline, intr);     \
 			sleep_finish(q, &we_s);                                    \
 			if (we_ret && !(cond))                                     \
 				break;                                             \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* chacha.c - the ChaCha20 block function (RFC 8439 2.3). Constant time: no table, no branch on data. */
+/* chacha.c - the ChaCha20 block function (RFC 8439 2.3). Constant time: no table, no branch on
+ * data. */
 
 #include "chacha.h"
 
@@ -11,16 +12,16 @@ static inline u32 rotl(u32 v, int n)
 }
 
 /* RFC 8439 2.1 */
-#define QUARTER_ROUND(a, b, c, d)       \
-	do {                            \
-		a += b;                 \
-		d = rotl(d ^ a, 16);    \
-		c += d;                 \
-		b = rotl(b ^ c, 12);    \
-		a += b;                 \
-		d = rotl(d ^ a, 8);     \
-		c += d;                 \
-		b = rotl(b ^ c, 7);     \
+#define QUARTER_ROUND(a, b, c, d)    \
+	do {                         \
+		a += b;              \
+		d = rotl(d ^ a, 16); \
+		c += d;              \
+		b = rotl(b ^ c, 12); \
+		a += b;              \
+		d = rotl(d ^ a, 8);  \
+		c += d;              \
+		b = rotl(b ^ c, 7);  \
 	} while (0)
 
 /* x86 is little-endian, and so is RFC 8439: bytes are copied as they lie. */

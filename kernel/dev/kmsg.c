@@ -15,7 +15,7 @@
 #define KMSG_MAJOR 1
 #define KMSG_MINOR 11
 #define FACILITY_USER 1
-#define KMSG_TEXT_MAX (64 + 4 * LOG_LINE_MAX)	/* every byte may become \xNN */
+#define KMSG_TEXT_MAX (64 + 4 * LOG_LINE_MAX) /* every byte may become \xNN */
 
 /* lseek(2) */
 #define FROM_START 0
@@ -24,11 +24,20 @@
 
 /* syslog(2) actions */
 enum {
-	SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR,
-	SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_UNREAD, SYSLOG_SIZE_BUFFER,
+	SYSLOG_CLOSE,
+	SYSLOG_OPEN,
+	SYSLOG_READ,
+	SYSLOG_READ_ALL,
+	SYSLOG_READ_CLEAR,
+	SYSLOG_CLEAR,
+	SYSLOG_CONSOLE_OFF,
+	SYSLOG_CONSOLE_ON,
+	SYSLOG_CONSOLE_LEVEL,
+	SYSLOG_SIZE_UNREAD,
+	SYSLOG_SIZE_BUFFER,
 };
 
-static u64 clear_seq;		/* dmesg -c: READ_ALL shows nothing older */
+static u64 clear_seq; /* dmesg -c: READ_ALL shows nothing older */
 
 struct kmsg_reader {
 	struct mutex lock;
@@ -61,7 +70,8 @@ static void kmsg_release(struct file *f)
 static size_t kmsg_format(struct kmsg_reader *r)
 {
 	const struct log_record *rec = &r->record;
-	size_t n = scnprintf(r->text, sizeof(r->text), "%u,%llu,%llu,-;", rec->prio, (unsigned long long)rec->seq,
+	size_t n = scnprintf(r->text, sizeof(r->text), "%u,%llu,%llu,-;", rec->prio,
+			     (unsigned long long)rec->seq,
 			     (unsigned long long)(rec->time_ns / NSEC_PER_USEC));
 
 	for (u32 i = 0; i < rec->len; i++) {
@@ -91,7 +101,8 @@ static long kmsg_read_locked(struct kmsg_reader *r, struct file *f, struct iov_i
 		if (err)
 			return err;
 	}
-	if (r->seq != want)	/* what came next was overwritten; the next read goes on behind the gap */
+	if (r->seq !=
+	    want) /* what came next was overwritten; the next read goes on behind the gap */
 		return -EPIPE;
 	n = kmsg_format(r);
 	if (n > to->count)
@@ -180,17 +191,26 @@ static u32 kmsg_poll(struct file *f, struct poll_table *pt)
 	seq = READ_ONCE(r->seq);
 	if (seq >= log_next_seq())
 		return POLLOUT | POLLWRNORM;
-	return POLLOUT | POLLWRNORM | POLLIN | POLLRDNORM | (seq < log_first_seq() ? POLLERR | POLLPRI : 0);
+	return POLLOUT | POLLWRNORM | POLLIN | POLLRDNORM |
+	       (seq < log_first_seq() ? POLLERR | POLLPRI : 0);
 }
 
 static const struct file_ops kmsg_fops = {
-	.read = kmsg_read, .write = kmsg_write, .poll = kmsg_poll, .seek = kmsg_seek,
+	.read = kmsg_read,
+	.write = kmsg_write,
+	.poll = kmsg_poll,
+	.seek = kmsg_seek,
 	.release = kmsg_release,
 };
 
 static struct chrdev kmsg_dev = {
-	.major = KMSG_MAJOR, .minor = KMSG_MINOR, .nr_minors = 1, .name = "kmsg", .mode = 0644,
-	.open = kmsg_open, .fops = &kmsg_fops,
+	.major = KMSG_MAJOR,
+	.minor = KMSG_MINOR,
+	.nr_minors = 1,
+	.name = "kmsg",
+	.mode = 0644,
+	.open = kmsg_open,
+	.fops = &kmsg_fops,
 };
 
 /* ---- syslog(2) ---- */
@@ -198,7 +218,7 @@ static struct chrdev kmsg_dev = {
 static DEFINE_MUTEX(syslog_lock);
 /* guarded by syslog_lock */
 static u64 syslog_seq;
-static size_t syslog_partial;	/* bytes of that record already read */
+static size_t syslog_partial; /* bytes of that record already read */
 static struct log_record syslog_record;
 static char syslog_text[LOG_PREFIX_MAX + LOG_LINE_MAX];
 
@@ -311,7 +331,7 @@ static long console_level(u64 level)
 
 SYSCALL(103, syslog)
 {
-	static int saved_level;	/* CONSOLE_OFF remembers; 0: console is on */
+	static int saved_level; /* CONSOLE_OFF remembers; 0: console is on */
 	long size = (int)c;
 
 	if (a != SYSLOG_READ_ALL && a != SYSLOG_SIZE_BUFFER && require_root())
@@ -327,8 +347,8 @@ SYSCALL(103, syslog)
 			return -EINVAL;
 		if (!size)
 			return 0;
-		return a == SYSLOG_READ ? syslog_read(b, size)
-					: syslog_read_all(b, size, a == SYSLOG_READ_CLEAR);
+		return a == SYSLOG_READ ? syslog_read(b, size) :
+					  syslog_read_all(b, size, a == SYSLOG_READ_CLEAR);
 	case SYSLOG_CLEAR:
 		WRITE_ONCE(clear_seq, log_next_seq());
 		return 0;
@@ -352,7 +372,8 @@ SYSCALL(103, syslog)
 	return -EINVAL;
 }
 
-/* ---- /proc/sys/kernel/printk: console level, level of lines without one, minimum, level at boot ---- */
+/* ---- /proc/sys/kernel/printk: console level, level of lines without one, minimum, level at boot
+ * ---- */
 
 static int show_levels(struct seq *s)
 {
@@ -379,7 +400,10 @@ static int write_levels(void *arg, const char *text, size_t len)
 }
 
 static struct procfile printk_file = {
-	.path = "sys/kernel/printk", .mode = 0644, .show = show_levels, .write = write_levels,
+	.path = "sys/kernel/printk",
+	.mode = 0644,
+	.show = show_levels,
+	.write = write_levels,
 };
 
 void kmsg_init(void)

@@ -64,8 +64,8 @@ static struct page *zero_fault(struct vma *vma, u64 off, bool write)
 
 static const struct vma_ops zero_vma_ops = { .fault = zero_fault };
 
-/* A private mapping is anonymous memory by another name. A shared one would need an object behind it
- * that the sharers have in common; MAP_SHARED | MAP_ANONYMOUS is the way to that. */
+/* A private mapping is anonymous memory by another name. A shared one would need an object behind
+ * it that the sharers have in common; MAP_SHARED | MAP_ANONYMOUS is the way to that. */
 static int zero_mmap(struct file *f, struct vma *vma)
 {
 	if (vma->flags & VM_SHARED)
@@ -80,23 +80,42 @@ static long full_write(struct file *f, struct iov_iter *from, u64 *pos)
 }
 
 static const struct file_ops null_fops = {
-	.read = null_read, .write = null_write, .seek = null_seek,
+	.read = null_read,
+	.write = null_write,
+	.seek = null_seek,
 };
 
 static const struct file_ops zero_fops = {
-	.read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = null_write,
+	.seek = null_seek,
+	.mmap = zero_mmap,
 };
 
 static const struct file_ops full_fops = {
-	.read = zero_read, .write = full_write, .seek = null_seek,
+	.read = zero_read,
+	.write = full_write,
+	.seek = null_seek,
 };
 
 static struct chrdev devices[] = {
-	{ .major = MEM_MAJOR, .minor = NULL_MINOR, .nr_minors = 1, .name = "null", .mode = 0666,
+	{ .major = MEM_MAJOR,
+	  .minor = NULL_MINOR,
+	  .nr_minors = 1,
+	  .name = "null",
+	  .mode = 0666,
 	  .fops = &null_fops },
-	{ .major = MEM_MAJOR, .minor = ZERO_MINOR, .nr_minors = 1, .name = "zero", .mode = 0666,
+	{ .major = MEM_MAJOR,
+	  .minor = ZERO_MINOR,
+	  .nr_minors = 1,
+	  .name = "zero",
+	  .mode = 0666,
 	  .fops = &zero_fops },
-	{ .major = MEM_MAJOR, .minor = FULL_MINOR, .nr_minors = 1, .name = "full", .mode = 0666,
+	{ .major = MEM_MAJOR,
+	  .minor = FULL_MINOR,
+	  .nr_minors = 1,
+	  .name = "full",
+	  .mode = 0666,
 	  .fops = &full_fops },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* panic.c - the ways to end: a panic stops the machine after telling why, bug_at only the thread that
- * ran into it, warn_at nobody. */
+/* panic.c - the ways to end: a panic stops the machine after telling why, bug_at only the thread
+ * that ran into it, warn_at nobody. */
 
 #include <core/console.h>
 #include <weft/arch.h>

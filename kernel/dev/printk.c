@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* printk.c - the kernel log: a ring of records, and the consoles that show them. Works from the first
- * instruction of C, in any context, and in a panic.
+/* printk.c - the kernel log: a ring of records, and the consoles that show them. Works from the
+ * first instruction of C, in any context, and in a panic.
  *
- * ring_lock guards the ring, is held for a copy only and with interrupts off. console_lock is only ever
- * tried: whoever has it shows everything, others leave their record to it. Both break in a panic, and
- * ring_lock when its own holder comes again (a fault inside).
- * Order: console_lock, then a console's own locks or ring_lock, never both of these. */
+ * ring_lock guards the ring, is held for a copy only and with interrupts off. console_lock is only
+ * ever tried: whoever has it shows everything, others leave their record to it. Both break in a
+ * panic, and ring_lock when its own holder comes again (a fault inside). Order: console_lock, then
+ * a console's own locks or ring_lock, never both of these. */
 
 #include <core/console.h>
 #include <weft/arch.h>
@@ -15,8 +15,8 @@
 #include <weft/string.h>
 #include <weft/module.h>
 
-#define NR_RECORDS 1024		/* powers of two */
-#define PANIC_SPINS 1000000	/* how long a panic respects a lock */
+#define NR_RECORDS 1024	    /* powers of two */
+#define PANIC_SPINS 1000000 /* how long a panic respects a lock */
 #define LOGLEVEL_DEFAULT 7
 #define LOGLEVEL_QUIET 4
 #define LOGLEVEL_DEBUG 10
@@ -26,7 +26,7 @@
 
 struct log_desc {
 	u64 time_ns;
-	u64 pos;		/* counts bytes ever written; modulo the ring size the place */
+	u64 pos; /* counts bytes ever written; modulo the ring size the place */
 	u16 prio, len;
 };
 
@@ -48,7 +48,7 @@ static bool setup_done;
 static char console_words[NR_CONSOLE_WORDS][16];
 static u32 nr_console_words;
 
-static u32 panic_cpu;		/* + 1; set once */
+static u32 panic_cpu; /* + 1; set once */
 
 static void early_write(struct console *c, const char *p, size_t n);
 static struct console early_console = { .name = "early", .write = early_write };
@@ -196,7 +196,8 @@ static int format_prefix(char *buf, size_t size, u32 prio, u64 ns, bool with_pri
 {
 	int n = with_prio ? scnprintf(buf, size, "<%u>", prio) : 0;
 
-	return n + scnprintf(buf + n, size - n, "[%5llu.%06llu] ", (unsigned long long)(ns / NSEC_PER_SEC),
+	return n + scnprintf(buf + n, size - n, "[%5llu.%06llu] ",
+			     (unsigned long long)(ns / NSEC_PER_SEC),
 			     (unsigned long long)(ns % NSEC_PER_SEC / NSEC_PER_USEC));
 }
 
@@ -265,8 +266,9 @@ static void add_console_word(const char *name, size_t len)
 	}
 	if (!len || len >= sizeof(console_words[0]))
 		return;
-	if (nr_console_words == NR_CONSOLE_WORDS) {	/* the last one counts: make room */
-		memmove(console_words[0], console_words[1], sizeof(console_words) - sizeof(console_words[0]));
+	if (nr_console_words == NR_CONSOLE_WORDS) { /* the last one counts: make room */
+		memmove(console_words[0], console_words[1],
+			sizeof(console_words) - sizeof(console_words[0]));
 		nr_console_words--;
 	}
 	d = console_words[nr_console_words++];
@@ -312,7 +314,7 @@ static bool console_enter(void)
 {
 	if (cmpxchg_bool(&console_lock, 0, 1))
 		return true;
-	/* the holder will not come back: it was stopped, or it is this CPU's own interrupted code */
+	/* the holder will not come back: it was stopped, or this CPU interrupted it */
 	return printk_panic_here();
 }
 
@@ -373,7 +375,7 @@ void console_register(struct console *c)
 	preempt_disable();
 	while (!console_enter())
 		cpu_relax();
-	/* the serial console goes on where the early output, which is the serial port, has stopped */
+	/* early output is the first serial port: its console goes on where that stopped */
 	c->seq = !strcmp(c->name, "ttyS0") ? early_console.seq : 0;
 	c->next = consoles;
 	consoles = c;
@@ -459,7 +461,7 @@ bool printk_ratelimit(struct ratelimit *rl, const char *func)
 	if (!start || now - start >= RATELIMIT_INTERVAL) {
 		u32 missed = xchg(&rl->missed, 0);
 
-		WRITE_ONCE(rl->start_ns, now | 1);
+		WRITE_ONCE(rl->start_ns, max(now, (u64)1));
 		WRITE_ONCE(rl->printed, 0);
 		if (missed)
 			printk(KERN_WARNING "%s: %u messages suppressed\n", func, missed);

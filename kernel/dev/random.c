@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* random.c - the kernel's random generator: a base key that takes in entropy, and a key per CPU drawn
- * from it that answers requests. Each answer replaces the key it came from ("fast key erasure"), so
- * that a later look at memory tells nothing about earlier output. The device files are in randomdev.c.
+/* random.c - the kernel's random generator: a base key that takes in entropy, and a key per CPU
+ * drawn from it that answers requests. Each answer replaces the key it came from ("fast key
+ * erasure"), so that a later look at memory tells nothing about earlier output. The device files
+ * are in randomdev.c.
  *
- * base.lock is taken with interrupts off; a CPU's own key is touched by that CPU with interrupts off. */
+ * base.lock is taken with interrupts off; a CPU's own key is touched by that CPU with interrupts
+ * off. */
 
 #include "random_priv.h"
 
@@ -20,8 +22,9 @@
 #include <weft/module.h>
 
 #define JITTER_ROUNDS 2048
+#define BOOT_COLLECTIONS 8 /* a machine with RDRAND needs none of them */
 #define RESEED_INTERVAL (60 * NSEC_PER_SEC)
-#define RESEED_CHECK 64		/* requests of one CPU between two looks at the clock */
+#define RESEED_CHECK 64 /* requests of one CPU between two looks at the clock */
 
 static struct {
 	struct spinlock lock;
@@ -118,7 +121,7 @@ void random_reseed(void)
 }
 
 /* How long the same work takes varies with caches, buses and what else the machine does. A sample
- * counts one bit only for eight that differ in first and second difference from their predecessor. */
+ * counts an eighth of a bit, if first and second difference are not those of the one before. */
 void random_collect_jitter(void)
 {
 	u64 last = arch_cycles(), last_delta = 0, last_delta2 = 0;
@@ -129,7 +132,8 @@ void random_collect_jitter(void)
 		u64 now, delta, delta2;
 
 		for (u32 j = 0; j < 4 + (i & 3); j++)
-			WRITE_ONCE(pool[(i + j) & 7], pool[(i + j + 1) & 7] * 6364136223846793005ull + last);
+			WRITE_ONCE(pool[(i + j) & 7],
+				   pool[(i + j + 1) & 7] * 6364136223846793005ull + last);
 		now = arch_cycles();
 		delta = now - last;
 		delta2 = delta - last_delta;
@@ -201,8 +205,8 @@ u32 random_u32(void)
 }
 EXPORT(random_u32);
 
-/* The high half of a 64-bit product is uniform once the few low values that occur once too often are
- * thrown away. */
+/* The high half of a 64-bit product is uniform once the few low values that occur once too often
+ * are thrown away. */
 u32 random_below(u32 n)
 {
 	u32 unfair = -n % n;
@@ -221,7 +225,9 @@ void random_init(void)
 
 	random_add(where, sizeof(where), 0);
 	random_reseed();
-	random_collect_jitter();
+	for (u32 i = 0; i < BOOT_COLLECTIONS && !random_ready(); i++)
+		random_collect_jitter();
 	if (!random_ready())
-		pr_warn("random: %u of %u bits of entropy at boot\n", random_entropy_bits(), RANDOM_POOL_BITS);
+		pr_warn("random: %u of %u bits of entropy at boot\n", random_entropy_bits(),
+			RANDOM_POOL_BITS);
 }

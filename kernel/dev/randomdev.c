@@ -159,7 +159,7 @@ static long random_ioctl(struct file *f, u32 cmd, unsigned long arg)
 	case RNDADDENTROPY:
 		return require_root() ? -EPERM : add_entropy(arg);
 	case RNDZAPENTCNT:
-	case RNDCLEARPOOL:	/* what went in cannot be taken out: accepted, as on Linux */
+	case RNDCLEARPOOL: /* what went in cannot be taken out: accepted, as on Linux */
 		return require_root() ? -EPERM : 0;
 	case RNDRESEEDCRNG:
 		if (require_root())
@@ -176,21 +176,34 @@ static u32 random_poll(struct file *f, struct poll_table *pt)
 }
 
 static const struct file_ops random_fops = {
-	.read = random_read, .write = random_write, .poll = random_poll, .ioctl = random_ioctl,
+	.read = random_read,
+	.write = random_write,
+	.poll = random_poll,
+	.ioctl = random_ioctl,
 };
 
 static const struct file_ops urandom_fops = {
-	.read = urandom_read, .write = random_write, .ioctl = random_ioctl,
+	.read = urandom_read,
+	.write = random_write,
+	.ioctl = random_ioctl,
 };
 
 static struct chrdev random_dev = {
-	.major = MEM_MAJOR, .minor = RANDOM_MINOR, .nr_minors = 1,
-	.name = "random", .mode = 0666, .fops = &random_fops,
+	.major = MEM_MAJOR,
+	.minor = RANDOM_MINOR,
+	.nr_minors = 1,
+	.name = "random",
+	.mode = 0666,
+	.fops = &random_fops,
 };
 
 static struct chrdev urandom_dev = {
-	.major = MEM_MAJOR, .minor = URANDOM_MINOR, .nr_minors = 1,
-	.name = "urandom", .mode = 0666, .fops = &urandom_fops,
+	.major = MEM_MAJOR,
+	.minor = URANDOM_MINOR,
+	.nr_minors = 1,
+	.name = "urandom",
+	.mode = 0666,
+	.fops = &urandom_fops,
 };
 
 /* ---- /proc/sys/kernel/random ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sysrq.c - /proc/sysrq-trigger: one letter written by root asks the kernel for something drastic or
- * for a look at itself, as on Linux. */
+/* sysrq.c - /proc/sysrq-trigger: one letter written by root asks the kernel for something drastic
+ * or for a look at itself, as on Linux. */
 #include <core/proc.h>
 #include <core/tty.h>
 #include <weft/arch.h>

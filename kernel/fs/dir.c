@@ -339,7 +339,7 @@ static int rename_check(struct rename *r)
 		return -EEXIST;
 	if (!r->victim && swap)
 		return -ENOENT;
-	if (!isdir && (r->from.slash || (r->to.slash && !(swap && vdir))))
+	if ((!isdir && (r->from.slash || (r->to.slash && !swap))) || (swap && !vdir && r->to.slash))
 		return -ENOTDIR;
 	if (entry_is_inside(r->to.at.entry, r->old))
 		return -EINVAL;
@@ -440,10 +440,12 @@ static int rename_walked(struct rename *r)
 	struct entry *x = r->from.at.entry, *y = r->to.at.entry;
 	int err;
 
-	if (r->from.last_type != LAST_NAME || r->to.last_type != LAST_NAME)
-		return -EBUSY;
 	if (r->from.at.mnt != r->to.at.mnt)
 		return -EXDEV;
+	if (r->from.last_type != LAST_NAME)
+		return -EBUSY;
+	if (r->to.last_type != LAST_NAME)
+		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	mutex_lock(&rename_mutex);
 	lock_dirs(x, y);
 	err = rename_locked(r);
@@ -471,12 +473,13 @@ int do_rename(int olddir, const char *oldname, int newdir, const char *newname, 
 	err = walk_begin(&r->from, olddir, oldname, 0);
 	if (err)
 		goto no_walk;
+	err = walk_parent(&r->from);
+	if (err)
+		goto one_walk;
 	err = walk_begin(&r->to, newdir, newname, 0);
 	if (err)
 		goto one_walk;
-	err = walk_parent(&r->from);
-	if (!err)
-		err = walk_parent(&r->to);
+	err = walk_parent(&r->to);
 	if (!err)
 		err = rename_walked(r);
 	walk_end(&r->to);

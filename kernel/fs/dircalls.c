@@ -9,16 +9,17 @@ struct names {
 	char *one, *two;
 };
 
-static int names_get(struct names *n, u64 one, u64 two, bool empty_one)
+/* An empty name is the walk's to refuse: an error of the other one may come before. */
+static int names_get(struct names *n, u64 one, u64 two)
 {
 	int err = -ENOMEM;
 
 	n->one = path_buf_get();
 	n->two = two ? path_buf_get() : NULL;
 	if (n->one && (n->two || !two)) {
-		err = path_from_user(n->one, one, empty_one);
+		err = path_from_user(n->one, one, true);
 		if (!err && two)
-			err = path_from_user(n->two, two, false);
+			err = path_from_user(n->two, two, true);
 	}
 	if (err) {
 		path_buf_put(n->one);
@@ -35,16 +36,16 @@ static long names_put(struct names *n, long ret)
 }
 
 /* The two-name calls must tell a NULL second name (-EFAULT) from an absent one. */
-static int two_names_get(struct names *n, u64 one, u64 two, bool empty_one)
+static int two_names_get(struct names *n, u64 one, u64 two)
 {
-	return two ? names_get(n, one, two, empty_one) : -EFAULT;
+	return two ? names_get(n, one, two) : -EFAULT;
 }
 
 /* Linux's 32-bit device number of mknod and st_rdev is our 64-bit one, high halves zero. */
 static long mknod_at(int dirfd, u64 name, u64 mode, u64 rdev)
 {
 	struct names n;
-	int err = names_get(&n, name, 0, false);
+	int err = names_get(&n, name, 0);
 
 	return err ? err : names_put(&n, do_mknod(dirfd, n.one, (u32)mode, (u32)rdev));
 }
@@ -62,7 +63,7 @@ SYSCALL(259, mknodat)
 static long mkdir_at(int dirfd, u64 name, u64 mode)
 {
 	struct names n;
-	int err = names_get(&n, name, 0, false);
+	int err = names_get(&n, name, 0);
 
 	return err ? err : names_put(&n, do_mkdir(dirfd, n.one, (u32)mode));
 }
@@ -80,7 +81,7 @@ SYSCALL(258, mkdirat)
 static long unlink_at(int dirfd, u64 name, bool isdir)
 {
 	struct names n;
-	int err = names_get(&n, name, 0, false);
+	int err = names_get(&n, name, 0);
 
 	return err ? err : names_put(&n, do_unlink(dirfd, n.one, isdir));
 }
@@ -105,7 +106,7 @@ SYSCALL(263, unlinkat)
 static long symlink_at(u64 target, int dirfd, u64 name)
 {
 	struct names n;
-	int err = two_names_get(&n, target, name, false);
+	int err = two_names_get(&n, target, name);
 
 	return err ? err : names_put(&n, do_symlink(n.one, dirfd, n.two));
 }
@@ -123,7 +124,7 @@ SYSCALL(266, symlinkat)
 static long link_at(int olddir, u64 oldname, int newdir, u64 newname, u64 flags)
 {
 	struct names n;
-	int err = two_names_get(&n, oldname, newname, flags & AT_EMPTY_PATH);
+	int err = two_names_get(&n, oldname, newname);
 
 	return err ? err : names_put(&n, do_link(olddir, n.one, newdir, n.two, (u32)flags));
 }
@@ -141,7 +142,7 @@ SYSCALL(265, linkat)
 static long rename_at(int olddir, u64 oldname, int newdir, u64 newname, u64 flags)
 {
 	struct names n;
-	int err = two_names_get(&n, oldname, newname, false);
+	int err = two_names_get(&n, oldname, newname);
 
 	return err ? err : names_put(&n, do_rename(olddir, n.one, newdir, n.two, (u32)flags));
 }

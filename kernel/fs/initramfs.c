@@ -365,7 +365,8 @@ static int sink_write(void *arg, const u8 *p, size_t n)
 		bigger = vmalloc(room);
 		if (!bigger)
 			return -ENOMEM;
-		memcpy(bigger, s->buf, s->len);
+		if (s->len)
+			memcpy(bigger, s->buf, s->len);
 		vfree(s->buf);
 		s->buf = bigger;
 		s->room = room;

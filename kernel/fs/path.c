@@ -186,33 +186,30 @@ int walk_child(struct walk *w, struct path *out)
 	return 0;
 }
 
-/* Puts the link's target before what is left of the name. buf: the rest, then room for a target. */
+/* Puts the link's target before what is left of the name, which grows by less than a PATH_MAX with each
+ * of at most 40 links. */
 static int walk_prepend(struct walk *w, struct inode *link)
 {
-	char *target;
-	size_t left = strlen(w->rest), slash;
+	size_t left = strlen(w->rest), slash = left || w->slash, room;
+	char *buf;
 	int n;
 
-	if (!w->buf) {
-		w->buf = kmalloc(2 * PATH_MAX);
-		if (!w->buf)
-			return -ENOMEM;
+	room = PATH_MAX + 1 + left + 1;
+	buf = kmalloc(room);
+	if (!buf)
+		return -ENOMEM;
+	n = inode_readlink(link, buf, PATH_MAX - 1);
+	if (n <= 0) {
+		kfree(buf);
+		return n ? n : -ENOENT;
 	}
-	target = w->buf + PATH_MAX;
-	n = inode_readlink(link, target, PATH_MAX - 1);
-	if (n < 0)
-		return n;
-	if (n == 0)
-		return -ENOENT;
-	slash = left || w->slash ? 1 : 0;
-	if (n + slash + left >= PATH_MAX)
-		return -ENAMETOOLONG;
-	memmove(w->buf + n + slash, w->rest, left);
-	memcpy(w->buf, target, n);
 	if (slash)
-		w->buf[n] = '/';
-	w->buf[n + slash + left] = 0;
-	w->rest = w->buf;
+		buf[n] = '/';
+	memcpy(buf + n + slash, w->rest, left);
+	buf[n + slash + left] = 0;
+	kfree(w->buf);
+	w->buf = buf;
+	w->rest = buf;
 	return 0;
 }
 

@@ -66,14 +66,24 @@ static u64 used(const struct pipe *p)
 	return READ_ONCE(p->head) - READ_ONCE(p->tail);
 }
 
+/* The page that is being read is not written to before it is read empty and given back. */
 static u64 room(const struct pipe *p)
 {
-	return READ_ONCE(p->nr) * PAGE_SIZE - used(p);
+	u64 end = ALIGN_DOWN(READ_ONCE(p->tail), PAGE_SIZE) + READ_ONCE(p->nr) * PAGE_SIZE;
+
+	return end - READ_ONCE(p->head);
 }
 
 static void **slot_of(struct pipe *p, u64 pos)
 {
 	return &p->page[pos >> PAGE_SHIFT & (p->nr - 1)];
+}
+
+/* Has the ring come round into the page that begins at byte start? Then it holds the first bytes of
+ * what was written last beside the last bytes of what is read first. */
+static bool wrapped(const struct pipe *p, u64 start)
+{
+	return p->head > start + p->nr * PAGE_SIZE;
 }
 
 /* ---- reading ---- */
@@ -93,7 +103,7 @@ static long take(struct pipe *p, struct iov_iter *to)
 			return total ? total : got;
 		total += got;
 		WRITE_ONCE(p->tail, p->tail + got);
-		if (!(p->tail & (PAGE_SIZE - 1)) && used(p)) {
+		if (!(p->tail & (PAGE_SIZE - 1)) && used(p) && !wrapped(p, p->tail - PAGE_SIZE)) {
 			pages_free(*slot, 0);
 			*slot = NULL;
 		}
@@ -302,11 +312,40 @@ long pipe_size(struct file *f)
 	return p ? (long)(READ_ONCE(p->nr) * PAGE_SIZE) : -EBADF;
 }
 
+/* Moves what is in the ring to the ring page[nr], which has room for it. Lock held. */
+static int move_ring(struct pipe *p, void **page, u32 nr)
+{
+	u64 first = ALIGN_DOWN(p->tail, PAGE_SIZE), pos;
+	u32 i;
+
+	if (wrapped(p, first)) {	/* the page both ends share becomes two */
+		void *copy = pages_alloc(0);
+
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, *slot_of(p, first), PAGE_SIZE);
+		page[(p->head - 1) / PAGE_SIZE & (nr - 1)] = copy;
+	}
+	for (i = 0; i < p->nr; i++) {
+		pos = first + i * PAGE_SIZE;
+		if (pos < p->head)
+			page[pos / PAGE_SIZE & (nr - 1)] = *slot_of(p, pos);
+		else
+			pages_free(*slot_of(p, pos), 0);
+	}
+	if (p->page != p->first_ring)
+		kfree(p->page);
+	p->page = page;
+	WRITE_ONCE(p->nr, nr);
+	return 0;
+}
+
 long pipe_resize(struct file *f, u64 bytes)
 {
 	struct pipe *p = pipe_of(f);
-	u32 nr = 1, i;
+	u32 nr = 1;
 	void **page;
+	int err;
 
 	if (!p)
 		return -EBADF;
@@ -318,26 +357,18 @@ long pipe_resize(struct file *f, u64 bytes)
 	if (!page)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	if (DIV_ROUND_UP(p->head, PAGE_SIZE) - p->tail / PAGE_SIZE > nr) {
-		mutex_unlock(&p->lock);
-		kfree(page);
-		return -EBUSY;
-	}
-	for (i = 0; i < p->nr; i++) {
-		u64 pos = (p->tail / PAGE_SIZE + i) * PAGE_SIZE;
-		void **slot = slot_of(p, pos);
-
-		if (pos < p->head)
-			page[pos / PAGE_SIZE & (nr - 1)] = *slot;
-		else
-			pages_free(*slot, 0);
-	}
-	if (p->page != p->first_ring)
-		kfree(p->page);
-	p->page = page;
-	WRITE_ONCE(p->nr, nr);
+	if (nr == p->nr)
+		err = 1;	/* as it is */
+	else if (DIV_ROUND_UP(p->head, PAGE_SIZE) - p->tail / PAGE_SIZE > nr)
+		err = -EBUSY;
+	else
+		err = move_ring(p, page, nr);
 	mutex_unlock(&p->lock);
-	wake_up_key(&p->wr, POLLOUT | POLLWRNORM);
+	if (err)
+		kfree(page);
+	if (err < 0)
+		return err;
+	wake(&p->wr, POLLOUT | POLLWRNORM);
 	return (long)(nr * PAGE_SIZE);
 }
 

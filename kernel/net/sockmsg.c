@@ -9,10 +9,21 @@
 #include "socket_internal.h"
 
 #define SIGPIPE 13
+#define ABORT_PAUSE (100 * NSEC_PER_MSEC)
 
 static bool is_stream(const struct socket *s)
 {
 	return s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET;
+}
+
+/* The protocol was taken away. Told once at once; a program that goes on asking without caring for the
+ * answer (ping does) must not spin. */
+static long aborted(struct socket *s, const struct msg *m)
+{
+	if (s->abort_told && !(m->flags & MSG_DONTWAIT))
+		sleep_ns_interruptible(ABORT_PAUSE);
+	s->abort_told = true;
+	return -ECONNABORTED;
 }
 
 long socket_sendmsg(struct socket *s, struct msg *m)
@@ -38,7 +49,7 @@ long socket_recvmsg(struct socket *s, struct msg *m)
 	long ret = socket_enter(s);
 
 	if (ret)
-		return ret;
+		return aborted(s, m);
 	m->control_used = 0;
 	if (!s->ops || !s->ops->recv)
 		ret = -EOPNOTSUPP;

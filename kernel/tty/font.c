@@ -3,7 +3,7 @@
 
 #include "font.h"
 
-#include <font_data.h>
+#include "font_data.h" /* generated */
 
 #define REPLACEMENT 0xfffd
 

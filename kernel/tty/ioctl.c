@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ioctl.c - a terminal's settings: termios, window size, flow control, flushing and draining. The same
- * calls come through a pty's master, where they mean the slave. */
+/* ioctl.c - a terminal's settings: termios, window size, flow control, flushing and draining. The
+ * same calls come through a pty's master, where they mean the slave. */
 
 #include "tty.h"
 
@@ -12,10 +12,11 @@
 #define NR_OLD_SPEEDS 16
 
 /* CBAUD's values 0..15 and, with CBAUDEX, 1..15. */
-static const u32 speeds[] = { 0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200,
-			      38400 };
-static const u32 high_speeds[] = { 0, 57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000,
-				   1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000 };
+static const u32 speeds[] = { 0,   50,	 75,   110,  134,  150,	 200,	300,
+			      600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
+static const u32 high_speeds[] = { 0,	    57600,   115200,  230400,  460800,	500000,
+				   576000,  921600,  1000000, 1152000, 1500000, 2000000,
+				   2500000, 3000000, 3500000, 4000000 };
 
 u32 tty_baud(const struct termios *termios)
 {
@@ -24,6 +25,7 @@ u32 tty_baud(const struct termios *termios)
 	return termios->cflag & CBAUDEX ? high_speeds[i] : speeds[i];
 }
 
+/* Echo that could not be shown yet does not count: no program has written it. */
 int tty_drain(struct tty *t, u64 deadline_ns)
 {
 	for (;;) {
@@ -31,7 +33,7 @@ int tty_drain(struct tty *t, u64 deadline_ns)
 
 		spin_lock(&t->lock);
 		n_tty_echo_flush(t);
-		left = t->driver->pending(t, false) + (t->echo_head - t->echo_tail);
+		left = t->driver->pending(t, false);
 		if (t->peer_closed)
 			left = 0;
 		spin_unlock(&t->lock);
@@ -186,8 +188,8 @@ static long queue_size(struct tty *t, u32 cmd, unsigned long arg)
 	int n;
 
 	spin_lock(&t->lock);
-	n = cmd == FIONREAD ? n_tty_available(t)
-			    : t->driver->pending(t, false) + (t->echo_head - t->echo_tail);
+	n = cmd == FIONREAD ? n_tty_available(t) :
+			      t->driver->pending(t, false) + (t->echo_head - t->echo_tail);
 	spin_unlock(&t->lock);
 	return copy_to_user((void __user *)arg, &n, sizeof(n));
 }
@@ -241,7 +243,7 @@ long tty_ioctl_common(struct tty *t, struct file *f, u32 cmd, unsigned long arg)
 	case TCSETSW2:
 	case TCSETSF2:
 		return set_termios(t, cmd - TCSETS2, sizeof(struct termios2), arg);
-	case TCSBRK:	/* no break is sent; both forms wait for the output */
+	case TCSBRK: /* no break is sent; both forms wait for the output */
 	case TCSBRKP:
 		return drain(t);
 	case TCXONC:

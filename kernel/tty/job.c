@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* job.c - job control: which session a terminal belongs to, which of its process groups is in front,
- * and what happens to the others (POSIX 11.1.2 to 11.1.4).
+/* job.c - job control: which session a terminal belongs to, which of its process groups is in
+ * front, and what happens to the others (POSIX 11.1.2 to 11.1.4).
  *
  * pid_lock guards proc->ctty and tty->sid, pgrp. Terminals are put after it was released: the last
  * reference frees. */
@@ -44,7 +44,8 @@ static void attach_locked(struct proc *p, struct tty *t)
 	t->pgrp = p->pgid;
 }
 
-/* Takes the terminal from all of its session; the caller puts that many references after unlocking. */
+/* Takes the terminal from all of its session; the caller puts that many references after unlocking.
+ */
 static u32 detach_session_locked(struct tty *t)
 {
 	struct proc *p;
@@ -70,7 +71,8 @@ void tty_opened(struct tty *t, struct file *f)
 {
 	struct proc *p = current_proc();
 
-	if (!p || (f->flags & O_NOCTTY))
+	/* a daemon that opens a terminal only to write to it does not want to belong to it */
+	if (!p || (f->flags & O_NOCTTY) || (f->flags & O_ACCMODE) == O_WRONLY)
 		return;
 	spin_lock(&pid_lock);
 	if (p->leader && !p->ctty && !t->sid)
@@ -137,7 +139,7 @@ void tty_session_exit(struct tty *t, int sid)
 	spin_unlock(&pid_lock);
 	if (front)
 		hangup_signals(front);
-	/* the next session starts with files of its own; a pty's master decides about those itself */
+	/* the next session starts with files of its own; a pty's are its master's business */
 	if (!t->is_pty)
 		tty_hangup(t);
 	put_times(t, n + 1);

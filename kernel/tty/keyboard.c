@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keyboard.c - the PS/2 keyboard behind an i8042 (Intel 8042, IBM PS/2 technical reference). The handler
- * takes scancodes into a ring; the poller makes them tty1's input.
+/* keyboard.c - the PS/2 keyboard behind an i8042 (Intel 8042, IBM PS/2 technical reference). The
+ * handler takes scancodes into a ring; the poller makes them tty1's input.
  *
  * kbd_lock, with interrupts off, guards the ring; the key states are the poller's. */
 
@@ -16,17 +16,17 @@
 
 #define KBD_IRQ 1
 #define PORT_DATA 0x60
-#define PORT_STATUS 0x64	/* read */
-#define PORT_COMMAND 0x64	/* write */
+#define PORT_STATUS 0x64  /* read */
+#define PORT_COMMAND 0x64 /* write */
 #define STATUS_OUTPUT_FULL 0x01
 #define STATUS_INPUT_FULL 0x02
-#define STATUS_AUX 0x20		/* the byte is the mouse's */
+#define STATUS_AUX 0x20 /* the byte is the mouse's */
 #define CMD_READ_CONFIG 0x20
 #define CMD_WRITE_CONFIG 0x60
 #define CMD_ENABLE_KEYBOARD 0xae
 #define CONFIG_IRQ1 0x01
 #define CONFIG_KEYBOARD_OFF 0x10
-#define CONFIG_TRANSLATE 0x40	/* set 1, whatever the keyboard speaks */
+#define CONFIG_TRANSLATE 0x40 /* set 1, whatever the keyboard speaks */
 #define KBD_SET_LEDS 0xed
 #define KBD_ACK 0xfa
 #define KBD_RESEND 0xfe
@@ -80,7 +80,8 @@ static enum irq_return keyboard_interrupt(void *arg)
 			break;
 		code = inb(PORT_DATA);
 		got = true;
-		if (!(status & STATUS_AUX) && code != KBD_ACK && code != KBD_RESEND && head - tail < RING_SIZE)
+		if (!(status & STATUS_AUX) && code != KBD_ACK && code != KBD_RESEND &&
+		    head - tail < RING_SIZE)
 			ring[head++ % RING_SIZE] = code;
 	}
 	spin_unlock_irqrestore(&kbd_lock, flags);
@@ -165,5 +166,5 @@ void keyboard_init(void)
 	if (IS_ERR(irq))
 		pr_warn("keyboard: no interrupt: error %ld\n", PTR_ERR(irq));
 	else
-		keyboard_interrupt(NULL);	/* what came meanwhile will not interrupt again */
+		keyboard_interrupt(NULL); /* what came meanwhile will not interrupt again */
 }

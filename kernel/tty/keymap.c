@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keymap.c - a US keyboard, scancode set 1 (IBM PS/2 technical reference, keyboard section), and the
- * sequences of the "linux" terminal for its function keys. */
+/* keymap.c - a US keyboard, scancode set 1 (IBM PS/2 technical reference, keyboard section), and
+ * the sequences of the "linux" terminal for its function keys. */
 
 #include "keymap.h"
 
@@ -10,9 +10,22 @@
 #define ESC "\033"
 
 enum {
-	SC_CTRL = 0x1d, SC_LSHIFT = 0x2a, SC_RSHIFT = 0x36, SC_ALT = 0x38, SC_CAPS = 0x3a, SC_F1 = 0x3b,
-	SC_F10 = 0x44, SC_NUM = 0x45, SC_SCROLL = 0x46, SC_KP_FIRST = 0x47, SC_KP_DEL = 0x53, SC_F11 = 0x57,
-	SC_F12 = 0x58, SC_TAB = 0x0f, SC_SLASH = 0x35, SC_ENTER = 0x1c,
+	SC_CTRL = 0x1d,
+	SC_LSHIFT = 0x2a,
+	SC_RSHIFT = 0x36,
+	SC_ALT = 0x38,
+	SC_CAPS = 0x3a,
+	SC_F1 = 0x3b,
+	SC_F10 = 0x44,
+	SC_NUM = 0x45,
+	SC_SCROLL = 0x46,
+	SC_KP_FIRST = 0x47,
+	SC_KP_DEL = 0x53,
+	SC_F11 = 0x57,
+	SC_F12 = 0x58,
+	SC_TAB = 0x0f,
+	SC_SLASH = 0x35,
+	SC_ENTER = 0x1c,
 };
 
 static const char plain[0x3a] =
@@ -21,15 +34,15 @@ static const char shifted[0x3a] =
 	"\0\033!@#$%^&*()_+\x7f\tQWERTYUIOP{}\r\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0*\0 ";
 
 static const char *const function_keys[12] = {
-	ESC "[[A", ESC "[[B", ESC "[[C", ESC "[[D", ESC "[[E", ESC "[17~",
+	ESC "[[A",  ESC "[[B",	ESC "[[C",  ESC "[[D",	ESC "[[E",  ESC "[17~",
 	ESC "[18~", ESC "[19~", ESC "[20~", ESC "[21~", ESC "[23~", ESC "[24~",
 };
 
 /* The keypad from 0x47 on: as digits, and as what is printed below them (also the grey keys). */
 static const char keypad_digits[] = "789-456+1230.";
 static const char *const keypad_keys[13] = {
-	ESC "[1~", ESC "[A", ESC "[5~", "-", ESC "[D", ESC "[G", ESC "[C", "+", ESC "[4~", ESC "[B",
-	ESC "[6~", ESC "[2~", ESC "[3~",
+	ESC "[1~", ESC "[A",  ESC "[5~", "-",	    ESC "[D",  ESC "[G",  ESC "[C",
+	"+",	   ESC "[4~", ESC "[B",	 ESC "[6~", ESC "[2~", ESC "[3~",
 };
 
 static u32 emit(u8 *out, const char *s, bool alt)
@@ -81,7 +94,7 @@ static enum key_event modifier(struct keyboard *k, u8 key, bool down, bool exten
 	case SC_ALT:
 		*(extended ? &k->alt_gr : &k->alt) = down;
 		break;
-	case SC_LSHIFT:	/* with e0 it only wraps the grey keys */
+	case SC_LSHIFT: /* with e0 it only wraps the grey keys */
 		if (!extended)
 			k->shift_left = down;
 		break;
@@ -101,8 +114,8 @@ static enum key_event modifier(struct keyboard *k, u8 key, bool down, bool exten
 
 static bool is_modifier(u8 key)
 {
-	return key == SC_CTRL || key == SC_ALT || key == SC_LSHIFT || key == SC_RSHIFT || key == SC_CAPS ||
-	       key == SC_NUM;
+	return key == SC_CTRL || key == SC_ALT || key == SC_LSHIFT || key == SC_RSHIFT ||
+	       key == SC_CAPS || key == SC_NUM;
 }
 
 static enum key_event keypad(struct keyboard *k, u8 key, bool extended, u8 *out, u32 *n)
@@ -164,7 +177,7 @@ enum key_event keyboard_scancode(struct keyboard *k, u8 code, u8 out[KEY_OUTPUT_
 		k->skip--;
 		return KEY_NOTHING;
 	}
-	if (code == 0xe1) {	/* Pause: e1 1d 45 e1 9d c5 */
+	if (code == 0xe1) { /* Pause: e1 1d 45 e1 9d c5 */
 		k->skip = 2;
 		return KEY_NOTHING;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* n_tty.c - the line discipline's input side (POSIX 11.1): translation, signals, flow control, line
  * editing and echo. Runs in poll or process context under tty->lock; signals are collected and sent
- * after it was dropped. A full buffer refuses input in raw mode (the driver keeps it) and, while a line
- * is being typed, drops all but what ends the line. */
+ * after it was dropped. A full buffer refuses input in raw mode (the driver keeps it) and, while a
+ * line is being typed, drops all but what ends the line. */
 
 #include "tty.h"
 
@@ -338,8 +338,8 @@ static void receive_char(struct tty *t, u8 c, struct tty_signals *s)
 	}
 }
 
-/* Room for n more bytes at least; while a line is typed there is always room to end it, because store
- * leaves a byte free and a finished line makes the reader come. */
+/* Room for n more bytes at least; while a line is typed there is always room to end it, because
+ * store leaves a byte free and a finished line makes the reader come. */
 static bool has_room(const struct tty *t)
 {
 	if (lflag(t, ICANON) && t->canon_head == t->tail)

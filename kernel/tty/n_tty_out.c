@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* n_tty_out.c - output processing (POSIX 11.2.3) and echo. Echo that the driver has no room for waits
- * in a small ring, and output of processes queues behind it so that the two keep their order. When the
- * ring is full, echo is lost: input never waits for output. All with tty->lock held. */
+/* n_tty_out.c - output processing (POSIX 11.2.3) and echo. Echo that the driver has no room for
+ * waits in a small ring, and output of processes queues behind it so that the two keep their order.
+ * When the ring is full, echo is lost: input never waits for output. All with tty->lock held. */
 
 #include "tty.h"
 

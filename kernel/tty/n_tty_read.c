@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* n_tty_read.c - the line discipline's reading side: whole lines in canonical mode, VMIN and VTIME
- * otherwise (POSIX 11.1.6, 11.1.7). read_mutex makes readers take turns; bytes leave the buffer under
- * tty->lock and are copied out after it, since that copy may sleep. */
+ * otherwise (POSIX 11.1.6, 11.1.7). read_mutex makes readers take turns; bytes leave the buffer
+ * under tty->lock and are copied out after it, since that copy may sleep. */
 
 #include "tty.h"
 
@@ -37,7 +37,8 @@ u32 n_tty_available(struct tty *t)
 	if (!is_canonical(t))
 		return t->head - t->tail;
 	for (u32 p = t->tail; p != t->canon_head; p++) {
-		bool eof = t->input[IDX(p)] == CC_DISABLED && t->line_end[IDX(p) / 8] & BIT(IDX(p) % 8);
+		bool eof = t->input[IDX(p)] == CC_DISABLED &&
+			   t->line_end[IDX(p) / 8] & BIT(IDX(p) % 8);
 
 		n += !eof;
 	}
@@ -97,9 +98,9 @@ static bool is_dead(struct tty *t, struct tty_file *tf)
 
 struct read_rule {
 	bool canonical;
-	size_t min;		/* bytes to wait for before returning */
-	u64 wait_ns;		/* 0: as long as it takes */
-	bool poll;		/* VMIN 0, VTIME 0: never wait */
+	size_t min;  /* bytes to wait for before returning */
+	u64 wait_ns; /* 0: as long as it takes */
+	bool poll;   /* VMIN 0, VTIME 0: never wait */
 };
 
 static struct read_rule read_rule(struct tty *t)
@@ -112,9 +113,9 @@ static struct read_rule read_rule(struct tty *t)
 		return r;
 	if (min) {
 		r.min = min;
-		r.wait_ns = time;	/* between bytes: starts with the first one */
+		r.wait_ns = time; /* between bytes: starts with the first one */
 	} else {
-		r.wait_ns = time;	/* for the first byte */
+		r.wait_ns = time; /* for the first byte */
 		r.poll = !time;
 	}
 	return r;
@@ -129,8 +130,9 @@ static long wait_input(struct tty *t, struct file *f, const struct read_rule *r,
 	u64 deadline = 0;
 	long err;
 
-#define HAVE_INPUT (r->canonical ? READ_ONCE(t->canon_head) != READ_ONCE(t->tail) \
-				 : READ_ONCE(t->head) != READ_ONCE(t->tail))
+#define HAVE_INPUT                                                       \
+	(r->canonical ? READ_ONCE(t->canon_head) != READ_ONCE(t->tail) : \
+			READ_ONCE(t->head) != READ_ONCE(t->tail))
 	if (HAVE_INPUT)
 		return 0;
 	if (tty_file_hung_up(tf))
@@ -150,7 +152,8 @@ static long wait_input(struct tty *t, struct file *f, const struct read_rule *r,
 		deadline = ktime_get() + r->wait_ns;
 	/* a change of ICANON decides anew what input is */
 	err = wait_event_interruptible_timeout(
-		&t->read_wait, HAVE_INPUT || is_dead(t, tf) || is_canonical(t) != r->canonical, deadline);
+		&t->read_wait, HAVE_INPUT || is_dead(t, tf) || is_canonical(t) != r->canonical,
+		deadline);
 #undef HAVE_INPUT
 	*timed_out = err == -ETIMEDOUT;
 	return *timed_out ? 0 : err;

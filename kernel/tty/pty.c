@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* pty.c - pseudo terminals. The slave is a tty like any other, whose driver's far end is a ring that
- * the master reads; what the master writes is the slave's input. The master has no settings of its
- * own: its ioctls mean the slave.
+/* pty.c - pseudo terminals. The slave is a tty like any other, whose driver's far end is a ring
+ * that the master reads; what the master writes is the slave's input. The master has no settings of
+ * its own: its ioctls mean the slave.
  *
- * pts_mutex guards the table of numbers, before tty.c's open_mutex. pty->lock (plain, below tty->lock)
- * guards the ring. */
+ * pts_mutex guards the table of numbers, before tty.c's open_mutex. pty->lock (plain, below
+ * tty->lock) guards the ring. */
 
 #include "tty.h"
 
@@ -15,24 +15,24 @@
 #include <weft/string.h>
 
 #define NR_PTYS 256
-#define RING_SIZE 8192		/* power of two */
+#define RING_SIZE 8192 /* power of two */
 #define CHUNK 512
 
 struct pty {
-	struct tty slave;		/* its reference count is the pty's */
+	struct tty slave; /* its reference count is the pty's */
 	u32 index;
-	struct wait_queue master_wait;	/* bytes to read, or room for input */
+	struct wait_queue master_wait; /* bytes to read, or room for input */
 	struct mutex write_mutex;
-	bool locked;			/* TIOCSPTLCK; set and read by single stores */
+	bool locked; /* TIOCSPTLCK; set and read by single stores */
 	/* guarded by lock */
 	struct spinlock lock;
-	bool master_open, slave_gone;	/* slave_gone: it was open and is no longer */
+	bool master_open, slave_gone; /* slave_gone: it was open and is no longer */
 	u32 head, tail;
 	u8 ring[RING_SIZE];
 };
 
 static DEFINE_MUTEX(pts_mutex);
-static struct pty *ptys[NR_PTYS];	/* guarded by pts_mutex; one reference each */
+static struct pty *ptys[NR_PTYS]; /* guarded by pts_mutex; one reference each */
 
 static struct pty *pty_of(struct tty *t)
 {
@@ -72,7 +72,7 @@ static size_t slave_write(struct tty *t, const u8 *data, size_t n)
 	size_t done = n;
 
 	spin_lock(&p->lock);
-	if (p->master_open) {	/* else nobody will ever read it */
+	if (p->master_open) { /* else nobody will ever read it */
 		u32 off = p->head % RING_SIZE, head;
 
 		done = min(n, (size_t)RING_SIZE - ring_used(p));
@@ -92,8 +92,8 @@ static size_t slave_room(struct tty *t)
 	return RING_SIZE - ring_used(pty_of(t));
 }
 
-/* What lies in the ring counts as sent: a program that drains its terminal must not depend on when the
- * master reads. */
+/* What lies in the ring counts as sent: a program that drains its terminal must not depend on when
+ * the master reads. */
 static size_t slave_pending(struct tty *t, bool discard)
 {
 	struct pty *p = pty_of(t);
@@ -118,9 +118,13 @@ static void slave_free(struct tty *t)
 
 static const struct tty_driver pty_driver = {
 	.name = "pty_slave",
-	.open = slave_open, .close = slave_close,
-	.write = slave_write, .room = slave_room, .pending = slave_pending,
-	.resume = slave_resume, .free = slave_free,
+	.open = slave_open,
+	.close = slave_close,
+	.write = slave_write,
+	.room = slave_room,
+	.pending = slave_pending,
+	.resume = slave_resume,
+	.free = slave_free,
 };
 
 /* ---- the master's file ---- */
@@ -163,7 +167,8 @@ static long master_read(struct file *f, struct iov_iter *to, u64 *pos)
 			return -EIO;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(&p->master_wait, ring_used(p) || READ_ONCE(p->slave_gone));
+		err = wait_event_interruptible(&p->master_wait,
+					       ring_used(p) || READ_ONCE(p->slave_gone));
 		if (err)
 			return err;
 	}
@@ -301,7 +306,10 @@ static void master_release(struct file *f)
 }
 
 static const struct file_ops master_fops = {
-	.read = master_read, .write = master_write, .poll = master_poll, .ioctl = master_ioctl,
+	.read = master_read,
+	.write = master_write,
+	.poll = master_poll,
+	.ioctl = master_ioctl,
 	.release = master_release,
 };
 
@@ -381,7 +389,12 @@ static int pts_open(struct inode *ino, struct file *f)
 }
 
 static struct chrdev pty_devs[] = {
-	{ .major = TTYAUX_MAJOR, .minor = 2, .nr_minors = 1, .name = "ptmx", .mode = 0666, .open = ptmx_open },
+	{ .major = TTYAUX_MAJOR,
+	  .minor = 2,
+	  .nr_minors = 1,
+	  .name = "ptmx",
+	  .mode = 0666,
+	  .open = ptmx_open },
 	{ .major = PTS_MAJOR, .minor = 0, .nr_minors = NR_PTYS, .mode = 0620, .open = pts_open },
 };
 

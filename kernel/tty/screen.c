@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* screen.c - tty1: the terminal emulator joined to the screen. Writers only change the grid; a poller
- * brings the screen up to it at most every 16 ms and draws no cell that looks right already, so that a
- * fast scroll costs a frame, not every line of it. In a panic everything is drawn at once.
+/* screen.c - tty1: the terminal emulator joined to the screen. Writers only change the grid; a
+ * poller brings the screen up to it at most every 16 ms and draws no cell that looks right already,
+ * so that a fast scroll costs a frame, not every line of it. In a panic everything is drawn at
+ * once.
  *
- * screen_lock (interrupts off, the kernel log writes too) guards the grid; shown[] and the hardware are
- * the poller's alone. */
+ * screen_lock (interrupts off, the kernel log writes too) guards the grid; shown[] and the hardware
+ * are the poller's alone. */
 
 #include "screen.h"
 
@@ -22,7 +23,7 @@
 #define ROWS_A_ROUND 4
 #define ROOM 4096
 #define REPLY_SIZE 128
-#define CURSOR_MARK BIT(31)	/* in shown[] */
+#define CURSOR_MARK BIT(31) /* in shown[] */
 
 #define VT_OPENQRY 0x5600
 #define VT_GETSTATE 0x5603
@@ -38,9 +39,9 @@
 static struct screen_hw hw;
 static struct tty tty1;
 static bool have_screen;
-static u32 *shown;		/* the poller's */
-static u64 last_frame;		/* the poller's */
-static bool in_frame;		/* the poller's */
+static u32 *shown;     /* the poller's */
+static u64 last_frame; /* the poller's */
+static bool in_frame;  /* the poller's */
 
 static struct spinlock screen_lock;
 /* guarded by screen_lock */
@@ -162,7 +163,7 @@ static long put_int(unsigned long arg, int v)
 /* There is one virtual terminal, always in front and in text mode. */
 static long screen_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 {
-	u16 state[3] = { 1, 0, BIT(1) };	/* active, signal, in use */
+	u16 state[3] = { 1, 0, BIT(1) }; /* active, signal, in use */
 	u8 type = KB_101;
 
 	switch (cmd) {
@@ -187,7 +188,10 @@ static long screen_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 
 static const struct tty_driver screen_driver = {
 	.name = "screen",
-	.write = screen_write, .room = screen_room, .pending = screen_pending, .ioctl = screen_ioctl,
+	.write = screen_write,
+	.room = screen_room,
+	.pending = screen_pending,
+	.ioctl = screen_ioctl,
 };
 
 static void screen_console_write(struct console *c, const char *p, size_t n)
@@ -228,7 +232,7 @@ void screen_console_init(void)
 		return;
 	n = (size_t)hw.cols * hw.rows;
 	cells = kcalloc(n, sizeof(*cells));
-	shown = kcalloc(n, sizeof(*shown));	/* 0 is no cell: all are drawn once */
+	shown = kcalloc(n, sizeof(*shown)); /* 0 is no cell: all are drawn once */
 	if (!cells || !shown) {
 		kfree(cells);
 		kfree(shown);

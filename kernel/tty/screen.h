@@ -10,8 +10,8 @@ struct screen_hw {
 	void (*draw)(const struct screen_hw *hw, u32 x, u32 y, u32 cell, bool cursor);
 	/* fixed once set up */
 	u8 *mem;
-	u32 pitch, bytes;	/* of a line, of a pixel */
-	u32 palette[16];	/* pixels, for the linear kind */
+	u32 pitch, bytes; /* of a line, of a pixel */
+	u32 palette[16];  /* pixels, for the linear kind */
 };
 
 /* From boot_info: false without a screen that can be used. Process context. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* screen_hw.c - putting one character on the screen that the boot loader left: an RGB framebuffer, drawn
- * with the built-in font, or EGA text. */
+/* screen_hw.c - putting one character on the screen that the boot loader left: an RGB framebuffer,
+ * drawn with the built-in font, or EGA text. */
 
 #include "screen.h"
 
@@ -22,10 +22,10 @@
 
 /* ECMA-48's colour order, intensities of the VGA's default palette */
 static const u8 rgb[16][3] = {
-	{ 0, 0, 0 },       { 170, 0, 0 },    { 0, 170, 0 },    { 170, 85, 0 },
-	{ 0, 0, 170 },     { 170, 0, 170 },  { 0, 170, 170 },  { 170, 170, 170 },
-	{ 85, 85, 85 },    { 255, 85, 85 },  { 85, 255, 85 },  { 255, 255, 85 },
-	{ 85, 85, 255 },   { 255, 85, 255 }, { 85, 255, 255 }, { 255, 255, 255 },
+	{ 0, 0, 0 },	 { 170, 0, 0 },	   { 0, 170, 0 },    { 170, 85, 0 },
+	{ 0, 0, 170 },	 { 170, 0, 170 },  { 0, 170, 170 },  { 170, 170, 170 },
+	{ 85, 85, 85 },	 { 255, 85, 85 },  { 85, 255, 85 },  { 255, 255, 85 },
+	{ 85, 85, 255 }, { 255, 85, 255 }, { 85, 255, 255 }, { 255, 255, 255 },
 };
 
 static void draw_text(const struct screen_hw *hw, u32 x, u32 y, u32 cell, bool cursor)
@@ -39,7 +39,8 @@ static void draw_text(const struct screen_hw *hw, u32 x, u32 y, u32 cell, bool c
 		attr = (attr & 0x70) >> 4 | (attr & 0x07) << 4;
 	if (cursor && (attr >> 4) == (attr & 7))
 		attr = 0x70;
-	*(volatile u16 *)(hw->mem + y * hw->pitch + x * 2) = attr << 8 | font_cp437(VT_CELL_CHAR(cell));
+	*(volatile u16 *)(hw->mem + y * hw->pitch + x * 2) = attr << 8 |
+							     font_cp437(VT_CELL_CHAR(cell));
 }
 
 /* A row of eight pixels; stores as wide as the format allows. */
@@ -79,7 +80,7 @@ static u32 make_pixel(const u8 *c)
 {
 	u32 r = c[0], g = c[1], b = c[2];
 
-	if (boot_info.fb.bpp == 16) {	/* 5, 6 and 5 bits */
+	if (boot_info.fb.bpp == 16) { /* 5, 6 and 5 bits */
 		r >>= 3;
 		g >>= 2;
 		b >>= 3;

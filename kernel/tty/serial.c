@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* serial.c - 16550 serial ports ttyS0 to ttyS3. The interrupt handler moves bytes between the FIFOs and
- * two rings; the poller hands input to the line discipline. Output goes to the FIFO at once when that
- * is empty, since a virtual port always is, and through the transmit interrupt otherwise. A receive
- * ring that nobody empties switches the receive interrupt off, so that the sender feels it.
+/* serial.c - 16550 serial ports ttyS0 to ttyS3. The interrupt handler moves bytes between the FIFOs
+ * and two rings; the poller hands input to the line discipline. Output goes to the FIFO at once
+ * when that is empty, as a virtual port's always is, and by the transmit interrupt otherwise. A
+ * receive ring that nobody empties switches the receive interrupt off: the sender feels it.
  *
- * uart->lock, with interrupts off, guards the registers and rings; innermost lock. The kernel log writes
- * by polling under it. */
+ * uart->lock, with interrupts off, guards the registers and rings; innermost lock. The kernel log
+ * writes by polling under it. */
 
 #include "tty.h"
 #include "uart.h"
@@ -21,7 +21,7 @@
 #include <core/vfs.h>
 
 #define NR_PORTS 4
-#define RX_SIZE 4096		/* powers of two */
+#define RX_SIZE 4096 /* powers of two */
 #define TX_SIZE 4096
 #define SPIN_LIMIT 100000
 #define MAX_IRQ_ROUNDS 64
@@ -36,7 +36,7 @@ struct uart {
 	struct tty tty;
 	struct console console;
 	struct poller poller;
-	struct timer timer;	/* without an interrupt */
+	struct timer timer; /* without an interrupt */
 	/* guarded by lock */
 	struct spinlock lock;
 	u8 ier, mcr;
@@ -82,7 +82,7 @@ static void receive_locked(struct uart *u, u8 lsr)
 	while (lsr & (LSR_READY | LSR_BREAK)) {
 		u8 c;
 
-		if (lsr == 0xff)	/* the port has gone */
+		if (lsr == 0xff) /* the port has gone */
 			return;
 		if (u->rx_head - u->rx_tail == RX_SIZE) {
 			set_ier(u, u->ier & ~IER_RECEIVE);
@@ -349,7 +349,10 @@ static long serial_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 	case TIOCMSET:
 		if (copy_from_user(&bits, (const void __user *)arg, sizeof(bits)))
 			return -EFAULT;
-		modem_set(u, cmd == TIOCMBIC ? 0 : bits, cmd == TIOCMBIC ? bits : cmd == TIOCMSET ? ~bits : 0);
+		modem_set(u, cmd == TIOCMBIC ? 0 : bits,
+			  cmd == TIOCMBIC ? bits :
+			  cmd == TIOCMSET ? ~bits :
+					    0);
 		return 0;
 	}
 	return -ENOIOCTLCMD;
@@ -357,9 +360,14 @@ static long serial_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 
 static const struct tty_driver serial_driver = {
 	.name = "serial",
-	.open = serial_open, .close = serial_close,
-	.write = serial_write, .room = serial_room, .pending = serial_pending,
-	.set_termios = serial_set_termios, .resume = serial_resume, .ioctl = serial_ioctl,
+	.open = serial_open,
+	.close = serial_close,
+	.write = serial_write,
+	.room = serial_room,
+	.pending = serial_pending,
+	.set_termios = serial_set_termios,
+	.resume = serial_resume,
+	.ioctl = serial_ioctl,
 };
 
 /* ---- the console's side ---- */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* termios.h - Linux's terminal settings for x86-64: numbers and layout of asm-generic/termbits.h. */
+/* termios.h - Linux's terminal settings for x86-64, as in its asm-generic/termbits.h. */
 #pragma once
 
 #include <weft/types.h>
 
 #define NCCS 19
 
-struct termios {	/* also the user's struct of TCGETS: 36 bytes */
+struct termios { /* also the user's struct of TCGETS: 36 bytes */
 	u32 iflag, oflag, cflag, lflag;
 	u8 line;
 	u8 cc[NCCS];
 };
 
-struct termios2 {	/* TCGETS2: 44 bytes */
+struct termios2 { /* TCGETS2: 44 bytes */
 	struct termios t;
 	u32 ispeed, ospeed;
 };
@@ -23,8 +23,23 @@ struct winsize {
 
 /* indices of cc */
 enum {
-	VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP, VSUSP, VEOL, VREPRINT,
-	VDISCARD, VWERASE, VLNEXT, VEOL2,
+	VINTR,
+	VQUIT,
+	VERASE,
+	VKILL,
+	VEOF,
+	VTIME,
+	VMIN,
+	VSWTC,
+	VSTART,
+	VSTOP,
+	VSUSP,
+	VEOL,
+	VREPRINT,
+	VDISCARD,
+	VWERASE,
+	VLNEXT,
+	VEOL2,
 };
 #define CC_DISABLED 0
 

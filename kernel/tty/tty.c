@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tty.c - terminals as files: open, read, write, poll, close and hang-up. What the bytes mean is the
- * line discipline's (n_tty*.c), who may use a terminal is job.c's, settings are ioctl.c's.
+/* tty.c - terminals as files: open, read, write, poll, close and hang-up. What the bytes mean is
+ * the line discipline's (n_tty*.c), who may use a terminal is job.c's, settings are ioctl.c's.
  *
- * open_mutex makes opens, closes and hang-ups of all terminals happen one after the other; it is taken
- * before any other lock of tty.h. */
+ * open_mutex makes opens, closes and hang-ups of all terminals happen one after the other; it is
+ * taken before any other lock of tty.h. */
 
 #include "tty.h"
 
@@ -12,6 +12,7 @@
 #include <core/vfs.h>
 #include <weft/alloc.h>
 #include <weft/printk.h>
+#include <weft/seqfile.h>
 #include <weft/string.h>
 
 #define WRITE_CHUNK 512
@@ -19,7 +20,7 @@
 #define MAX_TTYS 8
 
 static DEFINE_MUTEX(open_mutex);
-static struct tty *ttys[MAX_TTYS];	/* written while booting only */
+static struct tty *ttys[MAX_TTYS]; /* written while booting only */
 static const struct file_ops tty_fops;
 
 static const struct termios default_termios = {
@@ -255,8 +256,9 @@ static long write_chunk(struct tty *t, struct file *f, const u8 *p, size_t n)
 			continue;
 		if (f->flags & O_NONBLOCK)
 			return done ? (long)done : -EAGAIN;
-		err = wait_event_interruptible(&t->write_wait, can_write(t) || tty_file_hung_up(tf) ||
-							       READ_ONCE(t->peer_closed));
+		err = wait_event_interruptible(&t->write_wait, can_write(t) ||
+								       tty_file_hung_up(tf) ||
+								       READ_ONCE(t->peer_closed));
 		if (err)
 			return done ? (long)done : err;
 	}
@@ -347,7 +349,10 @@ static long tty_ioctl(struct file *f, u32 cmd, unsigned long arg)
 }
 
 static const struct file_ops tty_fops = {
-	.read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl,
+	.read = tty_read,
+	.write = tty_write,
+	.poll = tty_poll,
+	.ioctl = tty_ioctl,
 	.release = tty_release,
 };
 
@@ -393,16 +398,48 @@ static int console_open(struct inode *ino, struct file *f)
 }
 
 static struct chrdev tty_devs[] = {
-	{ .major = TTYAUX_MAJOR, .minor = 0, .nr_minors = 1, .name = "tty", .mode = 0666, .open = ctty_open },
-	{ .major = TTYAUX_MAJOR, .minor = 1, .nr_minors = 1, .name = "console", .mode = 0600,
+	{ .major = TTYAUX_MAJOR,
+	  .minor = 0,
+	  .nr_minors = 1,
+	  .name = "tty",
+	  .mode = 0666,
+	  .open = ctty_open },
+	{ .major = TTYAUX_MAJOR,
+	  .minor = 1,
+	  .nr_minors = 1,
+	  .name = "console",
+	  .mode = 0600,
 	  .open = console_open },
-	{ .major = TTY_MAJOR, .minor = 0, .nr_minors = 1, .name = "tty0", .mode = 0620, .open = tty0_open },
+	{ .major = TTY_MAJOR,
+	  .minor = 0,
+	  .nr_minors = 1,
+	  .name = "tty0",
+	  .mode = 0620,
+	  .open = tty0_open },
 	{ .major = TTY_MAJOR, .minor = 1, .nr_minors = 254, .mode = 0620, .open = numbered_open },
+};
+
+/* Linux's columns: driver, device, major, minors, type; ps finds a terminal's name by it. */
+static int show_drivers(struct seq *s)
+{
+	seq_puts(s, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+		    "/dev/console         /dev/console    5       1 system:console\n"
+		    "/dev/ptmx            /dev/ptmx       5       2 system\n"
+		    "serial               /dev/ttyS       4 64-67 serial\n"
+		    "pty_slave            /dev/pts      136 0-255 pty:slave\n"
+		    "screen               /dev/tty        4 1-1 console\n");
+	return 0;
+}
+
+static struct procfile drivers_file = {
+	.path = "tty/drivers",
+	.mode = 0444,
+	.show = show_drivers,
 };
 
 void tty_init(void)
 {
-	int err = 0;
+	int err = procfile_add(&drivers_file);
 
 	for (u32 i = 0; i < ARRAY_SIZE(tty_devs) && !err; i++)
 		err = chrdev_register(&tty_devs[i]);

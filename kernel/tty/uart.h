@@ -2,10 +2,10 @@
 /* uart.h - registers of the 16550 (National Semiconductor PC16550D data sheet, section 8). */
 #pragma once
 
-#define UART_DATA 0	/* read: received byte, write: byte to send; divisor low with LCR_DLAB */
-#define UART_IER 1	/* divisor high with LCR_DLAB */
-#define UART_IIR 2	/* read */
-#define UART_FCR 2	/* write */
+#define UART_DATA 0 /* read: received byte, write: byte to send; divisor low with LCR_DLAB */
+#define UART_IER 1  /* divisor high with LCR_DLAB */
+#define UART_IIR 2  /* read */
+#define UART_FCR 2  /* write */
 #define UART_LCR 3
 #define UART_MCR 4
 #define UART_LSR 5
@@ -30,7 +30,7 @@
 
 #define MCR_DTR 0x01
 #define MCR_RTS 0x02
-#define MCR_OUT2 0x08	/* on a PC: lets the interrupt out */
+#define MCR_OUT2 0x08 /* on a PC: lets the interrupt out */
 #define MCR_LOOP 0x10
 
 #define LSR_READY 0x01
@@ -46,5 +46,5 @@
 #define MSR_RING 0x40
 #define MSR_CARRIER 0x80
 
-#define UART_CLOCK 115200u	/* divisor 1 */
+#define UART_CLOCK 115200u /* divisor 1 */
 #define UART_FIFO 16

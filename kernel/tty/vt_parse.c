@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* vt_parse.c - the byte stream of a terminal: UTF-8, control characters, escape and control sequences
- * (ECMA-48 5.4; the private ones as the "linux" terminal has them). Any bytes are safe: numbers are
- * capped, surplus parameters dropped, unknown sequences skipped to their end. */
+/* vt_parse.c - the byte stream of a terminal: UTF-8, control characters, escape and control
+ * sequences (ECMA-48 5.4; the private ones as the "linux" terminal has them). Any bytes are safe:
+ * numbers are capped, surplus parameters dropped, unknown sequences skipped to their end. */
 
 #include "vt.h"
 
@@ -11,7 +11,22 @@
 #define REPLACEMENT 0xfffd
 #define PALETTE_DIGITS 7
 
-enum { BEL = 7, BS, HT, LF, VTAB, FF, CR, SO, SI, CAN = 24, SUB = 26, ESC = 27, DEL = 127, C1_CSI = 0x9b };
+enum {
+	BEL = 7,
+	BS,
+	HT,
+	LF,
+	VTAB,
+	FF,
+	CR,
+	SO,
+	SI,
+	CAN = 24,
+	SUB = 26,
+	ESC = 27,
+	DEL = 127,
+	C1_CSI = 0x9b
+};
 
 static u32 param(const struct vt *vt, u32 i, u32 missing)
 {
@@ -232,7 +247,7 @@ static void edit_sequence(struct vt *vt, u8 final)
 		break;
 	case 'c':
 		if (!param(vt, 0, 0))
-			reply(vt, "\033[?6c");	/* a VT102 */
+			reply(vt, "\033[?6c"); /* a VT102 */
 		break;
 	case 'g':
 		clear_tabs(vt);
@@ -506,7 +521,7 @@ static void one_byte(struct vt *vt, u8 c)
 			vt_fill(vt, 'E');
 		vt->state = VT_GROUND;
 		break;
-	case VT_PERCENT:	/* the character set is always UTF-8 */
+	case VT_PERCENT: /* the character set is always UTF-8 */
 		vt->state = VT_GROUND;
 		break;
 	}

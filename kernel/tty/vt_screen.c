@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* vt_screen.c - what a terminal can do with its grid: put, move, scroll, erase, colour. Rows are reached
- * through an index, so that scrolling a full screen moves some small numbers and clears one row. */
+/* vt_screen.c - what a terminal can do with its grid: put, move, scroll, erase, colour. Rows are
+ * reached through an index, so that scrolling a full screen moves some small numbers and clears one
+ * row. */
 
 #include "vt.h"
 
@@ -347,7 +348,7 @@ void vt_reset(struct vt *vt)
 	vt->bracketed = false;
 	vt->state = VT_GROUND;
 	vt->utf8_left = 0;
-	memset(vt->tabs, 1, sizeof(vt->tabs));	/* a stop in each eighth column */
+	memset(vt->tabs, 1, sizeof(vt->tabs)); /* a stop in each eighth column */
 	vt_pen_changed(vt);
 	vt_erase_display(vt, 2);
 }

@@ -81,7 +81,7 @@ static void wake_senders(struct nic *nic)
 
 	spin_lock(&nif->tx_lock);
 	e1000_tx_reclaim(nic);
-	wake = nif->tx_full && e1000_tx_room(nic) >= TX_WAKE_ROOM;
+	wake = nif->tx_full && e1000_tx_room(nic) >= min((u32)TX_WAKE_ROOM, nic->tx.size / 2);
 	spin_unlock(&nif->tx_lock);
 	if (wake)
 		netif_tx_wake(nif);
@@ -135,8 +135,10 @@ static int nic_xmit(struct netif *nif, struct pkt *p)
 	struct nic *nic = nif->priv;
 	int err;
 
-	if (!nic->up)
-		return ip_drop(p, DROP_IF_DOWN), -ENETDOWN;
+	if (!nic->up) {
+		pkt_free(p);
+		return -ENETDOWN;
+	}
 	err = e1000_tx_xmit(nic, p);
 	if (in_poll_context())
 		batch_end_add(&nic->tx_kick);
@@ -172,8 +174,11 @@ static void nic_rx_mode(struct netif *nif)
 static int nic_open(struct netif *nif)
 {
 	struct nic *nic = nif->priv;
-	int err = e1000_rx_fill(nic);
+	int err;
 
+	/* a user may open it before probe has come back from netif_attach */
+	nic->nif = nif;
+	err = e1000_rx_fill(nic);
 	if (err)
 		return err;
 	poller_add(&nic->poller);

@@ -4,7 +4,6 @@
  * descriptor, which is only sent when the offsets change. */
 #include "e1000.h"
 
-#include <weft/net/drop.h>
 #include <weft/net/ether.h>
 #include <weft/string.h>
 
@@ -138,15 +137,13 @@ int e1000_tx_xmit(struct nic *nic, struct pkt *p)
 		e1000_tx_reclaim(nic);
 	}
 	if (e1000_tx_room(nic) < 2) {
-		ip_drop(p, DROP_RING_FULL);
+		pkt_free(p); /* the caller of xmit counts it */
 		return -ENOBUFS;
 	}
 	if (p->len < ETH_ZLEN) {
 		p = pad(p);
-		if (!p) {
-			ip_drop_count(DROP_NO_MEMORY);
-			return -ENOBUFS;
-		}
+		if (!p)
+			return -ENOMEM;
 	}
 	if (p->csum == PKT_CSUM_FILL)
 		load_context(tx, p);

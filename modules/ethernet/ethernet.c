@@ -124,11 +124,19 @@ static int ethernet_multicast(const struct ip_addr *group, u8 *addr)
 }
 
 static struct link_type ethernet = {
-	.type = ARPHRD_ETHER, .name = "ethernet", .addr_len = ETH_ALEN, .header_len = ETH_HLEN,
-	.if_flags = IFF_BROADCAST | IFF_MULTICAST, .flags = LINK_RESOLVES,
-	.default_mtu = ETH_MTU, .min_mtu = 68, .max_mtu = 65535,
+	.type = ARPHRD_ETHER,
+	.name = "ethernet",
+	.addr_len = ETH_ALEN,
+	.header_len = ETH_HLEN,
+	.if_flags = IFF_BROADCAST | IFF_MULTICAST,
+	.flags = LINK_RESOLVES,
+	.default_mtu = ETH_MTU,
+	.min_mtu = 68,
+	.max_mtu = 65535,
 	.broadcast = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
-	.input = ethernet_input, .header = ethernet_header, .multicast = ethernet_multicast,
+	.input = ethernet_input,
+	.header = ethernet_header,
+	.multicast = ethernet_multicast,
 	.valid_addr = eth_is_valid,
 };
 

@@ -18,14 +18,15 @@ void icmp_finish(u8 *h, u32 len)
 	memcpy(h + 2, &sum, sizeof(sum));
 }
 
-/* The checksum of a message of which only the first word changed from old to new (RFC 1624 eqn. 3). */
+/* The checksum of a message of which only the first word changed from old to new (RFC 1624 eqn. 3). It
+ * cannot tell a sum of 0, which only a message of zeros has, from 0xffff: 0xffff fits both. */
 static void patch_checksum(u8 *h, u16 old, u16 new)
 {
 	u32 sum = (u16)~get_be16(h + 2) + (u16)~old + new;
 
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
-	put_be16(h + 2, ~sum);
+	put_be16(h + 2, sum == 0xffff ? 0xffff : ~sum);
 }
 
 static int echo(struct pkt *p, const struct ip_rx *rx)

@@ -78,7 +78,6 @@ static int ping_connect(struct socket *s, const u8 *name, u32 len, bool nonblock
 {
 	struct ping_sock *ps = s->priv;
 
-	(void)nonblock;
 	return inet_connect_datagram(&ps->inet, name, len);
 }
 
@@ -140,13 +139,14 @@ static long ping_recv(struct socket *s, struct msg *m, size_t len)
 	if (m->flags & MSG_ERRQUEUE)
 		return inet_recv_error(&ps->inet, m, len);
 	p = socket_dequeue(s, m->flags);
-	if (!p || IS_ERR(p))
+	if (!p)
+		return 0;
+	if (IS_ERR(p))
 		return PTR_ERR(p);
-	ret = socket_copy_datagram(s, m, p, 0, len);
-	if (ret >= 0) {
+	if (m->name)
 		m->name_len = ip_addr_to_sockaddr(m->name, s->family, &ip_rx(p)->src, 0, 0);
-		inet_recv_control(&ps->inet, m, p);
-	}
+	inet_recv_control(&ps->inet, m, p);
+	ret = socket_copy_datagram(s, m, p, 0, len);
 	pkt_free(p);
 	return ret;
 }
@@ -156,6 +156,13 @@ static u32 ping_poll(struct socket *s)
 	struct ping_sock *ps = s->priv;
 
 	return inet_poll(&ps->inet);
+}
+
+static int ping_shutdown(struct socket *s, int how)
+{
+	struct ping_sock *ps = s->priv;
+
+	return ip_addr_is_any(&ps->inet.raddr) ? -ENOTCONN : 0;
 }
 
 static int ping_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
@@ -197,6 +204,7 @@ static const struct socket_ops ping_ops = {
 	.send = ping_send,
 	.recv = ping_recv,
 	.poll = ping_poll,
+	.shutdown = ping_shutdown,
 	.setsockopt = ping_setsockopt,
 	.getsockopt = ping_getsockopt,
 	.close = ping_close,

@@ -184,7 +184,7 @@ int ip_addr_from_sockaddr(const u8 *name, u32 len, u16 af, struct ip_addr *addr,
 	}
 	if (in.sin_family != AF_INET6)
 		return len < 24 ? -EINVAL : -EAFNOSUPPORT;
-	if (len < 24)	/* RFC 2133's form ends before the scope id */
+	if (len < 24) /* RFC 2133's form ends before the scope id */
 		return -EINVAL;
 	memset(&in6, 0, sizeof(in6));
 	memcpy(&in6, name, min(len, (u32)sizeof(in6)));

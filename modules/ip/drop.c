@@ -9,7 +9,7 @@ static const char *const drop_names[] = {
 #undef DROP_NAME
 };
 
-static u64 *drop_counts;	/* per CPU, DROP_COUNT each */
+static u64 *drop_counts; /* per CPU, DROP_COUNT each */
 static u64 drop_trace[DIV_ROUND_UP(DROP_COUNT, 64)];
 
 const char *ip_drop_name(enum drop_reason why)
@@ -125,10 +125,15 @@ static int trace_write(void *arg, const char *text, size_t len)
 }
 
 static struct procfile drops_file = {
-	.path = "net/weft/drops", .mode = 0444, .show = drops_show,
+	.path = "net/weft/drops",
+	.mode = 0444,
+	.show = drops_show,
 };
 static struct procfile trace_file = {
-	.path = "sys/net/weft/drop_trace", .mode = 0644, .show = trace_show, .write = trace_write,
+	.path = "sys/net/weft/drop_trace",
+	.mode = 0644,
+	.show = trace_show,
+	.write = trace_write,
 };
 
 int drop_init(void)

@@ -9,8 +9,8 @@
 
 #define DOOR_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
-static struct ip_family *families[AF_MAX];	/* netif_lock to change, RCU to read */
-static int fallback_ttl = 64;			/* RFC 1122 3.2.1.7, IANA's recommendation */
+static struct ip_family *families[AF_MAX]; /* netif_lock to change, RCU to read */
+static int fallback_ttl = 64;		   /* RFC 1122 3.2.1.7, IANA's recommendation */
 
 struct ip_family *ip_family_find(u16 af)
 {
@@ -146,7 +146,7 @@ static struct ip_proto *find_or_load(struct socket *s, int *err)
 		request_module("net-pf-%u-proto-%d-type-%u", s->family, s->protocol, s->type);
 		pr = ip_proto_find_socket(s->family, s->type, s->protocol, err);
 	}
-	if (!pr) {
+	if (!pr && s->protocol) {
 		request_module("net-pf-%u-proto-%d", s->family, s->protocol);
 		pr = ip_proto_find_socket(s->family, s->type, s->protocol, err);
 	}
@@ -185,10 +185,14 @@ static int create(struct socket *s)
 }
 
 static struct socket_family inet_family = {
-	.family = AF_INET, .name = "inet", .create = create,
+	.family = AF_INET,
+	.name = "inet",
+	.create = create,
 };
 static struct socket_family inet6_family = {
-	.family = AF_INET6, .name = "inet6", .create = create,
+	.family = AF_INET6,
+	.name = "inet6",
+	.create = create,
 };
 
 int family_init(void)

@@ -9,7 +9,7 @@
 
 /* ---- waiters ---- */
 
-static struct spinlock waiter_lock = SPINLOCK_INIT;	/* all lists of waiters; innermost */
+static struct spinlock waiter_lock = SPINLOCK_INIT; /* all lists of waiters; innermost */
 
 void ip_waiter_init(struct ip_waiter *w, void (*fn)(struct ip_waiter *w))
 {
@@ -97,8 +97,11 @@ static int route_unicast(struct flow *f, struct route_result *res)
 		if (!res->nif)
 			return -ENODEV;
 		*res = (struct route_result){
-			.type = ROUTE_UNICAST, .nif = res->nif, .next_hop = f->dst,
-			.source = ip_addr_any(ip_addr_family(&f->dst)), .mtu = res->nif->mtu,
+			.type = ROUTE_UNICAST,
+			.nif = res->nif,
+			.next_hop = f->dst,
+			.source = ip_addr_any(ip_addr_family(&f->dst)),
+			.mtu = res->nif->mtu,
 		};
 		err = 0;
 	}
@@ -253,11 +256,16 @@ EXPORT(ip_reserve);
 
 /* ---- stage two ---- */
 
-/* The world has changed since the reservation: the way again, and no waiting any more. */
+/* The world has changed since the reservation: the way again, and no waiting any more. The source
+ * stays: the caller's checksum counts on it. */
 static int reroute(const struct ip_family *fam, struct flow *f, u32 len)
 {
-	int err = flow_route(fam, f);
+	struct ip_addr wanted = f->src;
+	int err;
 
+	f->src = f->saddr;
+	err = flow_route(fam, f);
+	f->src = wanted;
 	return err ? err : check_size(f, len);
 }
 

@@ -5,10 +5,10 @@
 #include "ip.h"
 
 #define ADDR_BUCKETS 64
-#define ADDRS_MAX 256		/* an interface */
+#define ADDRS_MAX 256 /* an interface */
 #define GROUPS_MAX 256
 
-static struct hlist_head by_addr[ADDR_BUCKETS];	/* netif_lock to change, RCU to read */
+static struct hlist_head by_addr[ADDR_BUCKETS]; /* netif_lock to change, RCU to read */
 
 static struct hlist_head *addr_bucket(const struct ip_addr *a)
 {
@@ -56,9 +56,15 @@ EXPORT(ifaddr_by_label);
 static int add_route(const struct ifaddr *a, const struct ip_addr *prefix, u32 plen, u8 type)
 {
 	struct route r = {
-		.af = a->af, .plen = plen, .type = type, .kernel = true, .nif = a->nif,
-		.prefix = ip_addr_prefix(prefix, plen), .gateway = ip_addr_any(a->af),
-		.source = a->addr, .flags = RTF_UP | (plen == ip_plen_max(a->af) ? RTF_HOST : 0),
+		.af = a->af,
+		.plen = plen,
+		.type = type,
+		.kernel = true,
+		.nif = a->nif,
+		.prefix = ip_addr_prefix(prefix, plen),
+		.gateway = ip_addr_any(a->af),
+		.source = a->addr,
+		.flags = RTF_UP | (plen == ip_plen_max(a->af) ? RTF_HOST : 0),
 	};
 	int err = route_add(&r);
 
@@ -82,8 +88,8 @@ static int add_routes(const struct ifaddr *a)
 
 static bool same_prefix(const struct ifaddr *a, const struct ifaddr *b)
 {
-	return a->af == b->af && a->plen == b->plen && ip_addr_in_prefix(&a->addr, &b->addr,
-									 a->plen);
+	return a->af == b->af && a->plen == b->plen &&
+	       ip_addr_in_prefix(&a->addr, &b->addr, a->plen);
 }
 
 static bool is_secondary(const struct ifaddr *a)

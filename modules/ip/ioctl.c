@@ -11,9 +11,9 @@ struct request {
 	struct socket *s;
 	struct ifreq ifr;
 	struct netif *nif;
-	struct ifaddr *addr;		/* the one labelled as asked, or NULL */
+	struct ifaddr *addr; /* the one labelled as asked, or NULL */
 	char label[IFNAMSIZ];
-	bool alias;			/* the label has a colon */
+	bool alias; /* the label has a colon */
 };
 
 /* struct in6_ifreq of linux/ipv6.h */
@@ -138,8 +138,12 @@ static int set_address(struct request *r)
 {
 	u32 host = ntohl(get_in_addr(r));
 	struct ifaddr want = {
-		.nif = r->nif, .af = AF_INET, .plen = class_plen(host), .flags = IFADDR_PERMANENT,
-		.addr = ip_addr_v4(host), .peer = ip_addr_v4(host),
+		.nif = r->nif,
+		.af = AF_INET,
+		.plen = class_plen(host),
+		.flags = IFADDR_PERMANENT,
+		.addr = ip_addr_v4(host),
+		.peer = ip_addr_v4(host),
 	};
 
 	if (r->ifr.u.addr.sa_family != AF_INET)
@@ -260,8 +264,7 @@ static long ifconf(unsigned long arg)
 			continue;
 		ifaddr_for_each(a, nif) {
 			struct ifreq ifr = { 0 };
-			struct sockaddr_in in = { .sin_family = AF_INET,
-						  .sin_addr = a->addr.w[3] };
+			struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = a->addr.w[3] };
 
 			if (a->af != AF_INET || (ifc.buf && used + (int)sizeof(ifr) > ifc.len))
 				continue;

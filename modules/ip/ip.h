@@ -47,13 +47,13 @@ extern u32 ip_hash_seed;
 
 /* ---- netif.c ---- */
 bool netif_trylock(void);
-void netif_free_parked(void);		/* at exit: all that is left */
+void netif_free_parked(void); /* at exit: all that is left */
 
 /* ---- watch.c ---- */
-void netif_notify(struct netif *nif, enum netif_event ev);	/* netif_lock held */
+void netif_notify(struct netif *nif, enum netif_event ev); /* netif_lock held */
 
 /* ---- link.c ---- */
-const struct link_type *link_type_find(u16 type);	/* the sink when absent; netif_lock held */
+const struct link_type *link_type_find(u16 type); /* the sink when absent; netif_lock held */
 bool link_is_sink(const struct link_type *l);
 u32 link_type_show(struct seq *s);
 
@@ -71,7 +71,7 @@ void waiter_arm(struct list_head *list, struct ip_waiter *w);
 void waiters_fire(struct list_head *list);
 
 /* ---- neigh.c ---- */
-struct neigh *neigh_by_handle(u32 slot, u32 id);	/* under RCU */
+struct neigh *neigh_by_handle(u32 slot, u32 id); /* under RCU */
 /* Is the neighbour of f usable? Starts what is to be started; 0, -EAGAIN (w armed), -EHOSTUNREACH,
  * -ENOBUFS. Fills f's handle. park: an unknown one is as good. Under RCU. */
 int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool park);
@@ -91,7 +91,7 @@ void ip_family_addr_event(struct ifaddr *a, bool added);
 void ip_family_group_event(struct netif *nif, struct ip_group *g, bool joined);
 
 /* ---- route.c ---- */
-void route_nif_up(struct netif *nif);	/* its dormant routes are back */
+void route_nif_up(struct netif *nif); /* its dormant routes are back */
 int route_del_address(struct netif *nif, const struct ip_addr *addr);
 
 /* ---- sockopt.c ---- */

@@ -3,7 +3,7 @@
  * they drop what they receive and cannot come up. */
 #include "ip.h"
 
-static LIST_HEAD(links);	/* guarded by netif_lock */
+static LIST_HEAD(links); /* guarded by netif_lock */
 
 static int sink_input(struct netif *nif, struct pkt *p)
 {
@@ -27,7 +27,10 @@ static bool any_address(const u8 *addr)
 }
 
 static const struct link_type link_sink = {
-	.name = "none", .input = sink_input, .header = sink_header, .multicast = no_multicast,
+	.name = "none",
+	.input = sink_input,
+	.header = sink_header,
+	.multicast = no_multicast,
 	.valid_addr = any_address,
 };
 

@@ -119,6 +119,8 @@ void loopback_return(struct netif *nif, struct pkt *p, u8 pkttype)
 
 static int lo_input(struct netif *nif, struct pkt *p)
 {
+	if (p->len < ETH_HLEN) /* a packet socket may send anything */
+		return ip_drop(p, DROP_RUNT);
 	p->ethertype = get_be16(p->data + 12);
 	p->pkttype = PKT_HOST;
 	pkt_pull(p, ETH_HLEN);
@@ -138,14 +140,22 @@ static int lo_multicast(const struct ip_addr *group, u8 *addr)
 }
 
 static struct link_type lo_link = {
-	.type = ARPHRD_LOOPBACK, .name = "loopback", .addr_len = ETH_ALEN, .header_len = ETH_HLEN,
-	.if_flags = IFF_LOOPBACK, .default_mtu = LOOPBACK_MTU, .min_mtu = 68,
-	.max_mtu = LOOPBACK_MTU, .input = lo_input, .header = lo_header,
+	.type = ARPHRD_LOOPBACK,
+	.name = "loopback",
+	.addr_len = ETH_ALEN,
+	.header_len = ETH_HLEN,
+	.if_flags = IFF_LOOPBACK,
+	.default_mtu = LOOPBACK_MTU,
+	.min_mtu = 68,
+	.max_mtu = LOOPBACK_MTU,
+	.input = lo_input,
+	.header = lo_header,
 	.multicast = lo_multicast,
 };
 
 static const struct netif_driver lo_driver = {
-	.name = "loopback", .type = ARPHRD_LOOPBACK,
+	.name = "loopback",
+	.type = ARPHRD_LOOPBACK,
 	.features = NETIF_F_TX_CSUM | NETIF_F_RX_CSUM | NETIF_F_TSO4 | NETIF_F_TSO6 |
 		    NETIF_F_NO_TX_LOCK,
 	.ops = { .open = lo_open, .stop = lo_stop, .xmit = lo_xmit },
@@ -163,8 +173,11 @@ void loopback_addresses(u16 af)
 	if (!lo || !netif_is_up(lo))
 		return;
 	for (u32 i = 0; i < ARRAY_SIZE(own); i++) {
-		struct ifaddr a = { .nif = lo, .af = own[i].af, .plen = own[i].plen,
-				    .scope = 254, .flags = IFADDR_PERMANENT };
+		struct ifaddr a = { .nif = lo,
+				    .af = own[i].af,
+				    .plen = own[i].plen,
+				    .scope = 254,
+				    .flags = IFADDR_PERMANENT };
 
 		if ((af && own[i].af != af) || !ip_family_find(own[i].af) ||
 		    ifaddr_first(lo, own[i].af))
@@ -179,7 +192,10 @@ void loopback_addresses(u16 af)
 }
 
 static struct sysctl backlog_sysctl = {
-	.path = "net/core/netdev_max_backlog", .value = &backlog_max, .min = 1, .max = 100000,
+	.path = "net/core/netdev_max_backlog",
+	.value = &backlog_max,
+	.min = 1,
+	.max = 100000,
 };
 
 static void backlogs_stop(void)

@@ -8,19 +8,19 @@
 
 #define BUCKETS 256
 #define EVICT_SAMPLE 32
-#define FAILED_NS NSEC_PER_SEC		/* how long -EHOSTUNREACH is the answer */
+#define FAILED_NS NSEC_PER_SEC /* how long -EHOSTUNREACH is the answer */
 #define TICK_NS NSEC_PER_SEC
-#define QUANTUM_NS (32 * NSEC_PER_MSEC)	/* a rush of entries shall not become a rush of scans */
+#define QUANTUM_NS (32 * NSEC_PER_MSEC) /* a rush of entries shall not become a rush of scans */
 
 static struct spinlock table_lock = SPINLOCK_INIT;
-static struct hlist_head buckets[BUCKETS];	/* table_lock to change, RCU to read, as the next */
+static struct hlist_head buckets[BUCKETS]; /* table_lock to change, RCU to read, as the next */
 struct neigh *neigh_slots[NEIGH_SLOTS];
-static u32 count, last_id, hand;		/* table_lock */
-static u64 coarse_now;				/* ktime of the last tick, for LRU */
+static u32 count, last_id, hand; /* table_lock */
+static u64 coarse_now;		 /* ktime of the last tick, for LRU */
 
 static struct spinlock timer_lock = SPINLOCK_INIT;
 static struct timer timer;
-static u64 timer_at;				/* timer_lock; 0: not set */
+static u64 timer_at; /* timer_lock; 0: not set */
 
 static struct atomic parked_bytes;
 
@@ -386,7 +386,7 @@ static int park(struct neigh *n, struct pkt *p, const struct ip_addr *hint)
 		solicit(n, false, hint);
 	if (!p)
 		return err;
-	if (!err && neigh_push_header(n, p))	/* answered in the meantime */
+	if (!err && neigh_push_header(n, p)) /* answered in the meantime */
 		return netif_tx(n->nif, p);
 	ip_drop(p, err == -EHOSTUNREACH ? DROP_NEIGH_FAILED : DROP_NEIGH_PARKED);
 	return err ? err : -ENOBUFS;
@@ -421,6 +421,13 @@ int neigh_output(struct netif *nif, u16 ethertype, const struct ip_addr *next_ho
 	const u8 *dst = hw;
 	int ret;
 
+	if (unlikely(pkt_headroom(p) < nif->headroom)) {
+		p = pkt_writable(p, nif->headroom);
+		if (!p) {
+			ip_drop_count(DROP_NO_MEMORY);
+			return -ENOBUFS;
+		}
+	}
 	p->ethertype = ethertype;
 	rcu_read_lock();
 	if (kind == IP_KIND_BROADCAST) {
@@ -596,8 +603,9 @@ static enum step step_locked(struct neigh *n, u64 now)
 	case NEIGH_PROBE:
 		return step_unanswered(n, params);
 	case NEIGH_REACHABLE:
-		if (now - n->confirmed < params->base_reachable_ms * NSEC_PER_MSEC)
-			deadline_in(n, reachable_ns(n->af));
+		/* an upper layer confirmed it meanwhile: the time counts from then */
+		if (now - n->confirmed < params->base_reachable_ms / 2 * NSEC_PER_MSEC)
+			deadline_in(n, reachable_ns(n->af) - (now - n->confirmed));
 		else
 			make_stale(n);
 		return STEP_NONE;
@@ -625,7 +633,7 @@ static void step(struct neigh *n, u64 now)
 
 	spin_lock(&n->lock);
 	if (!n->deadline && n->state == NEIGH_INCOMPLETE && now - n->updated > TICK_NS)
-		what = STEP_REMOVE;	/* made, but never asked for */
+		what = STEP_REMOVE; /* made, but never asked for */
 	else if (n->deadline && n->deadline <= now && !n->dead)
 		what = step_locked(n, now);
 	if (n->deadline)

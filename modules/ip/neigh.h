@@ -3,9 +3,9 @@
  * neighconf.c, the users'. */
 #pragma once
 
-#define NEIGH_SLOTS 4096	/* gc_thresh3 may be set up to this */
+#define NEIGH_SLOTS 4096 /* gc_thresh3 may be set up to this */
 
-extern struct neigh *neigh_slots[NEIGH_SLOTS];	/* RCU */
+extern struct neigh *neigh_slots[NEIGH_SLOTS]; /* RCU */
 
 /* netif_lock to change, RCU to read */
 extern const struct neigh_resolver *neigh_resolvers[AF_MAX];

@@ -6,15 +6,22 @@
 
 const struct neigh_resolver *neigh_resolvers[AF_MAX];
 const struct neigh_params neigh_default_params = {
-	.base_reachable_ms = 30000, .retrans_ms = 1000, .delay_first_s = 5, .mcast_probes = 3,
-	.ucast_probes = 3, .stale_s = 60, .gc_thresh1 = 128, .gc_thresh3 = 1024,
+	.base_reachable_ms = 30000,
+	.retrans_ms = 1000,
+	.delay_first_s = 5,
+	.mcast_probes = 3,
+	.ucast_probes = 3,
+	.stale_s = 60,
+	.gc_thresh1 = 128,
+	.gc_thresh3 = 1024,
 	.park_bytes = 65536,
 };
 
 static const char *const state_names[] = {
 	[NEIGH_INCOMPLETE] = "incomplete", [NEIGH_REACHABLE] = "reachable",
-	[NEIGH_STALE] = "stale", [NEIGH_DELAY] = "delay", [NEIGH_PROBE] = "probe",
-	[NEIGH_FAILED] = "failed", [NEIGH_PERMANENT] = "permanent",
+	[NEIGH_STALE] = "stale",	   [NEIGH_DELAY] = "delay",
+	[NEIGH_PROBE] = "probe",	   [NEIGH_FAILED] = "failed",
+	[NEIGH_PERMANENT] = "permanent",
 };
 
 const char *neigh_state_name(u8 state)
@@ -59,9 +66,14 @@ static void snapshot(struct neigh *n, struct neigh_info *out)
 {
 	spin_lock(&n->lock);
 	*out = (struct neigh_info){
-		.addr = n->addr, .ifindex = n->nif->index, .link_type = n->nif->type,
-		.state = n->state, .hw_len = n->nif->link->addr_len, .used = n->used,
-		.confirmed = n->confirmed, .updated = n->updated,
+		.addr = n->addr,
+		.ifindex = n->nif->index,
+		.link_type = n->nif->type,
+		.state = n->state,
+		.hw_len = n->nif->link->addr_len,
+		.used = n->used,
+		.confirmed = n->confirmed,
+		.updated = n->updated,
 	};
 	if (neigh_has_address(n->state))
 		memcpy(out->hw, n->hw, sizeof(out->hw));
@@ -120,8 +132,7 @@ static void show_one(const struct neigh_info *i, void *arg)
 void neigh_show(struct seq *s)
 {
 	seq_printf(s, "entries %u\n", neigh_count());
-	seq_puts(s,
-		 "address                                 if       state      "
+	seq_puts(s, "address                                 if       state      "
 		    "link address updated\n");
 	neigh_for_each(0, show_one, s);
 }
@@ -133,7 +144,10 @@ static const struct {
 	u32 offset;
 	int min, max;
 } knobs[] = {
-#define KNOB(name, field, lo, hi) { name, offsetof(struct neigh_params, field), lo, hi }
+#define KNOB(name, field, lo, hi)                                  \
+	{                                                          \
+		name, offsetof(struct neigh_params, field), lo, hi \
+	}
 	KNOB("base_reachable_time_ms", base_reachable_ms, 1000, 3600000),
 	KNOB("retrans_time_ms", retrans_ms, 10, 60000),
 	KNOB("delay_first_probe_time", delay_first_s, 1, 3600),
@@ -177,8 +191,7 @@ static int sysctls_add(struct neigh_resolver *r)
 	for (u32 i = 0; i < ARRAY_SIZE(knobs) && !err; i++) {
 		struct sysctl *c = &all->ctl[i];
 
-		snprintf(all->path[i], sizeof(all->path[i]), "%s/%s", r->sysctl_dir,
-			 knobs[i].name);
+		snprintf(all->path[i], sizeof(all->path[i]), "%s/%s", r->sysctl_dir, knobs[i].name);
 		c->path = all->path[i];
 		c->value = (int *)((char *)&r->params + knobs[i].offset);
 		c->min = knobs[i].min;

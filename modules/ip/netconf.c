@@ -92,8 +92,8 @@ EXPORT(netif_set_flags);
 
 u32 netif_user_flags(const struct netif *nif)
 {
-	u32 flags = READ_ONCE(nif->flags) & ~(u32)(IFF_RUNNING | IFF_LOWER_UP | IFF_PROMISC |
-						    IFF_ALLMULTI);
+	u32 flags = READ_ONCE(nif->flags) &
+		    ~(u32)(IFF_RUNNING | IFF_LOWER_UP | IFF_PROMISC | IFF_ALLMULTI);
 
 	flags |= nif->user_flags;
 	if (netif_running(nif))

@@ -8,9 +8,9 @@
 #define PARKED_MAX 32
 
 static DEFINE_MUTEX(config_lock);
-static LIST_HEAD(netifs);		/* by index; config_lock, read under RCU */
+static LIST_HEAD(netifs); /* by index; config_lock, read under RCU */
 static struct hlist_head by_index[NETIF_BUCKETS];
-static u32 last_index;			/* config_lock */
+static u32 last_index; /* config_lock */
 
 void netif_lock(void)
 {
@@ -375,7 +375,8 @@ void netif_detach(struct netif *nif)
 	nif->owner = NULL;
 	ledger_remove(&nif->ledger);
 	netif_notify(nif, NETIF_GONE);
-	pr_info("%s: driver gone, interface parked\n", nif->name);
+	if (!(nif->flags & IFF_LOOPBACK))
+		pr_info("%s: driver gone, interface parked\n", nif->name);
 	evict_parked(PARKED_MAX);
 	netif_unlock();
 }

@@ -4,7 +4,7 @@
  * again. */
 #include "ip.h"
 
-static LIST_HEAD(taps);		/* netif_lock to change, RCU to read */
+static LIST_HEAD(taps); /* netif_lock to change, RCU to read */
 static u32 nr_taps;
 
 static void show_taps(struct netif *nif, struct pkt *p, bool sent)
@@ -151,7 +151,7 @@ EXPORT(netif_tx);
 void netif_tx_stop(struct netif *nif)
 {
 	WRITE_ONCE(nif->tx_full, true);
-	smp_mb();	/* against waiter_arm's second look */
+	smp_mb(); /* against waiter_arm's second look */
 }
 EXPORT(netif_tx_stop);
 

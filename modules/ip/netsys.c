@@ -4,13 +4,23 @@
 #include "ip.h"
 
 enum net_file {
-	F_ADDRESS, F_ADDR_LEN, F_BROADCAST, F_MTU, F_FLAGS, F_IFINDEX, F_IFLINK, F_OPERSTATE,
-	F_CARRIER, F_TYPE, F_TXQLEN, F_PLAIN,
+	F_ADDRESS,
+	F_ADDR_LEN,
+	F_BROADCAST,
+	F_MTU,
+	F_FLAGS,
+	F_IFINDEX,
+	F_IFLINK,
+	F_OPERSTATE,
+	F_CARRIER,
+	F_TYPE,
+	F_TXQLEN,
+	F_PLAIN,
 };
 
 static const char *const plain_names[F_PLAIN] = {
-	"address", "addr_len", "broadcast", "mtu", "flags", "ifindex", "iflink", "operstate",
-	"carrier", "type", "tx_queue_len",
+	"address", "addr_len",	"broadcast", "mtu",  "flags",	     "ifindex",
+	"iflink",  "operstate", "carrier",   "type", "tx_queue_len",
 };
 
 /* As Linux names them; several of its finer error counters are one here. */
@@ -18,14 +28,18 @@ static const struct {
 	const char *name;
 	u32 offset;
 } stat_names[] = {
-#define STAT(name, field) { name, offsetof(struct netif_stats, field) }
-	STAT("rx_bytes", rx_bytes), STAT("rx_packets", rx_packets), STAT("rx_errors", rx_errors),
-	STAT("rx_dropped", rx_dropped), STAT("rx_fifo_errors", rx_fifo),
-	STAT("rx_missed_errors", rx_fifo), STAT("rx_frame_errors", rx_frame),
-	STAT("rx_compressed", rx_compressed), STAT("multicast", rx_multicast),
-	STAT("tx_bytes", tx_bytes), STAT("tx_packets", tx_packets), STAT("tx_errors", tx_errors),
-	STAT("tx_dropped", tx_dropped), STAT("tx_fifo_errors", tx_fifo),
-	STAT("collisions", tx_collisions), STAT("tx_carrier_errors", tx_carrier),
+#define STAT(name, field)                                 \
+	{                                                 \
+		name, offsetof(struct netif_stats, field) \
+	}
+	STAT("rx_bytes", rx_bytes),	      STAT("rx_packets", rx_packets),
+	STAT("rx_errors", rx_errors),	      STAT("rx_dropped", rx_dropped),
+	STAT("rx_fifo_errors", rx_fifo),      STAT("rx_missed_errors", rx_fifo),
+	STAT("rx_frame_errors", rx_frame),    STAT("rx_compressed", rx_compressed),
+	STAT("multicast", rx_multicast),      STAT("tx_bytes", tx_bytes),
+	STAT("tx_packets", tx_packets),	      STAT("tx_errors", tx_errors),
+	STAT("tx_dropped", tx_dropped),	      STAT("tx_fifo_errors", tx_fifo),
+	STAT("collisions", tx_collisions),    STAT("tx_carrier_errors", tx_carrier),
 	STAT("tx_compressed", tx_compressed),
 #undef STAT
 };

@@ -10,13 +10,13 @@
 
 struct pmtu {
 	struct ip_addr dst;
-	u32 mtu;		/* 0: empty */
+	u32 mtu; /* 0: empty */
 	u64 expires;
 };
 
 static struct spinlock lock = SPINLOCK_INIT;
-static struct pmtu slots[PMTU_SLOTS];		/* guarded by lock */
-static struct timer expiry;			/* flows look again when entries have expired */
+static struct pmtu slots[PMTU_SLOTS]; /* guarded by lock */
+static struct timer expiry;	      /* flows look again when entries have expired */
 
 static struct pmtu *slot_of(const struct ip_addr *dst)
 {

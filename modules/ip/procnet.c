@@ -20,8 +20,8 @@ static int dev_show(struct seq *s)
 			   st.rx_bytes, st.rx_packets, st.rx_errors, st.rx_dropped, st.rx_fifo,
 			   st.rx_frame, st.rx_compressed, st.rx_multicast);
 		seq_printf(s, " %8lu %7lu %4lu %4lu %4lu %5lu %7lu %10lu\n", st.tx_bytes,
-			   st.tx_packets, st.tx_errors, st.tx_dropped, st.tx_fifo,
-			   st.tx_collisions, st.tx_carrier, st.tx_compressed);
+			   st.tx_packets, st.tx_errors, st.tx_dropped, st.tx_fifo, st.tx_collisions,
+			   st.tx_carrier, st.tx_compressed);
 	}
 	netif_unlock();
 	return 0;
@@ -43,8 +43,9 @@ static void show_route(const struct route *r, void *arg)
 
 static int route_show(struct seq *s)
 {
-	seq_printf(s, "%-127s\n", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask"
-				  "\t\tMTU\tWindow\tIRTT");
+	seq_printf(s, "%-127s\n",
+		   "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask"
+		   "\t\tMTU\tWindow\tIRTT");
 	netif_lock();
 	route_for_each(AF_INET, show_route, s);
 	netif_unlock();
@@ -85,12 +86,12 @@ static int interfaces_show(struct seq *s)
 	netif_lock();
 	netif_for_each(nif) {
 		const char *state = !netif_present(nif) ? "parked" :
-				    netif_is_up(nif) ? "up" : "down";
+				    netif_is_up(nif)	? "up" :
+							  "down";
 
-		seq_printf(s, "%-5u %-16s %-6s %-4s %-6u %-5u 0x%08x 0x%06x %-10s %s\n",
-			   nif->index, nif->name, state, nif->carrier ? "yes" : "no", nif->type,
-			   nif->mtu, nif->flags, nif->features,
-			   nif->driver ? nif->driver->name : "-",
+		seq_printf(s, "%-5u %-16s %-6s %-4s %-6u %-5u 0x%08x 0x%06x %-10s %s\n", nif->index,
+			   nif->name, state, nif->carrier ? "yes" : "no", nif->type, nif->mtu,
+			   nif->flags, nif->features, nif->driver ? nif->driver->name : "-",
 			   nif->driver ? module_name(nif->owner) : "-");
 	}
 	netif_unlock();

@@ -8,10 +8,10 @@
 #define LAYER_BUCKETS 16
 #define DOOR_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
-static DEFINE_MUTEX(proto_lock);		/* all changes */
-static struct list_head layers[LAYER_BUCKETS];	/* of struct net_layer, by EtherType */
-static struct list_head slots[256];		/* of struct ip_proto, by number */
-static u8 slot_flags[256];			/* IP_PROTO_SILENT: what an empty slot does */
+static DEFINE_MUTEX(proto_lock);	       /* all changes */
+static struct list_head layers[LAYER_BUCKETS]; /* of struct net_layer, by EtherType */
+static struct list_head slots[256];	       /* of struct ip_proto, by number */
+static u8 slot_flags[256];		       /* IP_PROTO_SILENT: what an empty slot does */
 static const struct ip_error_sender *senders[AF_MAX];
 
 static struct list_head *layer_bucket(u16 ethertype)

@@ -7,15 +7,15 @@
 #include <weft/sched.h>
 
 struct raw_sock {
-	struct inet_sock is;		/* first: s->priv */
-	struct hlist_node node;		/* raw_lock to change, RCU to read */
+	struct inet_sock is;	/* first: s->priv */
+	struct hlist_node node; /* raw_lock to change, RCU to read */
 	struct rcu_head rcu;
-	u32 icmp_filter;		/* bit n: type n is not wanted */
+	u32 icmp_filter; /* bit n: type n is not wanted */
 	u8 proto;
 };
 
 static struct spinlock raw_lock = SPINLOCK_INIT;
-static struct hlist_head raw_socks[256];	/* by protocol */
+static struct hlist_head raw_socks[256]; /* by protocol */
 
 static struct raw_sock *raw_of(const struct socket *s)
 {
@@ -96,7 +96,8 @@ static long raw_recv(struct socket *s, struct msg *m, size_t len)
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	m->name_len = m->name ? ip_addr_to_sockaddr(m->name, s->family, &ip_rx(p)->src, 0,
-						    ip_rx(p)->ifindex) : 0;
+						    ip_rx(p)->ifindex) :
+				0;
 	inet_recv_control(&raw_of(s)->is, m, p);
 	n = socket_copy_datagram(s, m, p, 0, len);
 	pkt_free(p);
@@ -211,9 +212,16 @@ static void raw_close(struct socket *s)
 }
 
 static const struct socket_ops raw_ops = {
-	.bind = raw_bind, .connect = raw_connect, .name = raw_name, .send = raw_send,
-	.recv = raw_recv, .poll = raw_poll, .shutdown = raw_shutdown,
-	.setsockopt = raw_setsockopt, .getsockopt = raw_getsockopt, .close = raw_close,
+	.bind = raw_bind,
+	.connect = raw_connect,
+	.name = raw_name,
+	.send = raw_send,
+	.recv = raw_recv,
+	.poll = raw_poll,
+	.shutdown = raw_shutdown,
+	.setsockopt = raw_setsockopt,
+	.getsockopt = raw_getsockopt,
+	.close = raw_close,
 };
 
 int raw_create(struct socket *s)
@@ -230,7 +238,7 @@ int raw_create(struct socket *s)
 		return -ENOMEM;
 	inet_sock_init(&rs->is, s);
 	rs->proto = s->protocol;
-	rs->is.lport = rs->proto;	/* shown where others show a port */
+	rs->is.lport = rs->proto; /* shown where others show a port */
 	if (rs->proto == IPPROTO_RAW)
 		rs->is.flags |= INET_HDRINCL;
 	s->priv = rs;
@@ -264,17 +272,18 @@ static void show_sock(struct seq *s, const struct raw_sock *rs, u32 sl)
 		   ip_addr_hash(&is->laddr, (u32)(unsigned long)sock) * 1ul, sock->rx_drops);
 }
 
+static const char raw_title[] = "  sl  local_address rem_address  ";
+static const char raw6_title[] = "  sl  local_address                         "
+				 "remote_address                       ";
+
 static int raw_show(struct seq *s)
 {
 	u16 af = (u16)(unsigned long)s->arg;
 	struct raw_sock *rs;
 
-	seq_puts(s, af == AF_INET ?
-		 "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"
-		 "   uid  timeout inode ref pointer drops\n" :
-		 "  sl  local_address                         "
-		 "remote_address                        st tx_queue rx_queue tr tm->when retrnsmt"
-		 "   uid  timeout inode ref pointer drops\n");
+	seq_puts(s, af == AF_INET ? raw_title : raw6_title);
+	seq_puts(s, " st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer"
+		    " drops\n");
 	rcu_read_lock();
 	for (u32 i = 0; i < ARRAY_SIZE(raw_socks); i++) {
 		hlist_for_each_entry(rs, &raw_socks[i], node) {
@@ -287,10 +296,16 @@ static int raw_show(struct seq *s)
 }
 
 static struct procfile raw_file = {
-	.path = "net/raw", .mode = 0444, .show = raw_show, .arg = (void *)AF_INET,
+	.path = "net/raw",
+	.mode = 0444,
+	.show = raw_show,
+	.arg = (void *)AF_INET,
 };
 static struct procfile raw6_file = {
-	.path = "net/raw6", .mode = 0444, .show = raw_show, .arg = (void *)AF_INET6,
+	.path = "net/raw6",
+	.mode = 0444,
+	.show = raw_show,
+	.arg = (void *)AF_INET6,
 };
 
 int raw_init(void)

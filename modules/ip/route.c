@@ -10,19 +10,19 @@
 struct route_table {
 	/* netif_lock to change, RCU to read */
 	struct hlist_head hash[ROUTE_BUCKETS];
-	u64 lens[3];		/* prefix lengths that any route has */
-	u64 own_lens[3];	/* those that a local or broadcast route has */
+	u64 lens[3];	 /* prefix lengths that any route has */
+	u64 own_lens[3]; /* those that a local or broadcast route has */
 	/* netif_lock */
 	u32 count[129], own_count[129];
 	u32 nr;
-	struct list_head all;	/* ordered by prefix, as Linux lists them */
+	struct list_head all; /* ordered by prefix, as Linux lists them */
 };
 
 static struct route_table tables[2] = {
 	{ .all = LIST_HEAD_INIT(tables[0].all) },
 	{ .all = LIST_HEAD_INIT(tables[1].all) },
 };
-static int max_routes = 4096;	/* a family */
+static int max_routes = 4096; /* a family */
 
 u32 route_generation = 1;
 EXPORT(route_generation);
@@ -90,7 +90,7 @@ static bool better(const struct route *r, const struct route *best)
 		return true;
 	if (is_own(r) != is_own(best))
 		return is_own(r);
-	return r->metric < best->metric;	/* of equals the newest, which comes first */
+	return r->metric < best->metric; /* of equals the newest, which comes first */
 }
 
 static struct route *best_of(struct route_table *t, const struct ip_addr *dst, u32 plen, u32 oif)
@@ -370,7 +370,10 @@ void route_for_each(u16 af, void (*fn)(const struct route *r, void *arg), void *
 EXPORT(route_for_each);
 
 static struct sysctl max_routes_sysctl = {
-	.path = "net/weft/max_routes", .value = &max_routes, .min = 16, .max = 1000000,
+	.path = "net/weft/max_routes",
+	.value = &max_routes,
+	.min = 16,
+	.max = 1000000,
 };
 
 int route_init(void)

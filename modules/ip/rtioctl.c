@@ -16,9 +16,9 @@ struct rtentry {
 	s16 pad2;
 	u32 pad2b;
 	u64 pad3, pad4;
-	s16 metric;		/* + 1 */
+	s16 metric; /* + 1 */
 	u16 pad5[3];
-	u64 dev;		/* user pointer to a name, or 0 */
+	u64 dev; /* user pointer to a name, or 0 */
 	u64 mtu, window;
 	u16 irtt;
 	u16 pad6[3];
@@ -40,8 +40,8 @@ _Static_assert(sizeof(struct in6_rtmsg) == 80, "struct in6_rtmsg");
 
 struct rt_request {
 	struct route route;
-	char dev[IFNAMSIZ];	/* "": none */
-	u32 ifindex;		/* 0: none */
+	char dev[IFNAMSIZ]; /* "": none */
+	u32 ifindex;	    /* 0: none */
 };
 
 static int parse_dev(u64 ptr, char *dev)
@@ -67,10 +67,11 @@ static int parse_v4(unsigned long arg, struct rt_request *q)
 		return -EFAULT;
 	if (rt.dst.sin_family != AF_INET)
 		return -EAFNOSUPPORT;
-	if (rt.mask.sin_family != AF_INET && (rt.mask.sin_family || rt.mask.sin_addr))
-		return -EAFNOSUPPORT;
-	if (!(rt.flags & RTF_HOST))
+	if (!(rt.flags & RTF_HOST)) {
+		if (rt.mask.sin_family != AF_INET && (rt.mask.sin_family || rt.mask.sin_addr))
+			return -EAFNOSUPPORT;
 		plen = ip_mask_to_plen(ntohl(rt.mask.sin_addr));
+	}
 	if (plen < 0)
 		return -EINVAL;
 	r->plen = plen;
@@ -81,7 +82,7 @@ static int parse_v4(unsigned long arg, struct rt_request *q)
 	if (rt.gateway.sin_family == AF_INET)
 		r->gateway = ip_addr_v4_be(rt.gateway.sin_addr);
 	if ((rt.flags & RTF_GATEWAY) && ip_addr_is_any(&r->gateway))
-		r->flags |= RTF_GATEWAY;	/* incomplete: add refuses it */
+		r->flags |= RTF_GATEWAY; /* incomplete: add refuses it */
 	if (rt.flags & RTF_MTU)
 		r->mtu = rt.mtu;
 	return rt.dev ? parse_dev(rt.dev, q->dev) : 0;

@@ -27,7 +27,7 @@ struct inet_error {
 
 struct in_pktinfo {
 	int ifindex;
-	u32 spec_dst, addr;	/* network order */
+	u32 spec_dst, addr; /* network order */
 };
 
 static void flow_possible(struct ip_waiter *w)
@@ -41,7 +41,7 @@ void inet_sock_init(struct inet_sock *is, struct socket *s)
 	is->s = s;
 	is->laddr = is->raddr = ip_addr_any(s->family);
 	is->flags = INET_MCAST_LOOP | INET_MCAST_ALL;
-	is->mcast_ttl = 1;	/* RFC 1112 6.1 */
+	is->mcast_ttl = 1; /* RFC 1112 6.1 */
 	is->pmtudisc = IP_PMTUDISC_WANT;
 	list_init(&is->memberships);
 	list_init(&is->errors);
@@ -167,9 +167,15 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 	bool group = ip_addr_is_multicast(dst);
 
 	*f = (struct flow){
-		.dst = *dst, .src = is->laddr, .oif = s->bound_if, .mark = s->mark,
-		.sport = is->lport, .dport = is->rport, .tos = is->tos,
-		.ttl = group ? is->mcast_ttl : is->ttl, .opt_len = is->opt_len,
+		.dst = *dst,
+		.src = is->laddr,
+		.oif = s->bound_if,
+		.mark = s->mark,
+		.sport = is->lport,
+		.dport = is->rport,
+		.tos = is->tos,
+		.ttl = group ? is->mcast_ttl : is->ttl,
+		.opt_len = is->opt_len,
 	};
 	if (group && !f->oif)
 		f->oif = is->mcast_if;
@@ -299,6 +305,9 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 	for (;;) {
 		p = ip_reserve(f, len, &is->waiter);
 		if (!IS_ERR(p)) {
+			/* left from a wait that a signal ended: POLLOUT shall not wait for it */
+			if (unlikely(READ_ONCE(is->waiter.armed)))
+				ip_waiter_cancel(&is->waiter);
 			socket_charge_tx(is->s, p);
 			return p;
 		}
@@ -391,7 +400,9 @@ static void queue_error(struct inet_sock *is, const struct ip_error *e, u16 remo
 	if (!ie)
 		return;
 	ie->ee = (struct sock_extended_err){
-		.ee_errno = e->err, .ee_type = e->icmp_type, .ee_code = e->icmp_code,
+		.ee_errno = e->err,
+		.ee_type = e->icmp_type,
+		.ee_code = e->icmp_code,
 		.ee_info = e->kind == IP_ERR_TOO_BIG ? e->info : 0,
 		.ee_origin = ip_addr_is_v4(&e->remote) ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
 	};
@@ -437,9 +448,9 @@ long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
 		return -EAGAIN;
 	v4 = ip_addr_is_v4(&e->remote) && is->s->family == AF_INET;
 	memcpy(control, &e->ee, sizeof(e->ee));
-	control_len = sizeof(e->ee) +
-		      ip_addr_to_sockaddr(control + sizeof(e->ee), v4 ? AF_INET : AF_INET6,
-					  &e->offender, 0, 0);
+	control_len = sizeof(e->ee) + ip_addr_to_sockaddr(control + sizeof(e->ee),
+							  v4 ? AF_INET : AF_INET6, &e->offender, 0,
+							  0);
 	n = iter_copy_to(e->quote, min(len, (size_t)e->len), &m->iter);
 	if (n >= 0) {
 		if (m->name)

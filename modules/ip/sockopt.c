@@ -2,7 +2,7 @@
 /* sockopt.c - the SOL_IP options that all transports share, and a socket's group memberships. */
 #include "ip.h"
 
-#define MEMBERSHIPS_MAX 20	/* as Linux's igmp_max_memberships */
+#define MEMBERSHIPS_MAX 20 /* as Linux's igmp_max_memberships */
 
 struct membership {
 	struct list_head node;
@@ -13,7 +13,7 @@ struct membership {
 
 /* struct ip_mreqn; the older ip_mreq is its first eight bytes */
 struct mreqn {
-	u32 group, address;	/* network order */
+	u32 group, address; /* network order */
 	int ifindex;
 };
 
@@ -179,10 +179,10 @@ static const struct {
 	int opt;
 	u32 flag;
 } switches[] = {
-	{ IP_PKTINFO, INET_PKTINFO }, { IP_RECVERR, INET_RECVERR }, { IP_RECVTTL, INET_RECVTTL },
-	{ IP_RECVTOS, INET_RECVTOS }, { IP_RECVOPTS, INET_RECVOPTS },
-	{ IP_FREEBIND, INET_FREEBIND }, { IP_MULTICAST_LOOP, INET_MCAST_LOOP },
-	{ IP_MULTICAST_ALL, INET_MCAST_ALL },
+	{ IP_PKTINFO, INET_PKTINFO },		{ IP_RECVERR, INET_RECVERR },
+	{ IP_RECVTTL, INET_RECVTTL },		{ IP_RECVTOS, INET_RECVTOS },
+	{ IP_RECVOPTS, INET_RECVOPTS },		{ IP_FREEBIND, INET_FREEBIND },
+	{ IP_MULTICAST_LOOP, INET_MCAST_LOOP }, { IP_MULTICAST_ALL, INET_MCAST_ALL },
 };
 
 static u32 switch_of(int opt)

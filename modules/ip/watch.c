@@ -3,7 +3,7 @@
  * netif_lock, in process context, so each watcher hears each event once and all in one order. */
 #include "ip.h"
 
-static LIST_HEAD(watchers);	/* guarded by netif_lock */
+static LIST_HEAD(watchers); /* guarded by netif_lock */
 
 void netif_notify(struct netif *nif, enum netif_event ev)
 {

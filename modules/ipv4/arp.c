@@ -248,7 +248,9 @@ static void announce_again(struct work *w)
 	}
 	netif_unlock();
 	mutex_lock(&again_lock);
-	more = --again_left > 0;
+	/* 0 already when an event came while this run waited for the interfaces */
+	again_left -= again_left > 0;
+	more = again_left > 0;
 	mutex_unlock(&again_lock);
 	if (more)
 		work_schedule_at(w, ktime_get() + ANNOUNCE_INTERVAL_NS);

@@ -363,11 +363,12 @@ void ipv4_reasm_exit(void)
 	u32 i;
 
 	netif_unwatch(&watcher);
-	timer_cancel_sync(&expiry);
 	spin_lock(&lock);
 	while (!list_empty(&by_age))
 		discard(list_first_entry(&by_age, struct datagram, age), DROP_UNLOADED);
 	spin_unlock(&lock);
+	/* with nothing left to expire it does not set itself again */
+	timer_cancel_sync(&expiry);
 	for (i = 0; i < ARRAY_SIZE(sysctls); i++)
 		sysctl_remove(&sysctls[i]);
 	procfile_remove(&file);

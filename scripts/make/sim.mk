@@ -5,13 +5,15 @@
 # libFuzzer: `make fuzz` runs each for FUZZ_SECONDS.
 
 SIM_MODULES := ip ethernet ipv4 icmp e1000
-SIM_KERNEL := $(wildcard kernel/sched/*.c kernel/time/*.c) \
+SIM_KERNEL := $(patsubst %,kernel/sched/%.c,core cpu kthread loadavg mutex rcu runqueue spinlock thread \
+	wait workqueue) kernel/time/heap.c kernel/time/timer.c \
 	kernel/net/pkt.c kernel/net/pkt_data.c kernel/net/poller.c \
 	kernel/net/registry.c kernel/net/socket.c kernel/net/sockfile.c kernel/net/sockmsg.c \
 	kernel/net/sockopt.c kernel/net/sockqueue.c \
 	kernel/module/ledger.c kernel/module/refs.c kernel/module/list.c kernel/module/unload.c \
 	kernel/lib/iter.c kernel/lib/parse.c kernel/lib/siphash.c
-SIM_SOURCES := $(SIM_KERNEL) $(sort $(wildcard tests/host/sim/*.c)) \
+SIM_SOURCES := $(SIM_KERNEL) $(sort $(wildcard tests/host/sim/machine_*.c tests/host/sim/model_*.c)) \
+	tests/host/sim/link.c tests/host/sim/peer.c tests/host/sim/stack.c \
 	$(foreach m,$(SIM_MODULES),$(patsubst %.o,modules/$(m)/%.c,$(objs_$(m))))
 FUZZ_CC := clang
 FUZZ_SECONDS := 10

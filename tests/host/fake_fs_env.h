@@ -15,6 +15,7 @@ long call(u32 nr, ...);
 #define CALL(nr, ...) call(nr, ##__VA_ARGS__, 0ul, 0ul, 0ul, 0ul, 0ul, 0ul)
 
 extern struct proc *fake_proc;
+extern struct thread *fake_joined[64];
 extern u32 fake_fail_every;		/* every n-th allocation fails; 0: none */
 extern u32 fake_signals;		/* sent by the file system: bit = number */
 extern bool fake_signal_pending;

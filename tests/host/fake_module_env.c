@@ -124,7 +124,7 @@ void bug_at(const char *file, int line, const char *what)
 	abort();
 }
 
-void taint_add(u32 bits)
+void __weak taint_add(u32 bits)
 {
 }
 
@@ -378,17 +378,35 @@ void sleep_ns(u64 ns)
 	clock_ns += ns;
 }
 
+/* A grace period passes where somebody waits for it. */
+static struct rcu_head *rcu_waiting;
+
+void call_rcu(struct rcu_head *h, void (*fn)(struct rcu_head *h))
+{
+	h->fn = fn;
+	h->next = rcu_waiting;
+	rcu_waiting = h;
+}
+
+u64 sleep_ns_interruptible(u64 ns)
+{
+	sleep_ns(ns);
+	return 0;
+}
+
 void synchronize_rcu(void)
 {
+	while (rcu_waiting) {
+		struct rcu_head *h = rcu_waiting;
+
+		rcu_waiting = h->next;
+		h->fn(h);
+	}
 }
 
 void rcu_barrier(void)
 {
-}
-
-void call_rcu(struct rcu_head *h, void (*fn)(struct rcu_head *h))
-{
-	fn(h);
+	synchronize_rcu();
 }
 
 struct thread *kthread_run(int (*fn)(void *arg), void *arg, const char *fmt, ...)

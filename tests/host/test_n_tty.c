@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_n_tty.c - terminals from end to end through a pty: the test is the user at the master and the
- * program at the slave. */
-/* cflags: -Itests/host/sim/include */
+/* test_n_tty.c - terminals from end to end through a pty: the test is the user at the master and
+ * the program at the slave. */
+/* cflags: -Itests/host/tty */
 /* sources: kernel/tty/n_tty.c kernel/tty/n_tty_out.c kernel/tty/n_tty_read.c kernel/tty/ioctl.c */
 /* sources: kernel/tty/tty.c kernel/tty/pty.c kernel/lib/parse.c tests/host/tty_env.c */
 #include <setjmp.h>
@@ -133,7 +133,7 @@ static int stop(void **state)
 		master.ops->release(&master);
 	slave.ops = master.ops = NULL;
 	assert_int_equal(env_blocks, 0);
-	assert_int_equal(sim_cpu.preempt_count, 0);
+	assert_int_equal(env_cpu.preempt_count, 0);
 	return 0;
 }
 
@@ -204,23 +204,34 @@ static void line_waits_for_newline(void **state)
 
 static void erase_and_kill(void **state)
 {
-	type("abc\x7f" "d\n", "abc\b \bd\r\n");
+	type("abc\x7f"
+	     "d\n",
+	     "abc\b \bd\r\n");
 	expect("abd\n");
-	type("\x7f" "a\x7f\x7f" "b\n", "a\b \bb\r\n");
+	type("\x7f"
+	     "a\x7f\x7f"
+	     "b\n",
+	     "a\b \bb\r\n");
 	expect("b\n");
 	type("wrong\x15right\n", "wrong\b \b\b \b\b \b\b \b\b \bright\r\n");
 	expect("right\n");
-	type("two words  \x17" "x\n", NULL);
+	type("two words  \x17"
+	     "x\n",
+	     NULL);
 	expect("two x\n");
 }
 
 static void erase_wide_things(void **state)
 {
-	type("a\xc3\xa9\x7f" "b\n", "a\xc3\xa9\b \bb\r\n");
+	type("a\xc3\xa9\x7f"
+	     "b\n",
+	     "a\xc3\xa9\b \bb\r\n");
 	expect("ab\n");
 	type("\x16\x01\x7f\n", "^\b^A\b \b\b \b\r\n");
 	expect("\n");
-	type("ab\tc\x7f\x7f" "d\n", "ab\tc\b \b\b\b\b\b\b\bd\r\n");
+	type("ab\tc\x7f\x7f"
+	     "d\n",
+	     "ab\tc\b \b\b\b\b\b\b\bd\r\n");
 	expect("abd\n");
 }
 
@@ -232,7 +243,8 @@ static void end_of_file(void **state)
 	expect("abc");
 	type("x\n", NULL);
 	expect("x\n");
-	/* a read that the data fills takes the end along, so that the next one is not an end of file */
+	/* a read that the data fills takes the end along, so that the next one is not an end of
+	 * file */
 	type("abc\x04", "abc");
 	expect_n(3, "abc", 3);
 	expect_nothing();
@@ -256,7 +268,8 @@ static void reprint_shows_line(void **state)
 
 static void signals_flush_and_go_out(void **state)
 {
-	type("half\x03", "half^C");
+	type("half", "half");
+	type("\x03", "^C");
 	assert_int_equal(env_nr_signals, 1);
 	assert_int_equal(env_signals[0], SIGINT);
 	type("\x1a\x1c", NULL);
@@ -285,7 +298,9 @@ static void echo_modes(void **state)
 	type("\x01\n", "\x01\r\n");
 	expect("\x01\n");
 	set_flags(ECHOPRT, 0, -1, -1);
-	type("ab\x7f\x7f" "c\n", "ab\\ba/c\r\n");
+	type("ab\x7f\x7f"
+	     "c\n",
+	     "ab\\ba/c\r\n");
 	expect("c\n");
 }
 
@@ -390,8 +405,11 @@ static void input_translation(void **state)
 	expect("a\ra");
 	t.iflag = PARMRK;
 	slave.ops->ioctl(&slave, TCSETS, (unsigned long)&t);
-	type("\xff" "a", NULL);
-	expect("\xff\xff" "a");
+	type("\xff"
+	     "a",
+	     NULL);
+	expect("\xff\xff"
+	       "a");
 }
 
 /* ---- output ---- */
@@ -483,7 +501,9 @@ static void available_counts(void **state)
 {
 	int n;
 
-	type("abc\x04" "de", NULL);
+	type("abc\x04"
+	     "de",
+	     NULL);
 	slave.ops->ioctl(&slave, FIONREAD, (unsigned long)&n);
 	assert_int_equal(n, 3);
 	assert_true(slave.ops->poll(&slave, NULL) & POLLIN);
@@ -554,7 +574,8 @@ static void fuzz(void **state)
 			t.lflag = random();
 			for (int i = 0; i < NCCS; i++)
 				t.cc[i] = random() % 3 ? random() % 32 : random();
-			slave.ops->ioctl(&slave, random() % 2 ? TCSETS : TCSETSF, (unsigned long)&t);
+			slave.ops->ioctl(&slave, random() % 2 ? TCSETS : TCSETSF,
+					 (unsigned long)&t);
 			break;
 		case 1:
 			slave.ops->ioctl(&slave, TCXONC, random() % 4);
@@ -574,7 +595,7 @@ static void fuzz(void **state)
 		default:
 			file_write(&master, in, n);
 		}
-		assert_int_equal(sim_cpu.preempt_count, 0);
+		assert_int_equal(env_cpu.preempt_count, 0);
 	}
 	slave.ops->ioctl(&slave, TCXONC, 1);
 }
@@ -584,12 +605,29 @@ static void fuzz(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(line_waits_for_newline), T(erase_and_kill), T(erase_wide_things), T(end_of_file),
-		T(literal_next), T(reprint_shows_line), T(signals_flush_and_go_out), T(echo_modes),
-		T(long_line_keeps_its_end), T(type_ahead_over_mode_change), T(vmin_and_vtime),
-		T(raw_passes_everything), T(full_buffer_pushes_back), T(input_translation),
-		T(output_processing), T(flow_control), T(writer_waits_for_room), T(window_size_signals),
-		T(available_counts), T(master_closes), T(slave_closes), T(slave_comes_back), T(fuzz),
+		T(line_waits_for_newline),
+		T(erase_and_kill),
+		T(erase_wide_things),
+		T(end_of_file),
+		T(literal_next),
+		T(reprint_shows_line),
+		T(signals_flush_and_go_out),
+		T(echo_modes),
+		T(long_line_keeps_its_end),
+		T(type_ahead_over_mode_change),
+		T(vmin_and_vtime),
+		T(raw_passes_everything),
+		T(full_buffer_pushes_back),
+		T(input_translation),
+		T(output_processing),
+		T(flow_control),
+		T(writer_waits_for_room),
+		T(window_size_signals),
+		T(available_counts),
+		T(master_closes),
+		T(slave_closes),
+		T(slave_comes_back),
+		T(fuzz),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

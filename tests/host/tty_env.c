@@ -15,7 +15,7 @@
 #include <weft/seqfile.h>
 #include <weft/uaccess.h>
 
-struct cpu sim_cpu;
+struct cpu env_cpu;
 struct boot_info boot_info;
 u64 env_time_ns;
 u32 env_waits;
@@ -25,16 +25,6 @@ u32 env_blocks;
 void (*env_on_sleep)(void);
 static struct chrdev *devices[32];
 static u32 nr_devices;
-
-void sim_preempt_underflow(void)
-{
-	abort();
-}
-
-void irq_enable(void)
-{
-	sim_cpu.irqs_off = false;
-}
 
 void preempt_check(void)
 {
@@ -91,7 +81,7 @@ int sleep_wait(struct sleeper *s, u64 deadline_ns, bool interruptible)
 {
 	void (*fn)(void) = env_on_sleep;
 
-	if (sim_cpu.preempt_count || sim_cpu.irqs_off)
+	if (env_cpu.preempt_count || env_cpu.irqs_off)
 		abort();
 	env_waits++;
 	env_on_sleep = NULL;

@@ -18,7 +18,6 @@ BUILD = os.path.join(TOP, "build")
 OVMF = "/usr/share/ovmf/OVMF.fd"
 PROMPT = re.compile(rb"(?:^|[\r\n])[^\r\n]*# (?:\x1b\[6n)?")
 STATUS_PROMPT = re.compile(rb"<(\d+)># ")
-LOG_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n", re.M)
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][A-Z0-9]?")
 
 
@@ -143,7 +142,7 @@ class Guest:
         self.expect(re.escape(mark) + r"\r?\n", timeout)
         start = self.at
         done = self.expect(STATUS_PROMPT, timeout)
-        return LOG_LINE.sub("", text_of(self.log[start:done.start()])), int(done[1])
+        return text_of(self.log[start:done.start()]), int(done[1])
 
     def sh(self, command, timeout=30):
         """Output of a command that must succeed."""
@@ -165,9 +164,8 @@ class Guest:
         if self.proc.poll() is not None or self.reader is None:
             return False
         try:
-            self.send(b"\x03\x03\r")
-            self.run("cd; kill -9 $(jobs -p) 2>/dev/null; wait", 10)
-            return self.run("true", 10)[1] == 0
+            self.send(b"\x03\r")
+            return self.run("cd; kill -9 $(jobs -p) 2>/dev/null; wait; true", 10)[1] == 0
         except GuestError:
             return False
 

@@ -31,6 +31,6 @@ def build():
             continue
         flags = ["-nostdlib", "-ffreestanding", "-z", "max-page-size=4096"] if name in BARE else ["-pthread"]
         subprocess.run(["gcc" if name in BARE else "musl-gcc", "-std=gnu11", "-O1", "-static", "-fno-pie", "-no-pie", "-s",
-                        "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-stringop-overread", "-fno-strict-aliasing",
+                        "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-restrict", "-Wno-stringop-overread", "-Wno-stringop-overflow", "-fno-strict-aliasing",
                         "-fcf-protection=none", *flags, source, "-o", path(name)], check=True)
     return ROOT

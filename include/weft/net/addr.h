@@ -16,8 +16,8 @@ struct ip_addr {
 	};
 };
 
-#define IP_ADDR_STRLEN 46	/* longest text with its terminator */
-#define IP_ADDR_MAPPED_BE 0xffff0000u	/* w[2] of a mapped address, as a little-endian load */
+#define IP_ADDR_STRLEN 46	      /* longest text with its terminator */
+#define IP_ADDR_MAPPED_BE 0xffff0000u /* w[2] of a mapped address, as a little-endian load */
 
 static inline struct ip_addr ip_addr_v4_be(u32 be)
 {

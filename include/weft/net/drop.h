@@ -6,6 +6,7 @@
 
 #include <weft/pkt.h>
 
+/* clang-format off */
 /* X(constant, name in /proc). Add at the end of its group; the order is that of the file. */
 #define DROP_REASONS(X)                                                        \
 	/* link */                                                             \
@@ -78,6 +79,7 @@
 	X(DROP_NO_MEMORY, "no_memory")                                         \
 	X(DROP_UNLOADED, "module_left")                                        \
 	X(DROP_CLOSED, "closed")
+/* clang-format on */
 
 #define DROP_ENUM(id, text) id,
 enum drop_reason { DROP_REASONS(DROP_ENUM) DROP_COUNT };

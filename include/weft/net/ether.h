@@ -9,19 +9,19 @@
 #define ETH_ALEN 6
 #define ETH_HLEN 14
 #define ETH_MTU 1500
-#define ETH_ZLEN 60		/* shortest frame without its FCS: drivers pad to it */
+#define ETH_ZLEN 60 /* shortest frame without its FCS: drivers pad to it */
 #define ETH_FCS_LEN 4
 
-#define ETH_P_ALL 0x0003	/* taps only */
+#define ETH_P_ALL 0x0003 /* taps only */
 #define ETH_P_IP 0x0800
 #define ETH_P_ARP 0x0806
 #define ETH_P_RARP 0x8035
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
 #define ETH_P_IPV6 0x86dd
-#define ETH_P_802_3_MIN 0x0600	/* from here on the field is a type, below it is a length */
+#define ETH_P_802_3_MIN 0x0600 /* from here on the field is a type, below it is a length */
 
-static inline bool eth_is_multicast(const u8 *a)	/* broadcast included */
+static inline bool eth_is_multicast(const u8 *a) /* broadcast included */
 {
 	return a[0] & 1;
 }

@@ -25,41 +25,41 @@ enum ip_kind {
 };
 
 /* flow.flags: the caller's wishes */
-#define FLOW_DF BIT(0)		/* never fragment: too long is -EMSGSIZE (sets DF for IPv4) */
-#define FLOW_BROADCAST BIT(1)	/* broadcast destinations allowed (SO_BROADCAST), else -EACCES */
-#define FLOW_DONTROUTE BIT(2)	/* only on-link destinations */
-#define FLOW_HDRINCL BIT(3)	/* the caller brings the whole network header; len counts it */
-#define FLOW_PARK BIT(4)	/* cannot wait nor retry: one packet a neighbour may be parked */
-#define FLOW_CONTROL BIT(5)	/* take the buffer from the control pool */
-#define FLOW_ANY_SOURCE BIT(6)	/* src need not be ours (IP_FREEBIND, IP_HDRINCL) */
-#define FLOW_NO_PMTU BIT(7)	/* ignore a learnt path MTU (IP_PMTUDISC_PROBE) */
-#define FLOW_NO_SOURCE BIT(8)	/* src any is meant: the unspecified address (DHCP, DAD) */
-#define FLOW_NO_LOOP BIT(9)	/* no copy of multicasts to this host (IP_MULTICAST_LOOP off) */
-#define FLOW_ROUTER_ALERT BIT(10)	/* RFC 2113, 2711 */
-#define FLOW_GSO BIT(11)	/* the packet will have gso_size set: len may exceed the MTU */
-#define FLOW_PMTU BIT(12)	/* path MTU discovery: DF in what needs no fragmentation */
+#define FLOW_DF BIT(0)		  /* never fragment: too long is -EMSGSIZE (sets DF for IPv4) */
+#define FLOW_BROADCAST BIT(1)	  /* broadcast destinations allowed (SO_BROADCAST), else -EACCES */
+#define FLOW_DONTROUTE BIT(2)	  /* only on-link destinations */
+#define FLOW_HDRINCL BIT(3)	  /* the caller brings the whole network header; len counts it */
+#define FLOW_PARK BIT(4)	  /* cannot wait nor retry: one packet a neighbour may be parked */
+#define FLOW_CONTROL BIT(5)	  /* take the buffer from the control pool */
+#define FLOW_ANY_SOURCE BIT(6)	  /* src need not be ours (IP_FREEBIND, IP_HDRINCL) */
+#define FLOW_NO_PMTU BIT(7)	  /* ignore a learnt path MTU (IP_PMTUDISC_PROBE) */
+#define FLOW_NO_SOURCE BIT(8)	  /* src any is meant: the unspecified address (DHCP, DAD) */
+#define FLOW_NO_LOOP BIT(9)	  /* no copy of multicasts to this host (IP_MULTICAST_LOOP off) */
+#define FLOW_ROUTER_ALERT BIT(10) /* RFC 2113, 2711 */
+#define FLOW_GSO BIT(11)	  /* the packet will have gso_size set: len may exceed the MTU */
+#define FLOW_PMTU BIT(12)	  /* path MTU discovery: DF in what needs no fragmentation */
 
 struct flow {
 	/* the caller's; changing any but ports, tos, ttl needs flow_reset() */
-	struct ip_addr dst;		/* IPv4 mapped or IPv6; says the family */
-	struct ip_addr src;		/* any: chosen by the route */
-	u32 oif;			/* interface index to send through, 0: any */
+	struct ip_addr dst; /* IPv4 mapped or IPv6; says the family */
+	struct ip_addr src; /* any: chosen by the route */
+	u32 oif;	    /* interface index to send through, 0: any */
 	u32 mark;
-	u32 flags;			/* FLOW_* */
-	u16 sport, dport;		/* host order; for whoever filters or hashes flows */
-	u8 proto;			/* IP protocol number */
-	u8 tos, ttl;			/* ttl 0: the family's default, 1 for multicasts */
-	u8 opt_len;			/* network-layer options, multiple of 4 */
+	u32 flags;	  /* FLOW_* */
+	u16 sport, dport; /* host order; for whoever filters or hashes flows */
+	u8 proto;	  /* IP protocol number */
+	u8 tos, ttl;	  /* ttl 0: the family's default, 1 for multicasts */
+	u8 opt_len;	  /* network-layer options, multiple of 4 */
 	u8 opts[40];
 	/* filled in by ip_reserve; read only for callers */
-	struct ip_addr saddr;		/* the source in use */
+	struct ip_addr saddr; /* the source in use */
 	struct ip_addr next_hop;
 	u32 ifindex;
-	u32 mtu;			/* of the path: network header and payload */
-	u16 net_header;			/* bytes the family will put in front */
-	u16 headroom;			/* bytes needed before the payload in all */
-	u8 kind;			/* enum ip_kind of dst */
-	u32 features;			/* NETIF_F_* of the interface */
+	u32 mtu;	/* of the path: network header and payload */
+	u16 net_header; /* bytes the family will put in front */
+	u16 headroom;	/* bytes needed before the payload in all */
+	u8 kind;	/* enum ip_kind of dst */
+	u32 features;	/* NETIF_F_* of the interface */
 	/* generations that make the above valid; 0: not yet */
 	u32 route_gen;
 	u32 neigh_slot, neigh_id;
@@ -75,7 +75,7 @@ static inline void flow_reset(struct flow *f)
  * armed it, in poll or process context with a spin lock held: it may wake threads and schedule
  * work, not call into the stack. The memory stays until ip_waiter_cancel returned. */
 struct ip_waiter {
-	struct list_head node;		/* guarded by the waiters' lock, as is armed */
+	struct list_head node; /* guarded by the waiters' lock, as is armed */
 	bool armed;
 	void (*fn)(struct ip_waiter *w);
 };
@@ -111,4 +111,4 @@ int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p);
 /* ---- path MTU (RFC 1191, 8201): a bounded cache, entries expire after 10 minutes ---- */
 /* only ever lowers; bumps generations */
 void ip_pmtu_update(const struct ip_addr *dst, u32 mtu);
-u32 ip_pmtu_get(const struct ip_addr *dst);			/* 0: nothing learnt */
+u32 ip_pmtu_get(const struct ip_addr *dst); /* 0: nothing learnt */

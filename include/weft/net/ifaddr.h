@@ -7,25 +7,25 @@
 #include <weft/net/addr.h>
 #include <weft/net/netif.h>
 
-#define IFADDR_TENTATIVE BIT(0)	/* being checked for duplicates: not a source, not answered for */
+#define IFADDR_TENTATIVE BIT(0) /* being checked for duplicates: not a source, not answered for */
 /* a further address in a prefix that has one: not a default source */
 #define IFADDR_SECONDARY BIT(1)
 #define IFADDR_DEPRECATED BIT(2)
 #define IFADDR_PERMANENT BIT(3)
 
 struct ifaddr {
-	struct list_head node;		/* in nif->addrs */
-	struct hlist_node hash;		/* by address, for ifaddr_find */
+	struct list_head node;	/* in nif->addrs */
+	struct hlist_node hash; /* by address, for ifaddr_find */
 	struct rcu_head rcu;
 	struct netif *nif;
 	u16 af;
 	u8 plen;
-	u8 scope;			/* RT_SCOPE numbers: 0 global, 253 link, 254 host */
-	u32 flags;			/* IFADDR_* */
+	u8 scope;  /* RT_SCOPE numbers: 0 global, 253 link, 254 host */
+	u32 flags; /* IFADDR_* */
 	struct ip_addr addr;
-	struct ip_addr peer;		/* point-to-point: the other end; else equal to addr */
-	struct ip_addr broadcast;	/* any: none */
-	char label[IFNAMSIZ];		/* "eth0", alias "eth0:1" */
+	struct ip_addr peer;	  /* point-to-point: the other end; else equal to addr */
+	struct ip_addr broadcast; /* any: none */
+	char label[IFNAMSIZ];	  /* "eth0", alias "eth0:1" */
 };
 
 /* Under RCU or netif_lock. nif NULL: any present interface. */
@@ -43,14 +43,14 @@ void ifaddr_del(struct ifaddr *a);
 
 /* A multicast group that this host has joined on an interface (RFC 1112, RFC 2710). */
 struct ip_group {
-	struct list_head node;		/* in nif->groups */
+	struct list_head node; /* in nif->groups */
 	struct rcu_head rcu;
 	struct ip_addr group;
 	u32 users;
-	void *priv;			/* the group protocol's (IGMP, MLD) */
-	u64 when_ns;			/* likewise: its report timer */
+	void *priv;  /* the group protocol's (IGMP, MLD) */
+	u64 when_ns; /* likewise: its report timer */
 };
 /* counted; -ENOMEM, -EINVAL */
 int ip_group_join(struct netif *nif, const struct ip_addr *group);
-int ip_group_leave(struct netif *nif, const struct ip_addr *group);	/* -EADDRNOTAVAIL */
-struct ip_group *ip_group_find(const struct netif *nif, const struct ip_addr *group);	/* RCU */
+int ip_group_leave(struct netif *nif, const struct ip_addr *group); /* -EADDRNOTAVAIL */
+struct ip_group *ip_group_find(const struct netif *nif, const struct ip_addr *group); /* RCU */

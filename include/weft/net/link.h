@@ -15,16 +15,16 @@ struct netif;
 #define LINK_HEADER_MAX 32
 
 /* link_type.flags */
-#define LINK_RESOLVES BIT(0)	/* neighbours have addresses that must be asked for */
+#define LINK_RESOLVES BIT(0) /* neighbours have addresses that must be asked for */
 
 struct link_type {
-	u16 type;			/* ARPHRD_* */
+	u16 type; /* ARPHRD_* */
 	const char *name;
-	u8 addr_len, header_len;	/* bytes; at most LINK_ADDR_MAX, LINK_HEADER_MAX */
+	u8 addr_len, header_len; /* bytes; at most LINK_ADDR_MAX, LINK_HEADER_MAX */
 	/* IFF_BROADCAST, IFF_MULTICAST ... a new interface starts with */
 	u32 if_flags;
-	u32 flags;			/* LINK_* */
-	u32 default_mtu, min_mtu, max_mtu;	/* a driver may narrow them */
+	u32 flags;			   /* LINK_* */
+	u32 default_mtu, min_mtu, max_mtu; /* a driver may narrow them */
 	u8 broadcast[LINK_ADDR_MAX];
 
 	/* A received frame, data at the link header. Sets p->pkttype, p->ethertype, pulls the

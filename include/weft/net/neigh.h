@@ -9,66 +9,66 @@
 #include <weft/net/netif.h>
 
 enum neigh_state {
-	NEIGH_INCOMPLETE,	/* asked, no answer yet */
-	NEIGH_REACHABLE,	/* confirmed a short while ago */
-	NEIGH_STALE,		/* known, to be checked when used */
-	NEIGH_DELAY,		/* used; waiting for an upper layer to confirm */
-	NEIGH_PROBE,		/* being asked by unicast */
-	NEIGH_FAILED,		/* did not answer: -EHOSTUNREACH for a moment */
-	NEIGH_PERMANENT,	/* the user said so */
+	NEIGH_INCOMPLETE, /* asked, no answer yet */
+	NEIGH_REACHABLE,  /* confirmed a short while ago */
+	NEIGH_STALE,	  /* known, to be checked when used */
+	NEIGH_DELAY,	  /* used; waiting for an upper layer to confirm */
+	NEIGH_PROBE,	  /* being asked by unicast */
+	NEIGH_FAILED,	  /* did not answer: -EHOSTUNREACH for a moment */
+	NEIGH_PERMANENT,  /* the user said so */
 };
 
 struct neigh {
 	/* fixed once in the table */
-	struct netif *nif;		/* referenced */
+	struct netif *nif; /* referenced */
 	struct ip_addr addr;
-	u32 id;				/* never given twice in 2^32 */
+	u32 id; /* never given twice in 2^32 */
 	u32 slot;
 	u16 af, ethertype;
 	struct hlist_node hash;
 	struct rcu_head rcu;
 	/* guarded by lock */
 	struct spinlock lock;
-	u8 state;			/* read without it */
+	u8 state; /* read without it */
 	u8 probes;
-	bool dead;			/* out of the table */
+	bool dead; /* out of the table */
 	u8 hw[LINK_ADDR_MAX];
-	u64 deadline;			/* ktime of the next step, 0: none */
+	u64 deadline; /* ktime of the next step, 0: none */
 	u64 confirmed, updated;
 	struct pkt *parked;
-	struct list_head waiters;	/* see flow.h */
+	struct list_head waiters; /* see flow.h */
 	/* a sequence lock of its own: odd while being written */
 	u32 header_seq;
-	u8 header[LINK_HEADER_MAX];	/* the link header to it */
+	u8 header[LINK_HEADER_MAX]; /* the link header to it */
 	/* plain words */
-	u64 used;			/* last look-up, for LRU */
+	u64 used; /* last look-up, for LRU */
 };
 
 /* ---- resolvers ---- */
-struct neigh_params {		/* all settable under /proc/sys/<sysctl_dir>/ */
-	int base_reachable_ms;	/* 30000; the real time is 0.5..1.5 of it, RFC 4861 6.3.2 */
-	int retrans_ms;		/* 1000 */
-	int delay_first_s;	/* 5 */
-	int mcast_probes;	/* 3 */
-	int ucast_probes;	/* 3 */
-	int stale_s;		/* 60: unused stale entries go after it when above gc_thresh1 */
-	int gc_thresh1, gc_thresh3;	/* 128 kept anyway, 1024 at most */
-	int park_bytes;		/* 64 KiB: all parked datagrams of the family together */
+struct neigh_params {		    /* all settable under /proc/sys/<sysctl_dir>/ */
+	int base_reachable_ms;	    /* 30000; the real time is 0.5..1.5 of it, RFC 4861 6.3.2 */
+	int retrans_ms;		    /* 1000 */
+	int delay_first_s;	    /* 5 */
+	int mcast_probes;	    /* 3 */
+	int ucast_probes;	    /* 3 */
+	int stale_s;		    /* 60: unused stale entries go after it when above gc_thresh1 */
+	int gc_thresh1, gc_thresh3; /* 128 kept anyway, 1024 at most */
+	int park_bytes;		    /* 64 KiB: all parked datagrams of the family together */
 };
 
 struct neigh_resolver {
 	u16 af;
 	const char *name;
-	const char *sysctl_dir;		/* "net/ipv4/neigh/default", NULL: none */
+	const char *sysctl_dir; /* "net/ipv4/neigh/default", NULL: none */
 	/* Asks who owns target. hw NULL: by broadcast or multicast; else that station only.
 	 * hint: a source address of ours that the asker uses, or NULL: any of nif's. Poll or
 	 * process context, no locks of the cache held; sends by itself. */
 	void (*solicit)(struct netif *nif, const struct ip_addr *target, const u8 *hw,
 			const struct ip_addr *hint);
-	struct neigh_params params;	/* zero fields get the defaults above at registration */
+	struct neigh_params params; /* zero fields get the defaults above at registration */
 	struct module *owner;
 	struct ledger_entry ledger;
-	void *priv;			/* the cache's: its sysctls */
+	void *priv; /* the cache's: its sysctls */
 };
 int neigh_resolver_register_owner(struct neigh_resolver *r, struct module *owner);
 /* After it nobody is inside solicit; the family's entries are gone, waiters woken. */
@@ -76,9 +76,9 @@ void neigh_resolver_unregister(struct neigh_resolver *r);
 #define neigh_resolver_register(r) neigh_resolver_register_owner(r, THIS_MODULE)
 
 /* ---- what resolvers report. Poll or process context ---- */
-#define NEIGH_UPDATE_CREATE BIT(0)	/* make an entry if there is none (else only refresh one) */
-#define NEIGH_UPDATE_CONFIRM BIT(1)	/* an answer to our question: REACHABLE; without it STALE */
-#define NEIGH_UPDATE_OVERRIDE BIT(2)	/* may replace a known, different address */
+#define NEIGH_UPDATE_CREATE BIT(0)   /* make an entry if there is none (else only refresh one) */
+#define NEIGH_UPDATE_CONFIRM BIT(1)  /* an answer to our question: REACHABLE; without it STALE */
+#define NEIGH_UPDATE_OVERRIDE BIT(2) /* may replace a known, different address */
 /* 0; -ENOENT nothing to refresh, -EPERM the entry is permanent, -EEXIST without OVERRIDE
  * another address is known, -ENOBUFS table full of permanent entries, -EINVAL not a station's
  * address. */
@@ -86,16 +86,16 @@ int neigh_update(struct netif *nif, const struct ip_addr *addr, const u8 *hw, u3
 
 /* ---- users' entries (SIOCSARP and its like). Process context, under netif_lock ---- */
 int neigh_set(struct netif *nif, const struct ip_addr *addr, const u8 *hw, bool permanent);
-int neigh_del(struct netif *nif, const struct ip_addr *addr);	/* -ENXIO: not there */
+int neigh_del(struct netif *nif, const struct ip_addr *addr); /* -ENXIO: not there */
 struct neigh_info {
 	struct ip_addr addr;
 	u32 ifindex;
 	char ifname[IFNAMSIZ];
-	u16 link_type;			/* ARPHRD_* */
+	u16 link_type; /* ARPHRD_* */
 	u8 state;
 	u8 hw[LINK_ADDR_MAX];
 	u8 hw_len;
-	u64 used, confirmed, updated;	/* ktime ns */
+	u64 used, confirmed, updated; /* ktime ns */
 };
 /* -ENXIO */
 int neigh_get_info(struct netif *nif, const struct ip_addr *addr, struct neigh_info *out);

@@ -27,17 +27,17 @@ struct netif_stats {
 };
 
 /* What a driver's hardware does. */
-#define NETIF_F_TX_CSUM BIT(0)	/* fills PKT_CSUM_FILL at any offset */
-#define NETIF_F_RX_CSUM BIT(1)	/* marks verified packets PKT_CSUM_OK */
-#define NETIF_F_TSO4 BIT(2)	/* cuts a TCP/IPv4 packet with gso_size set */
+#define NETIF_F_TX_CSUM BIT(0) /* fills PKT_CSUM_FILL at any offset */
+#define NETIF_F_RX_CSUM BIT(1) /* marks verified packets PKT_CSUM_OK */
+#define NETIF_F_TSO4 BIT(2)    /* cuts a TCP/IPv4 packet with gso_size set */
 #define NETIF_F_TSO6 BIT(3)
-#define NETIF_F_NO_TX_LOCK BIT(4)	/* xmit may run on several CPUs at once */
+#define NETIF_F_NO_TX_LOCK BIT(4) /* xmit may run on several CPUs at once */
 
 /* All with netif_lock held, in process context, unless said; optional ones have defaults. */
 struct netif_ops {
 	/* starts rings and interrupts; errno keeps it down */
 	int (*open)(struct netif *nif);
-	void (*stop)(struct netif *nif);	/* after it the driver calls netif_rx no more */
+	void (*stop)(struct netif *nif); /* after it the driver calls netif_rx no more */
 	/* Sends one frame, link header in front. Consumes p whatever it returns. Poll or
 	 * process context under the interface's tx_lock; does not sleep. -ENOBUFS: the ring was
 	 * full (freed; the core counts). A driver whose ring just became full calls
@@ -56,13 +56,13 @@ struct netif_ops {
 };
 
 struct netif_driver {
-	const char *name;		/* for people: "e1000" */
+	const char *name; /* for people: "e1000" */
 	struct netif_ops ops;
-	u16 type;			/* ARPHRD_* of its link */
-	u32 features;			/* NETIF_F_* */
-	u32 if_flags;			/* further IFF_* to start with */
-	u32 min_mtu, max_mtu;		/* 0: the link type's */
-	u32 headroom;			/* bytes xmit wants to push in front of the frame */
+	u16 type;	      /* ARPHRD_* of its link */
+	u32 features;	      /* NETIF_F_* */
+	u32 if_flags;	      /* further IFF_* to start with */
+	u32 min_mtu, max_mtu; /* 0: the link type's */
+	u32 headroom;	      /* bytes xmit wants to push in front of the frame */
 };
 
 /* One entry of the link-level multicast filter; guarded by netif_lock. */
@@ -76,45 +76,45 @@ struct ip_waiter;
 
 struct netif {
 	/* fixed once made */
-	u32 index;			/* 1.., never given twice */
-	u16 type;			/* ARPHRD_* */
+	u32 index; /* 1.., never given twice */
+	u16 type;  /* ARPHRD_* */
 	struct refcount refs;
-	struct netif_stats *stats;	/* per CPU, summed when read */
+	struct netif_stats *stats; /* per CPU, summed when read */
 	struct rcu_head rcu;
-	struct hlist_node hash;		/* by index, RCU */
-	char pattern[IFNAMSIZ];		/* the name as the driver asked for it: "eth%d" */
+	struct hlist_node hash; /* by index, RCU */
+	char pattern[IFNAMSIZ]; /* the name as the driver asked for it: "eth%d" */
 
 	/* written under netif_lock, read under RCU */
 	char name[IFNAMSIZ];
-	u32 flags;			/* IFF_*: IFF_UP says that open succeeded */
+	u32 flags; /* IFF_*: IFF_UP says that open succeeded */
 	u32 mtu, min_mtu, max_mtu;
 	u32 features;
-	u32 headroom;			/* link header and the driver's own, rounded up */
+	u32 headroom; /* link header and the driver's own, rounded up */
 	u8 mac[LINK_ADDR_MAX];
-	const struct link_type *link;	/* never NULL: a sink while its module is away */
-	const struct netif_driver *driver;	/* NULL: absent */
-	void *priv;			/* the driver's */
-	bool carrier;			/* written by netif_carrier in any context but interrupt */
-	struct list_head addrs;		/* of struct ifaddr, in the order they were added */
-	struct list_head groups;	/* of struct ip_group: multicast groups joined */
+	const struct link_type *link;	   /* never NULL: a sink while its module is away */
+	const struct netif_driver *driver; /* NULL: absent */
+	void *priv;			   /* the driver's */
+	bool carrier;		 /* written by netif_carrier in any context but interrupt */
+	struct list_head addrs;	 /* of struct ifaddr, in the order they were added */
+	struct list_head groups; /* of struct ip_group: multicast groups joined */
 
 	/* guarded by netif_lock */
-	struct list_head node;		/* all interfaces, by index */
-	struct list_head mcast;		/* of struct netif_mcast */
-	u32 user_flags;			/* IFF_PROMISC, IFF_ALLMULTI as the user set them */
-	u32 promisc_users, allmulti_users;	/* sockets that asked, beside the user */
-	bool announced_carrier;		/* what watchers know */
-	u32 txqlen;			/* shown only */
-	struct module *owner;		/* the driver's */
-	struct module_ref link_ref;	/* its link type, held while up */
+	struct list_head node;		   /* all interfaces, by index */
+	struct list_head mcast;		   /* of struct netif_mcast */
+	u32 user_flags;			   /* IFF_PROMISC, IFF_ALLMULTI as the user set them */
+	u32 promisc_users, allmulti_users; /* sockets that asked, beside the user */
+	bool announced_carrier;		   /* what watchers know */
+	u32 txqlen;			   /* shown only */
+	struct module *owner;		   /* the driver's */
+	struct module_ref link_ref;	   /* its link type, held while up */
 	struct ledger_entry ledger;
 	struct work carrier_work;
-	void *sysfs;			/* the core's files under /sys/class/net/NAME */
+	void *sysfs; /* the core's files under /sys/class/net/NAME */
 
 	/* guarded by tx_lock */
 	struct spinlock tx_lock __cacheline_aligned;
-	bool tx_full;			/* read without it by ip_reserve */
-	struct list_head tx_waiters;	/* guarded by the waiters' own lock, see flow.h */
+	bool tx_full;		     /* read without it by ip_reserve */
+	struct list_head tx_waiters; /* guarded by the waiters' own lock, see flow.h */
 };
 
 /* ---- for drivers ---- */
@@ -152,7 +152,7 @@ int netif_tx(struct netif *nif, struct pkt *p);
 
 void netif_lock(void);
 void netif_unlock(void);
-bool netif_is_locked(void);		/* by the caller; for checks */
+bool netif_is_locked(void); /* by the caller; for checks */
 
 /* Present interfaces only (parked ones have no driver). Under RCU or netif_lock. */
 struct netif *netif_by_index(u32 index);
@@ -163,7 +163,7 @@ struct netif *netif_next(struct netif *nif);
 #define netif_for_each(nif) for ((nif) = netif_first(); (nif); (nif) = netif_next(nif))
 struct netif *netif_get(struct netif *nif);
 void netif_put(struct netif *nif);
-struct netif *netif_loopback(void);	/* always there while the IP core is */
+struct netif *netif_loopback(void); /* always there while the IP core is */
 
 static inline bool netif_present(const struct netif *nif)
 {
@@ -196,22 +196,22 @@ int netif_set_flags(struct netif *nif, u32 flags);
 int netif_set_mtu(struct netif *nif, u32 mtu);
 int netif_set_mac(struct netif *nif, const u8 *mac);
 int netif_rename(struct netif *nif, const char *name);
-void netif_promisc(struct netif *nif, int delta);	/* +1 / -1 users */
+void netif_promisc(struct netif *nif, int delta); /* +1 / -1 users */
 void netif_allmulti(struct netif *nif, int delta);
-int netif_mcast_add(struct netif *nif, const u8 *addr);	/* counted; -ENOMEM */
+int netif_mcast_add(struct netif *nif, const u8 *addr); /* counted; -ENOMEM */
 void netif_mcast_del(struct netif *nif, const u8 *addr);
 
 /* ---- watchers ---- */
 enum netif_event {
-	NETIF_COMING,		/* attached: new, or its driver is back */
+	NETIF_COMING, /* attached: new, or its driver is back */
 	NETIF_UP,
-	NETIF_LINK,		/* nif->announced_carrier changed */
-	NETIF_ADDRESS,		/* its hardware address changed */
-	NETIF_IP_ADDRESS,	/* an IP address was added or removed */
+	NETIF_LINK,	  /* nif->announced_carrier changed */
+	NETIF_ADDRESS,	  /* its hardware address changed */
+	NETIF_IP_ADDRESS, /* an IP address was added or removed */
 	NETIF_MTU,
 	NETIF_RENAMED,
 	NETIF_DOWN,
-	NETIF_GONE,		/* detached (parked) */
+	NETIF_GONE, /* detached (parked) */
 };
 
 /* Each event reaches each watcher once, in the order it happened, in process context with
@@ -233,7 +233,7 @@ void netif_unwatch(struct netif_watcher *w);
  * link header. Borrows p: takes pkt_get or a copy of what it keeps, changes nothing. Poll or
  * process context, under RCU. After untap nobody is inside (process context). */
 struct netif_tap {
-	u32 ifindex;			/* 0: all */
+	u32 ifindex; /* 0: all */
 	void (*frame)(struct netif_tap *t, struct netif *nif, struct pkt *p, bool sent);
 	struct list_head node;
 };

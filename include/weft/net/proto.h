@@ -18,8 +18,8 @@
 struct socket;
 
 /* What an input function may answer. */
-#define IP_TAKEN 0		/* consumed (ip_drop returns this as well) */
-#define IP_DECLINED 1		/* untouched: ask the next handler of the slot */
+#define IP_TAKEN 0    /* consumed (ip_drop returns this as well) */
+#define IP_DECLINED 1 /* untouched: ask the next handler of the slot */
 
 /* ---- network layers, by EtherType ---- */
 struct net_layer {
@@ -32,7 +32,7 @@ struct net_layer {
 	struct list_head node;
 	struct ledger_entry ledger;
 };
-int net_layer_register_owner(struct net_layer *n, struct module *owner);	/* -EEXIST */
+int net_layer_register_owner(struct net_layer *n, struct module *owner); /* -EEXIST */
 void net_layer_unregister(struct net_layer *n);
 #define net_layer_register(n) net_layer_register_owner(n, THIS_MODULE)
 /* For link types: p->ethertype is set, data behind the link header. Consumes. */
@@ -42,9 +42,9 @@ int net_input(struct netif *nif, struct pkt *p);
 struct ip_family {
 	u16 af;
 	u16 ethertype;
-	u8 header_len;			/* shortest network header */
+	u8 header_len; /* shortest network header */
 	const char *name;
-	int *default_ttl;		/* may be a sysctl's value */
+	int *default_ttl; /* may be a sysctl's value */
 
 	/* Prepends the network header (unless FLOW_HDRINCL: then completes it), cuts p into
 	 * fragments where it is longer than f->mtu, hands each to ip_output_link. f has been
@@ -67,28 +67,28 @@ struct ip_family {
 
 	struct module *owner;
 	struct ledger_entry ledger;
-	struct door door;		/* for addr_* and group_event */
+	struct door door; /* for addr_* and group_event */
 };
 /* -EEXIST, -EINVAL */
 int ip_family_register_owner(struct ip_family *fam, struct module *owner);
 /* Its addresses and routes stay (unused) for the next one of that number. */
 void ip_family_unregister(struct ip_family *fam);
 #define ip_family_register(f) ip_family_register_owner(f, THIS_MODULE)
-struct ip_family *ip_family_find(u16 af);	/* NULL: not loaded. Under RCU */
+struct ip_family *ip_family_find(u16 af); /* NULL: not loaded. Under RCU */
 
 /* ---- what the network layer found out about a received packet, parsed once, kept in p->cb ---- */
-#define IP_RX_BROADCAST BIT(0)	/* sent to a broadcast address of the network layer */
+#define IP_RX_BROADCAST BIT(0) /* sent to a broadcast address of the network layer */
 #define IP_RX_MULTICAST BIT(1)
 #define IP_RX_REASSEMBLED BIT(2)
 #define IP_RX_OPTIONS BIT(3)
-#define IP_RX_LINK_GROUP BIT(4)	/* the frame itself was broadcast or multicast */
+#define IP_RX_LINK_GROUP BIT(4) /* the frame itself was broadcast or multicast */
 
 struct ip_rx {
 	struct ip_addr src, dst;
-	u32 ifindex;			/* it came in on */
-	u16 header_len;			/* network header with options; it starts at p->net_off */
-	u8 ttl, tos;			/* hop limit, traffic class */
-	u8 flags;			/* IP_RX_* */
+	u32 ifindex;	/* it came in on */
+	u16 header_len; /* network header with options; it starts at p->net_off */
+	u8 ttl, tos;	/* hop limit, traffic class */
+	u8 flags;	/* IP_RX_* */
 	u8 proto;
 	u16 spare;
 	u32 flow_label;
@@ -113,29 +113,29 @@ enum ip_error_kind {
 	IP_ERR_HOST_UNREACH,
 	IP_ERR_PROTO_UNREACH,
 	IP_ERR_PORT_UNREACH,
-	IP_ERR_TOO_BIG,		/* info: MTU of the next link */
+	IP_ERR_TOO_BIG, /* info: MTU of the next link */
 	IP_ERR_SOURCE_ROUTE,
 	IP_ERR_ADMIN,
 	IP_ERR_TTL,
 	IP_ERR_REASSEMBLY,
-	IP_ERR_HEADER,		/* info: offset of the bad byte in the network header */
-	IP_ERR_NEXT_HEADER,	/* info: likewise */
-	IP_ERR_OPTION,		/* info: likewise */
-	IP_ERR_REDIRECT,	/* incoming only */
-	IP_ERR_OTHER,		/* incoming only */
+	IP_ERR_HEADER,	    /* info: offset of the bad byte in the network header */
+	IP_ERR_NEXT_HEADER, /* info: likewise */
+	IP_ERR_OPTION,	    /* info: likewise */
+	IP_ERR_REDIRECT,    /* incoming only */
+	IP_ERR_OTHER,	    /* incoming only */
 };
 
 /* An error that came in about a packet this host sent. */
 struct ip_error {
-	u8 kind;			/* enum ip_error_kind */
-	u8 proto;			/* of the quoted packet */
-	u8 icmp_type, icmp_code;	/* as on the wire, for IP_RECVERR */
-	bool fatal;			/* RFC 1122 3.2.2.1: hard, not soft */
-	int err;			/* positive errno for SO_ERROR */
-	u32 info;			/* MTU, pointer */
-	u32 ifindex;			/* it came in on */
-	struct ip_addr local, remote;	/* source and destination of the quoted packet */
-	struct ip_addr offender;	/* who sent the error */
+	u8 kind;		      /* enum ip_error_kind */
+	u8 proto;		      /* of the quoted packet */
+	u8 icmp_type, icmp_code;      /* as on the wire, for IP_RECVERR */
+	bool fatal;		      /* RFC 1122 3.2.2.1: hard, not soft */
+	int err;		      /* positive errno for SO_ERROR */
+	u32 info;		      /* MTU, pointer */
+	u32 ifindex;		      /* it came in on */
+	struct ip_addr local, remote; /* source and destination of the quoted packet */
+	struct ip_addr offender;      /* who sent the error */
 };
 
 /* Who turns ip_send_error into a packet; without one errors are silent. */
@@ -160,14 +160,14 @@ int ip_reject(struct pkt *p, enum drop_reason why, enum ip_error_kind kind, u32 
 
 /* ---- transports, by IP protocol number ---- */
 #define IP_PROTO_SILENT BIT(0)	/* after unregister its packets are dropped without an error */
-#define IP_PROTO_DEFAULT BIT(1)	/* socket(2) with protocol 0 and its sock_type means this one */
+#define IP_PROTO_DEFAULT BIT(1) /* socket(2) with protocol 0 and its sock_type means this one */
 
 struct ip_proto {
 	const char *name;
 	u8 number;
-	u16 af;				/* AF_INET, AF_INET6, 0: both */
-	u16 sock_type;			/* SOCK_* it makes, 0: none */
-	u32 flags;			/* IP_PROTO_* */
+	u16 af;	       /* AF_INET, AF_INET6, 0: both */
+	u16 sock_type; /* SOCK_* it makes, 0: none */
+	u32 flags;     /* IP_PROTO_* */
 	/* Data at the transport header, p->trans_off and *rx (= ip_rx(p)) set, length as the
 	 * network header says. IP_TAKEN or IP_DECLINED. Poll context. */
 	int (*input)(struct pkt *p, struct ip_rx *rx);

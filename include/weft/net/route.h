@@ -9,11 +9,11 @@
 #include <weft/net/netif.h>
 
 enum route_type {
-	ROUTE_LOCAL,		/* an address of this host; before all others of its prefix */
+	ROUTE_LOCAL, /* an address of this host; before all others of its prefix */
 	ROUTE_BROADCAST,
 	ROUTE_UNICAST,
-	ROUTE_REJECT,		/* -EHOSTUNREACH, with an ICMP error */
-	ROUTE_BLACKHOLE,	/* silence */
+	ROUTE_REJECT,	 /* -EHOSTUNREACH, with an ICMP error */
+	ROUTE_BLACKHOLE, /* silence */
 };
 
 /* Linux's RTF_* as /proc/net/route and SIOCADDRT have them. */
@@ -25,20 +25,20 @@ enum route_type {
 
 struct route {
 	struct hlist_node hash;
-	struct list_head node;		/* all routes, newest last */
+	struct list_head node; /* all routes, newest last */
 	struct rcu_head rcu;
 	struct ip_addr prefix;
-	struct ip_addr gateway;		/* any: on link */
-	struct ip_addr source;		/* preferred source, any: choose */
-	struct netif *nif;		/* referenced; NULL for reject and blackhole */
+	struct ip_addr gateway; /* any: on link */
+	struct ip_addr source;	/* preferred source, any: choose */
+	struct netif *nif;	/* referenced; NULL for reject and blackhole */
 	u32 metric;
-	u32 mtu;			/* 0: the interface's */
-	u32 flags;			/* RTF_* */
+	u32 mtu;   /* 0: the interface's */
+	u32 flags; /* RTF_* */
 	u16 af;
 	u8 plen;
-	u8 type;			/* enum route_type */
-	bool kernel;			/* came with an address and leaves with it */
-	bool restored;			/* was unseen and is back: adding it again is no error */
+	u8 type;       /* enum route_type */
+	bool kernel;   /* came with an address and leaves with it */
+	bool restored; /* was unseen and is back: adding it again is no error */
 };
 
 /* Under netif_lock; spec is copied (hash, node, rcu ignored). add: -EEXIST the same prefix,
@@ -47,7 +47,7 @@ struct route {
  * gateway, metric when not 0); -ESRCH. */
 int route_add(const struct route *spec);
 int route_del(const struct route *spec);
-void route_flush_nif(struct netif *nif, u16 af);	/* af 0: every family's */
+void route_flush_nif(struct netif *nif, u16 af); /* af 0: every family's */
 /* Bumped by whatever changes what a look-up may answer, so that cached answers expire. */
 extern u32 route_generation;
 void route_changed(void);
@@ -55,14 +55,14 @@ void route_changed(void);
 void route_for_each(u16 af, void (*fn)(const struct route *r, void *arg), void *arg);
 
 struct route_result {
-	u8 type;			/* enum route_type */
+	u8 type; /* enum route_type */
 	u8 plen;
 	bool gatewayed;
 	/* to send through; lo for local; valid within the RCU section */
 	struct netif *nif;
-	struct netif *addr_nif;		/* for local: the interface that has the address */
-	struct ip_addr next_hop;	/* the gateway, or dst itself */
-	struct ip_addr source;		/* preferred, or any */
+	struct netif *addr_nif;	 /* for local: the interface that has the address */
+	struct ip_addr next_hop; /* the gateway, or dst itself */
+	struct ip_addr source;	 /* preferred, or any */
 	u32 mtu;
 };
 /* The best usable route to dst, only over oif when that is not 0. 0, -ENETUNREACH none,

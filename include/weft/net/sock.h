@@ -16,30 +16,30 @@
 #define INET_RECVTOS BIT(3)
 #define INET_HDRINCL BIT(4)
 #define INET_FREEBIND BIT(5)
-#define INET_MCAST_LOOP BIT(6)	/* default on */
+#define INET_MCAST_LOOP BIT(6) /* default on */
 #define INET_V6ONLY BIT(7)
 #define INET_RECVOPTS BIT(8)
-#define INET_MCAST_ALL BIT(9)	/* default on */
+#define INET_MCAST_ALL BIT(9) /* default on */
 
-#define INET_ERRQ_MAX 16	/* errors kept for MSG_ERRQUEUE */
+#define INET_ERRQ_MAX 16 /* errors kept for MSG_ERRQUEUE */
 
 struct inet_sock {
 	struct socket *s;
-	struct ip_addr laddr, raddr;	/* any: not bound, not connected */
-	u16 lport, rport;		/* host order */
-	u32 flags;			/* INET_* */
-	u8 tos, ttl, mcast_ttl;		/* ttl 0: default */
-	u8 pmtudisc;			/* IP_PMTUDISC_* */
+	struct ip_addr laddr, raddr; /* any: not bound, not connected */
+	u16 lport, rport;	     /* host order */
+	u32 flags;		     /* INET_* */
+	u8 tos, ttl, mcast_ttl;	     /* ttl 0: default */
+	u8 pmtudisc;		     /* IP_PMTUDISC_* */
 	u32 mcast_if;
 	u8 opt_len;
-	u8 opts[40];			/* IP_OPTIONS */
-	struct list_head memberships;	/* read under RCU */
+	u8 opts[40];		      /* IP_OPTIONS */
+	struct list_head memberships; /* read under RCU */
 	u32 nr_memberships;
-	struct flow flow;		/* of a connected socket, revalidated at each use */
+	struct flow flow; /* of a connected socket, revalidated at each use */
 	struct ip_waiter waiter;
 	/* guarded by s->rx_lock */
 	bool closed;
-	struct list_head errors;	/* of struct inet_error */
+	struct list_head errors; /* of struct inet_error */
 	u32 nr_errors;
 };
 

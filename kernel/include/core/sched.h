@@ -82,9 +82,6 @@ struct thread {
 	void *karg;
 	struct module *kowner;		/* the module whose code it runs */
 	struct ledger_entry ledger;
-	/* lock checking in debug builds */
-	const void *held[16];
-	u32 nr_held;
 };
 
 static inline struct thread *current(void)

@@ -76,7 +76,7 @@ static void bad_arguments(void)
 	fails(munmap((void *)17, PAGE), EINVAL);
 	fails(munmap((void *)PAGE, 0), EINVAL);
 	fails(munmap((void *)0x7ffffffff000, 1ul << 40), EINVAL);
-	fails(mprotect((void *)17, PAGE, PROT_READ), EINVAL);
+	fails(syscall(SYS_mprotect, 17, PAGE, PROT_READ), EINVAL); /* musl would round it */
 	fails(mprotect((void *)0x10000000000, PAGE, PROT_READ), ENOMEM);
 	fails(madvise((void *)17, PAGE, MADV_DONTNEED), EINVAL);
 	check(munmap((void *)0x10000000000, PAGE) == 0);
@@ -92,7 +92,6 @@ static void protections(void)
 	check(touch(p + PAGE, 0) == 0 && p[PAGE] == 5);
 	check(mprotect(p + PAGE, PAGE, PROT_NONE) == 0);
 	check(touch(p + PAGE, 0) == SIGSEGV);
-	fails(write(open("/dev/null", O_WRONLY), p + PAGE, 1) < 0 ? -1 : (errno = EFAULT, -1), EFAULT);
 	check(mprotect(p, 3 * PAGE, PROT_READ | PROT_WRITE) == 0);
 	check(p[PAGE] == 5);
 }
@@ -315,18 +314,18 @@ static void stack_grows(void)
 
 static void maps_lists_them(void)
 {
-	char line[256], *p = map(3, PROT_READ), want[40];
+	char line[256], *p = map(3, PROT_NONE), want[64];
 	FILE *f = fopen("/proc/self/maps", "r");
 	int found = 0, stack = 0;
 
 	check(f);
-	snprintf(want, sizeof(want), "%lx-", (unsigned long)p);
+	check(mprotect(p + PAGE, PAGE, PROT_READ | PROT_EXEC) == 0);
+	snprintf(want, sizeof(want), "%lx-%lx r-xp", (unsigned long)p + PAGE, (unsigned long)p + 2 * PAGE);
 	while (fgets(line, sizeof(line), f)) {
-		found |= !strncmp(line, want, strlen(want)) && strstr(line, " r--p ");
+		found |= !strncmp(line, want, strlen(want));
 		stack |= strstr(line, "[stack]") != NULL;
 	}
-	check(stack);
-	check(found || 1); /* neighbours may have been merged */
+	check(stack && found);
 	fclose(f);
 }
 

@@ -3,9 +3,11 @@
 #include "check.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
+
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
 
 static int futex(volatile int *p, int op, int val, const struct timespec *t)
 {
@@ -185,6 +187,7 @@ static void *for_ever(void *arg)
 {
 	for (;;)
 		pause();
+	return NULL;
 }
 
 static void exit_takes_all(void)

@@ -7,7 +7,7 @@
 #include <weft/poller.h>
 #include <weft/string.h>
 
-#include "env.h"
+#include "machine.h"
 
 #define REORDER_NS (100 * NSEC_PER_USEC)
 

@@ -7,7 +7,7 @@
 #include <weft/bytes.h>
 #include <weft/string.h>
 
-#include "env.h"
+#include "machine.h"
 
 #define R(name) m->reg[(name) / 4]
 

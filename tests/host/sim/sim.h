@@ -11,7 +11,7 @@
 #include <weft/time.h>
 #include <weft/types.h>
 
-/* ---- the machine (env_arch.c) ---- */
+/* ---- the machine (machine_arch.c) ---- */
 /* Boots once a process; the caller is a thread of process context from then on. */
 void sim_boot(void);
 void sim_seed(u64 seed);		/* of everything random below */
@@ -39,7 +39,7 @@ struct sim_irq {
 };
 void sim_irq_raise(struct sim_irq *irq);
 
-/* ---- memory (env_mem.c) ---- */
+/* ---- memory (machine_mem.c) ---- */
 struct sim_memory {
 	u64 blocks, bytes;		/* kmalloc, percpu, DMA, ... alive */
 	u64 packets;
@@ -49,7 +49,7 @@ void sim_memory_get(struct sim_memory *m);
 void sim_fail_every(u32 n);		/* one allocation of n, drawn at random; 0: none */
 void sim_memory_print(void);		/* who allocated what is alive */
 
-/* ---- modules and the log (env_module.c, env_core.c) ---- */
+/* ---- modules and the log (machine_module.c, machine_core.c) ---- */
 /* As insmod: fresh data, init run; args are "name=value ..." or NULL. Negative errno. */
 int sim_insmod(const char *name, const char *args);
 int sim_rmmod(const char *name, bool force);
@@ -62,9 +62,10 @@ extern bool sim_log_echo;		/* print it too; environment SIM_LOG sets it */
 /* /proc and /sys: text of a file (static buffer), or NULL when it is not there. */
 const char *sim_read(const char *path);
 int sim_write(const char *path, const char *text);
+void sim_read_all(void);			/* every file there is */
 extern bool sim_root;			/* is the caller privileged? starts true */
 
-/* ---- PCI (env_pci.c) ---- */
+/* ---- PCI (machine_pci.c) ---- */
 struct sim_pci_model {
 	u16 vendor, device;
 	u8 bus, devfn;

@@ -20,3 +20,19 @@ static inline void cpu_set_pending(u32 bits)
 {
 	(void)bits;
 }
+
+static inline void cpu_clear_pending(u32 bits)
+{
+	(void)bits;
+}
+
+static inline void irq_enable(void)
+{
+}
+
+static inline void irq_disable(void)
+{
+}
+
+#define CPU_PENDING_RESCHED BIT(0)
+#define CPU_PENDING_POLL BIT(1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* env_arch.c - include/weft/arch.h for the simulated machine: threads are stacks that are switched
+/* machine_arch.c - include/weft/arch.h for the simulated machine: threads are stacks that are switched
  * between, the clock is a number, and an idle CPU makes the next event happen. */
 #define _GNU_SOURCE
 #include <core/sched.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#include "env.h"
+#include "machine.h"
 
 #define STACK_SIZE (512 * 1024)
 #define STACKS_KEPT 16
@@ -259,7 +259,7 @@ static void boot_main(void *arg)
 	sched_init();
 	timers_init_cpu();
 	pollers_init_cpu();
-	env_core_init();
+	machine_core_init();
 	rcu_init();
 	workqueue_init();
 	t = kthread_run((int (*)(void *))(void *)adopt_marker, NULL, "test");

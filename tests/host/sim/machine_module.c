@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* env_module.c - insmod for modules that are linked into the process. Each one's .data and .bss lie in
+/* machine_module.c - insmod for modules that are linked into the process. Each one's .data and .bss lie in
  * sections of their own (see scripts/make/sim.mk), so that a load starts from fresh data as it does in
  * the kernel. Holders, ledger and rmmod are the kernel's own code. */
 #include <kernel/module/internal.h>
@@ -10,7 +10,7 @@
 #include <weft/rcu.h>
 #include <weft/string.h>
 
-#include "env.h"
+#include "machine.h"
 
 /* What one folder of modules/ brings, and whose symbols it uses. The sections are absent when the
  * module has no such data. */
@@ -226,7 +226,7 @@ bool sim_module_loaded(const char *name)
 
 /* ---- the ledger, counted ---- */
 
-u32 env_ledger_count(void)
+u32 machine_ledger_count(void)
 {
 	struct module_state *st;
 	u32 n = ledger_count(NULL);
@@ -236,7 +236,7 @@ u32 env_ledger_count(void)
 	return n;
 }
 
-void env_ledger_print(void)
+void machine_ledger_print(void)
 {
 	struct module_state *st;
 	struct ledger_entry *e;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* env_pci.c - include/weft/pci.h and irq.h over models: a bus that test code puts models on, drivers
+/* machine_pci.c - include/weft/pci.h and irq.h over models: a bus that test code puts models on, drivers
  * matched by their ids, register access routed to the model whose BAR is touched. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <weft/alloc.h>
 #include <weft/mutex.h>
@@ -8,7 +9,7 @@
 #include <weft/rcu.h>
 #include <weft/string.h>
 
-#include "env.h"
+#include "machine.h"
 
 #define MODELS_MAX 4
 #define COMMAND 4

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* env_mem.c - include/weft/alloc.h over the C library, so that the address sanitizer watches each
+/* machine_mem.c - include/weft/alloc.h over the C library, so that the address sanitizer watches each
  * block. Every block is in a table with the place that made it; failures on purpose are drawn from
  * the simulation's generator. Packet buffers that wait in a pool are poisoned. */
-#include <sanitizer/asan_interface.h>
 #include <core/sched.h>
 #include <core/vm.h>
 #include <kernel/net/pkt_internal.h>
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <weft/alloc.h>
-#include <weft/net/netif.h>
 
-#include "env.h"
+#include "machine.h"
 
 u32 fail_alloc_every;
 static u64 failures;
 
-/* ---- the table of living blocks: open addressing, never full ---- */
+/* ---- the table of living blocks: open addressing, at most half full ---- */
 
 struct block {
 	const void *p;
@@ -48,12 +47,11 @@ static void table_put(const struct block *b)
 static void table_grow(void)
 {
 	struct block *old = table;
-	size_t n = capacity, i;
+	size_t n = capacity, i, size = 65536;
 
-	capacity = alive * 4 > 65536 ? alive * 4 : 65536;
-	while (capacity & (capacity - 1))
-		capacity &= capacity - 1;
-	capacity *= 2;
+	while (size < alive * 4)
+		size *= 2;
+	capacity = size;
 	table = calloc(capacity, sizeof(*table));
 	used = 0;
 	for (i = 0; i < n; i++)
@@ -96,17 +94,26 @@ static void forget(const void *p, const char *kind)
 	b->p = DELETED;
 }
 
+static void print_site(const void *site, char *where, size_t size)
+{
+	__sanitizer_symbolize_pc((void *)((const char *)site - 1), "%f %s:%l", where, size);
+}
+
+/* Buffers that rest in the packet pools come and go: they do not count. */
+static bool counts(const struct block *b)
+{
+	return b->p && b->p != DELETED && __builtin_strncmp(b->kind, "pkt", 3);
+}
+
 void sim_memory_print(void)
 {
+	char where[200];
 	size_t i;
 
 	for (i = 0; i < capacity; i++) {
-		if (!table[i].p || table[i].p == DELETED)
+		if (!counts(&table[i]))
 			continue;
-		char where[200];
-
-		__sanitizer_symbolize_pc((void *)((char *)table[i].site - 1), "%f %s:%l", where,
-					 sizeof(where));
+		print_site(table[i].site, where, sizeof(where));
 		fprintf(stderr, "  alive: %s of %zu bytes by %s\n", table[i].kind, table[i].size, where);
 	}
 }
@@ -254,21 +261,14 @@ void vfree(const void *p)
 	put(p, vmalloc_kind);
 }
 
-/* One area with the copies side by side, each a whole number of cache lines. */
-static size_t percpu_stride(size_t n)
-{
-	return ALIGN_UP(n, 64ul);
-}
-
+/* One area: the distance between two copies, then the copies, each a whole number of cache lines. */
 void *percpu_alloc(size_t n)
 {
-	size_t all = percpu_stride(n) * MAX_CPUS;
-	u8 *p = get(all + 64, 64, SITE, percpu_kind);
+	size_t stride = ALIGN_UP(n, 64ul), all = 64 + stride * MAX_CPUS;
+	u8 *p = cleared(get(all, 64, SITE, percpu_kind), all);
 
-	if (!p)
-		return NULL;
-	cleared(p, all + 64);
-	*(size_t *)p = percpu_stride(n);
+	if (p)
+		*(size_t *)p = stride;
 	return p;
 }
 
@@ -343,10 +343,6 @@ void mem_stats_get(struct mem_stats *s)
 	*s = (struct mem_stats){ .total_pages = 32768, .blocks_alive = alive };
 }
 
-void module_free(void *p)
-{
-}
-
 /* ---- packets: the debug build's hooks ---- */
 
 static LIST_HEAD(packets);
@@ -378,12 +374,11 @@ void pkt_debug_free(struct pkt *p)
 
 static void packets_print(void)
 {
-	struct pkt *p;
 	char where[200];
+	struct pkt *p;
 
 	list_for_each_entry(p, &packets, debug_node) {
-		__sanitizer_symbolize_pc((void *)((char *)p->debug_site - 1), "%f %s:%l", where,
-					 sizeof(where));
+		print_site(p->debug_site, where, sizeof(where));
 		fprintf(stderr, "  alive: packet of %u bytes by %s, refs %d\n", p->len, where, p->refs.v);
 	}
 }
@@ -399,14 +394,13 @@ void sim_memory_get(struct sim_memory *m)
 
 /* ---- before and after ---- */
 
-/* Buffers that rest in the pools come and go: only what is not a pool's counts. */
 static u64 counted_blocks(void)
 {
 	u64 n = 0;
 	size_t i;
 
 	for (i = 0; i < capacity; i++)
-		n += table[i].p && table[i].p != DELETED && __builtin_strncmp(table[i].kind, "pkt", 3);
+		n += counts(&table[i]);
 	return n;
 }
 
@@ -423,8 +417,8 @@ void sim_mark(void)
 	sim_memory_get(&m);
 	mark.blocks = counted_blocks();
 	mark.packets = m.packets;
-	mark.files = env_files_count();
-	mark.records = env_ledger_count();
+	mark.files = machine_files_count();
+	mark.records = machine_ledger_count();
 }
 
 void sim_check(void)
@@ -437,13 +431,13 @@ void sim_check(void)
 		packets_print();
 		sim_fatal("%lu packets alive, %lu before", m.packets, mark.packets);
 	}
-	if (env_ledger_count() != mark.records) {
-		env_ledger_print();
-		sim_fatal("%u ledger records, %u before", env_ledger_count(), mark.records);
+	if (machine_ledger_count() != mark.records) {
+		machine_ledger_print();
+		sim_fatal("%u ledger records, %u before", machine_ledger_count(), mark.records);
 	}
-	if (env_files_count() != mark.files) {
-		env_files_print();
-		sim_fatal("%u files in /proc and /sys, %u before", env_files_count(), mark.files);
+	if (machine_files_count() != mark.files) {
+		machine_files_print();
+		sim_fatal("%u files in /proc and /sys, %u before", machine_files_count(), mark.files);
 	}
 	if (counted_blocks() != mark.blocks) {
 		sim_memory_print();

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* unixsock.c - AF_UNIX sockets, and what socket calls say without any network module. */
+#include "check.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static int s[2];
+
+static socklen_t address(struct sockaddr_un *a, const char *path)
+{
+	memset(a, 0, sizeof(*a));
+	a->sun_family = AF_UNIX;
+	strcpy(a->sun_path, path);
+	return offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1;
+}
+
+static void pair_of_streams(void)
+{
+	char buf[32];
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	check(write(s[0], "hello", 5) == 5 && read(s[1], buf, 3) == 3 && read(s[1], buf + 3, 20) == 2);
+	check(!memcmp(buf, "hello", 5));
+	check(send(s[1], "back", 4, 0) == 4 && recv(s[0], buf, 32, MSG_PEEK) == 4 && recv(s[0], buf, 32, 0) == 4);
+	fails(recv(s[0], buf, 1, MSG_DONTWAIT), EAGAIN);
+	check(shutdown(s[0], SHUT_WR) == 0 && read(s[1], buf, 1) == 0);
+	fails(send(s[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	check(write(s[1], "still", 5) == 5 && read(s[0], buf, 5) == 5);
+	close(s[1]);
+	check(read(s[0], buf, 1) == 0);
+}
+
+static void pair_of_datagrams(void)
+{
+	char buf[32];
+
+	check(socketpair(AF_UNIX, SOCK_DGRAM, 0, s) == 0);
+	check(send(s[0], "one", 3, 0) == 3 && send(s[0], "two!", 4, 0) == 4);
+	check(recv(s[1], buf, 2, MSG_TRUNC) == 3); /* cut, real length told */
+	check(recv(s[1], buf, 32, 0) == 4 && !memcmp(buf, "two!", 4));
+}
+
+static void named_stream(void)
+{
+	struct sockaddr_un a, peer;
+	socklen_t len = address(&a, "/tmp/unix-stream"), plen = sizeof(peer);
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c;
+	char buf[8];
+	pid_t pid;
+
+	unlink(a.sun_path);
+	c = socket(AF_UNIX, SOCK_STREAM, 0);
+	fails(connect(c, (void *)&a, len), ENOENT);
+	check(l >= 0 && bind(l, (void *)&a, len) == 0);
+	fails(connect(c, (void *)&a, len), ECONNREFUSED);
+	fails(bind(c, (void *)&a, len), EADDRINUSE);
+	check(listen(l, 5) == 0);
+	pid = fork();
+	if (!pid) {
+		check(connect(c, (void *)&a, len) == 0 && write(c, "ping", 4) == 4);
+		check(read(c, buf, 8) == 4 && !memcmp(buf, "pong", 4));
+		_exit(0);
+	}
+	int got = accept(l, (void *)&peer, &plen);
+	check(got >= 0 && peer.sun_family == AF_UNIX);
+	check(read(got, buf, 8) == 4 && write(got, "pong", 4) == 4);
+	check(status_of(pid) == 0);
+	struct ucred cred;
+	socklen_t clen = sizeof(cred);
+	check(getsockopt(got, SOL_SOCKET, SO_PEERCRED, &cred, &clen) == 0 && cred.pid == pid);
+	unlink(a.sun_path);
+}
+
+static void named_datagrams(void)
+{
+	struct sockaddr_un a;
+	socklen_t len = address(&a, "/tmp/unix-dgram");
+	int l = socket(AF_UNIX, SOCK_DGRAM, 0), c = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char buf[8];
+
+	unlink(a.sun_path);
+	check(bind(l, (void *)&a, len) == 0);
+	check(sendto(c, "abc", 3, 0, (void *)&a, len) == 3 && recv(l, buf, 8, 0) == 3);
+	check(connect(c, (void *)&a, len) == 0 && send(c, "defg", 4, 0) == 4 && recv(l, buf, 8, 0) == 4);
+	close(l);
+	fails(send(c, "x", 1, 0), ECONNREFUSED);
+	unlink(a.sun_path);
+}
+
+static void passes_descriptors(void)
+{
+	char data = 'f', control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &data, 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	int p[2], got;
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0 && pipe(p) == 0);
+	c = CMSG_FIRSTHDR(&m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &p[1], sizeof(int));
+	if (sendmsg(s[0], &m, 0) < 0) {
+		check(errno == EOPNOTSUPP || errno == EINVAL);
+		return;
+	}
+	close(p[1]);
+	memset(control, 0, sizeof(control));
+	m.msg_controllen = sizeof(control);
+	check(recvmsg(s[1], &m, 0) == 1);
+	c = CMSG_FIRSTHDR(&m);
+	if (!c)
+		return; /* SCM_RIGHTS is optional */
+	memcpy(&got, CMSG_DATA(c), sizeof(int));
+	check(got != p[1] || fcntl(got, F_GETFD) >= 0);
+	check(write(got, "via", 3) == 3);
+	char buf[4];
+	check(read(p[0], buf, 4) == 3);
+}
+
+static void polls(void)
+{
+	struct pollfd f;
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	f = (struct pollfd){ s[0], POLLIN | POLLOUT, 0 };
+	check(poll(&f, 1, 0) == 1 && f.revents == POLLOUT);
+	check(write(s[1], "x", 1) == 1 && poll(&f, 1, 0) == 1 && f.revents == (POLLIN | POLLOUT));
+	close(s[1]);
+	check(poll(&f, 1, 0) == 1 && f.revents & POLLHUP);
+}
+
+static void fills_up(void)
+{
+	static char block[4096];
+	long total = 0, n;
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	fcntl(s[0], F_SETFL, O_NONBLOCK);
+	while ((n = write(s[0], block, sizeof(block))) > 0)
+		total += n;
+	check(errno == EAGAIN && total >= 16384 && total < 16 << 20);
+	while (total > 0 && (n = read(s[1], block, sizeof(block))) > 0)
+		total -= n;
+	check(total == 0 && write(s[0], block, 1) == 1);
+}
+
+static void errors(void)
+{
+	struct sockaddr_un a;
+	char buf[4];
+	int fd;
+
+	fails(socket(99, SOCK_STREAM, 0), EAFNOSUPPORT);
+	fails(socket(AF_UNIX, 77, 0), EINVAL);
+	fails(socketpair(AF_UNIX, SOCK_STREAM, 0, (int *)8), EFAULT);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	check(fd >= 0);
+	fails(recv(fd, buf, 4, MSG_DONTWAIT), EINVAL);
+	fails(send(fd, buf, 4, MSG_NOSIGNAL), ENOTCONN);
+	fails(accept(fd, NULL, NULL), EINVAL);
+	fails(bind(fd, (void *)&a, 1), EINVAL);
+	fails(bind(fd, (void *)8, 20), EFAULT);
+	fails(listen(0x7fff, 1), EBADF);
+	fails(listen(open("/dev/null", O_RDONLY), 1), ENOTSOCK);
+	fails(setsockopt(fd, SOL_SOCKET, 9999, buf, 4), ENOPROTOOPT);
+	fails(getsockname(fd, (void *)8, (void *)8), EFAULT);
+}
+
+static void carries_much(void)
+{
+	static char block[20000];
+	long total = 0, n;
+	pid_t pid;
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	pid = fork();
+	if (!pid) {
+		close(s[0]);
+		for (int i = 0; i < 100; i++)
+			for (long left = sizeof(block); left > 0; left -= n) {
+				n = write(s[1], block, left);
+				check(n > 0);
+			}
+		_exit(0);
+	}
+	close(s[1]);
+	while ((n = read(s[0], block, sizeof(block))) > 0)
+		total += n;
+	check(status_of(pid) == 0 && total == 100 * (long)sizeof(block));
+}
+
+static const struct test tests[] = {
+	TEST(pair_of_streams), TEST(pair_of_datagrams), TEST(named_stream), TEST(named_datagrams),
+	TEST(passes_descriptors), TEST(polls), TEST(fills_up), TEST(errors), TEST(carries_much),
+};
+
+int main(int argc, char **argv)
+{
+	return run_tests(argc, argv, tests, LENGTH(tests), 20);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* test_poller.c - the poll context: nothing scheduled is lost, not even between a poller's last look
+ * and its end; batches are closed once, in order; what is too much goes to the thread. */
+/* cflags: -Itests/host/module */
+/* sources: kernel/net/poller.c kernel/module/list.c tests/host/fake_module_env.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <core/net.h>
+#include <core/sched.h>
+#include <weft/poller.h>
+
+#include "fake_module_env.h"
+
+static char trace[256];
+static u32 work, again_once;
+static int (*thread_fn)(void *arg);
+static void *thread_arg;
+static u32 timer_runs;
+
+void timers_run(void)
+{
+	timer_runs++;
+}
+
+void yield(void)
+{
+	thread_fn = NULL;
+}
+
+bool kthread_should_stop(void)
+{
+	return !thread_fn;
+}
+
+struct thread *kthread_run_on(u32 cpu, int (*fn)(void *arg), void *arg, const char *fmt, ...)
+{
+	thread_fn = fn;
+	thread_arg = arg;
+	return (struct thread *)&work;
+}
+
+static void note(const char *what)
+{
+	strncat(trace, what, sizeof(trace) - strlen(trace) - 1);
+}
+
+static u32 take(struct poller *p, u32 budget)
+{
+	u32 n = min(work, budget);
+
+	assert_true(in_poll_context());
+	note("p");
+	work -= n;
+	if (again_once) {	/* the device interrupts just as the poller ends */
+		again_once = 0;
+		work = 1;
+		poller_schedule(p);
+	}
+	return n;
+}
+
+static void flush(struct poller *p)
+{
+	note("f");
+}
+
+static void end_fn(struct batch_end *b)
+{
+	note("e");
+}
+
+static struct poller poller = { .poll = take, .flush = flush, .name = "test" };
+static struct batch_end end = { .fn = end_fn };
+
+static int fresh(void **state)
+{
+	trace[0] = '\0';
+	work = again_once = 0;
+	pollers_init_cpu();
+	poller_add(&poller);
+	return 0;
+}
+
+static void one_batch(void **state)
+{
+	work = 10;
+	poller_schedule(&poller);
+	poller_schedule(&poller);
+	assert_string_equal(trace, "");
+	poll_run_pending();
+	assert_int_equal(work, 0);
+	assert_string_equal(trace, "pf");
+	poll_run_pending();
+	assert_string_equal(trace, "pf");
+	assert_true(timer_runs >= 2);
+}
+
+static void rounds_until_drained(void **state)
+{
+	work = 2 * POLLER_BUDGET + 3;
+	poller_schedule(&poller);
+	poll_run_pending();
+	assert_string_equal(trace, "pppf");
+}
+
+static void missed_is_seen(void **state)
+{
+	work = 1;
+	again_once = 1;
+	poller_schedule(&poller);
+	poll_run_pending();
+	assert_int_equal(work, 0);
+	assert_string_equal(trace, "pfpf");
+}
+
+static u32 take_and_end(struct poller *p, u32 budget)
+{
+	batch_end_add(&end);
+	batch_end_add(&end);
+	return take(p, budget);
+}
+
+static void ends_once_before_flush(void **state)
+{
+	poller.poll = take_and_end;
+	work = POLLER_BUDGET + 1;
+	poller_schedule(&poller);
+	poll_run_pending();
+	assert_string_equal(trace, "ppef");
+	poller.poll = take;
+	/* in process context at once */
+	batch_end_add(&end);
+	assert_string_equal(trace, "ppefe");
+}
+
+static void removed_is_not_polled(void **state)
+{
+	poller_remove(&poller);
+	work = 1;
+	poller_schedule(&poller);
+	poll_run_pending();
+	assert_string_equal(trace, "");
+}
+
+static void too_much_goes_to_the_thread(void **state)
+{
+	char *p;
+	u32 polls = 0;
+
+	pollers_start();
+	work = 7 * POLLER_BUDGET;
+	poller_schedule(&poller);
+	poll_run_pending();
+	assert_true(work > 0);
+	strcpy(trace, "");
+	poll_run_pending();	/* timers only: the thread has the rest */
+	assert_string_equal(trace, "");
+	thread_fn(thread_arg);
+	for (p = trace; *p; p++)
+		polls += *p == 'p';
+	assert_int_equal(polls, 4);
+	assert_int_equal(work, 0);
+	strcpy(trace, "");
+	work = 1;
+	poller_schedule(&poller);
+	poll_run_pending();
+	assert_string_equal(trace, "pf");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, fresh)
+	const struct CMUnitTest tests[] = {
+		T(one_batch), T(rounds_until_drained), T(missed_is_seen), T(ends_once_before_flush),
+		T(removed_is_not_polled), T(too_much_goes_to_the_thread),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
