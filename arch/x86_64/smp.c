@@ -258,15 +258,20 @@ void arch_idle_wait(void)
 	__asm__ __volatile__("sti; hlt" ::: "memory");
 }
 
+void arch_stop_cpus(void)
+{
+	if (xchg(&cpus_halting, true))
+		return;
+	for (u32 i = 0; i < nr_cpus; i++) {
+		if (i != cpu_id())
+			apic_send(machine_cpus[i]->core.apic_id, ICR_NMI);
+	}
+}
+
 void arch_halt(void)
 {
 	irq_disable();
-	if (!xchg(&cpus_halting, true)) {
-		for (u32 i = 0; i < nr_cpus; i++) {
-			if (i != cpu_id())
-				apic_send(machine_cpus[i]->core.apic_id, ICR_NMI);
-		}
-	}
+	arch_stop_cpus();
 	for (;;)
 		__asm__ __volatile__("cli; hlt");
 }

@@ -86,6 +86,7 @@ void arch_idle_wait(void);		/* interrupts off at entry; enables and halts atomic
 void arch_power_off(void);		/* ACPI S5; returns only on failure */
 void arch_reboot(void) __noreturn;
 void arch_exit_qemu(int status) __noreturn;	/* isa-debug-exit or else power off; for panic=exit */
+void arch_stop_cpus(void);		/* ends the other CPUs for good, wherever they are; for panic */
 void arch_halt(void) __noreturn;
 
 /* ---- page tables; see core/vm.h for users. Callers hold the mm's lock for user tables ---- */

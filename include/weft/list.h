@@ -81,17 +81,22 @@ static inline void list_splice_tail(struct list_head *from, struct list_head *to
 #define list_first_entry_or_null(h, type, member) \
 	(list_empty(h) ? NULL : list_first_entry(h, type, member))
 #define list_last_entry(h, type, member) list_entry((h)->prev, type, member)
-#define list_next_entry(e, member) list_entry((e)->member.next, __typeof__(*(e)), member)
+/* e->member by arithmetic: at a list's end e is the head taken for an entry, and may be less aligned
+ * than one. */
+#define list_node_of(e, member) \
+	((struct list_head *)((char *)(e) + offsetof(__typeof__(*(e)), member)))
+#define list_next_entry(e, member) \
+	list_entry(list_node_of(e, member)->next, __typeof__(*(e)), member)
 
 #define list_for_each(p, h) for ((p) = (h)->next; (p) != (h); (p) = (p)->next)
 #define list_for_each_entry(e, h, member)                                                   \
 	for ((e) = list_entry(READ_ONCE((h)->next), __typeof__(*(e)), member);              \
-	     &(e)->member != (h);                                                           \
+	     list_node_of(e, member) != (h);                                                \
 	     (e) = list_entry(READ_ONCE((e)->member.next), __typeof__(*(e)), member))
 #define list_for_each_entry_safe(e, tmp, h, member)                                         \
 	for ((e) = list_first_entry(h, __typeof__(*(e)), member),                           \
 	    (tmp) = list_next_entry(e, member);                                             \
-	     &(e)->member != (h); (e) = (tmp), (tmp) = list_next_entry(tmp, member))
+	     list_node_of(e, member) != (h); (e) = (tmp), (tmp) = list_next_entry(tmp, member))
 
 struct hlist_head {
 	struct hlist_node *first;

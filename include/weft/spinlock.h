@@ -29,13 +29,13 @@ void spin_lock_slow(struct spinlock *l);
 /* Debug builds: recursion, order, use in interrupts (kernel/sched/lockcheck.c). */
 #if defined(WEFT_DEBUG) && !defined(WEFT_HOST)
 void lockcheck_wanted(struct spinlock *l);	/* before waiting for it */
-void lockcheck_taken(struct spinlock *l, bool tried);
+void lockcheck_taken(struct spinlock *l);
 void lockcheck_release(struct spinlock *l);
 #else
 static inline void lockcheck_wanted(struct spinlock *l)
 {
 }
-static inline void lockcheck_taken(struct spinlock *l, bool tried)
+static inline void lockcheck_taken(struct spinlock *l)
 {
 }
 static inline void lockcheck_release(struct spinlock *l)
@@ -47,7 +47,7 @@ static inline bool spin_trylock(struct spinlock *l)
 {
 	preempt_disable();
 	if (likely(!xchg(&l->locked, 1))) {
-		lockcheck_taken(l, true);
+		lockcheck_taken(l);
 		return true;
 	}
 	preempt_enable();
@@ -60,7 +60,7 @@ static inline void spin_lock(struct spinlock *l)
 	lockcheck_wanted(l);
 	if (unlikely(xchg(&l->locked, 1)))
 		spin_lock_slow(l);
-	lockcheck_taken(l, false);
+	lockcheck_taken(l);
 }
 
 static inline void spin_unlock(struct spinlock *l)

@@ -48,9 +48,7 @@ void panic(const char *fmt, ...)
 	}
 	preempt_disable();
 	printk_panic_begin();
-#ifdef ARCH_HAS_STOP_CPUS
 	arch_stop_cpus();
-#endif
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

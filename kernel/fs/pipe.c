@@ -79,13 +79,6 @@ static void **slot_of(struct pipe *p, u64 pos)
 	return &p->page[pos >> PAGE_SHIFT & (p->nr - 1)];
 }
 
-/* Has the ring come round into the page that begins at byte start? Then it holds the first bytes of
- * what was written last beside the last bytes of what is read first. */
-static bool wrapped(const struct pipe *p, u64 start)
-{
-	return p->head > start + p->nr * PAGE_SIZE;
-}
-
 /* ---- reading ---- */
 
 /* Takes what there is; bytes or -EFAULT. Lock held, not empty. */
@@ -103,7 +96,7 @@ static long take(struct pipe *p, struct iov_iter *to)
 			return total ? total : got;
 		total += got;
 		WRITE_ONCE(p->tail, p->tail + got);
-		if (!(p->tail & (PAGE_SIZE - 1)) && used(p) && !wrapped(p, p->tail - PAGE_SIZE)) {
+		if (!(p->tail & (PAGE_SIZE - 1)) && used(p)) {
 			pages_free(*slot, 0);
 			*slot = NULL;
 		}
@@ -281,15 +274,16 @@ static void pipe_release(struct file *f)
 		p->writers--;
 	last = --p->refs == 0;
 	mutex_unlock(&p->lock);
-	if (last && ino)
-		ino->priv = NULL;	/* a FIFO's next opener finds an empty one */
-	mutex_unlock(&fifo_lock);
 	if (last) {
-		pipe_free(p);
-		return;
+		ino->priv = NULL;	/* a FIFO's next opener finds an empty one */
+	} else {
+		/* under fifo_lock: without it the last one could free the pipe before this */
+		wake_up_key(&p->rd, POLLIN | POLLHUP | POLLRDNORM);
+		wake_up_key(&p->wr, POLLOUT | POLLERR | POLLWRNORM);
 	}
-	wake_up_key(&p->rd, POLLIN | POLLHUP | POLLRDNORM);
-	wake_up_key(&p->wr, POLLOUT | POLLERR | POLLWRNORM);
+	mutex_unlock(&fifo_lock);
+	if (last)
+		pipe_free(p);
 }
 
 static const struct file_ops pipe_fops = {
@@ -313,19 +307,11 @@ long pipe_size(struct file *f)
 }
 
 /* Moves what is in the ring to the ring page[nr], which has room for it. Lock held. */
-static int move_ring(struct pipe *p, void **page, u32 nr)
+static void move_ring(struct pipe *p, void **page, u32 nr)
 {
 	u64 first = ALIGN_DOWN(p->tail, PAGE_SIZE), pos;
 	u32 i;
 
-	if (wrapped(p, first)) {	/* the page both ends share becomes two */
-		void *copy = pages_alloc(0);
-
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, *slot_of(p, first), PAGE_SIZE);
-		page[(p->head - 1) / PAGE_SIZE & (nr - 1)] = copy;
-	}
 	for (i = 0; i < p->nr; i++) {
 		pos = first + i * PAGE_SIZE;
 		if (pos < p->head)
@@ -337,7 +323,6 @@ static int move_ring(struct pipe *p, void **page, u32 nr)
 		kfree(p->page);
 	p->page = page;
 	WRITE_ONCE(p->nr, nr);
-	return 0;
 }
 
 long pipe_resize(struct file *f, u64 bytes)
@@ -345,7 +330,7 @@ long pipe_resize(struct file *f, u64 bytes)
 	struct pipe *p = pipe_of(f);
 	u32 nr = 1;
 	void **page;
-	int err;
+	bool fits;
 
 	if (!p)
 		return -EBADF;
@@ -357,17 +342,14 @@ long pipe_resize(struct file *f, u64 bytes)
 	if (!page)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	if (nr == p->nr)
-		err = 1;	/* as it is */
-	else if (DIV_ROUND_UP(p->head, PAGE_SIZE) - p->tail / PAGE_SIZE > nr)
-		err = -EBUSY;
-	else
-		err = move_ring(p, page, nr);
+	fits = DIV_ROUND_UP(p->head, PAGE_SIZE) - p->tail / PAGE_SIZE <= nr;
+	if (fits)
+		move_ring(p, page, nr);
 	mutex_unlock(&p->lock);
-	if (err)
+	if (!fits) {
 		kfree(page);
-	if (err < 0)
-		return err;
+		return -EBUSY;
+	}
 	wake(&p->wr, POLLOUT | POLLWRNORM);
 	return (long)(nr * PAGE_SIZE);
 }

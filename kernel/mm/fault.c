@@ -360,6 +360,15 @@ bool vm_fault(u64 addr, bool write, bool exec, bool user)
 		user_trap_signal(arch_user_frame(t), SIGBUS, BUS_ADRERR, addr);
 		return true;
 	}
+	if (user && err == -EFAULT) {
+		struct vma *v;
+
+		mutex_lock(&mm->lock);
+		v = mm_find_vma(mm, ALIGN_DOWN(addr, PAGE_SIZE));
+		mutex_unlock(&mm->lock);
+		user_trap_signal(arch_user_frame(t), SIGSEGV, v ? SEGV_ACCERR : SEGV_MAPERR, addr);
+		return true;
+	}
 	/* the signal is taken before the instruction is tried again */
 	return user && err == -ENOMEM && being_killed(t);
 }

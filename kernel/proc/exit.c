@@ -155,6 +155,7 @@ static void become_zombie(struct proc *p)
 	signal_orphan_check_locked(p, p->parent, p);
 	p->zombie = true;
 	p->stop_state = STOP_NONE;
+	proc_stop_forget(p);
 	reap = tell_of_zombie_locked(p);
 	if (reap)
 		proc_unlink_locked(p);
@@ -205,7 +206,7 @@ void thread_leave(int code)
 	p->utime_ns += u;
 	p->stime_ns += s;
 	strscpy(p->last_comm, t->comm, sizeof(p->last_comm));
-	signal_flush_queue(&t->sigqueue);
+	signal_discard_thread_locked(t);
 	proc_stop_thread_gone_locked(p, &tell);
 	proc_unlock_both(p, flags);
 	spin_unlock(&pid_lock);

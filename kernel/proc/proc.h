@@ -65,6 +65,7 @@ void tid_unhash(struct thread *t);
 void signal_recalc_locked(struct thread *t);
 int signal_dequeue_locked(struct thread *t, u64 blocked, struct ksiginfo *info);
 void signal_flush_queue(struct list_head *queue);
+void signal_discard_thread_locked(struct thread *t);
 void signal_flush_ignored_locked(struct proc *p, u64 set);
 bool signal_default_ignored(int sig);
 bool signal_default_stops(int sig);
@@ -81,6 +82,8 @@ void proc_continue_locked(struct proc *p, bool *was_stopped);
 void proc_stop_thread_gone_locked(struct proc *p, bool *report);
 void proc_report_continued(struct proc *p);
 void proc_report_stopped(struct proc *p);
+void proc_stop_forget(struct proc *p);	/* it ends, stopped or not */
+bool proc_any_stopped(void);
 void proc_notify_parent_locked(struct proc *p, int code, int status);	/* pid_lock held */
 
 /* exit.c */

@@ -96,6 +96,12 @@ void signal_flush_ignored_locked(struct proc *p, u64 set)
 		discard_locked(p, &t->sigpending, &t->sigqueue, set);
 }
 
+/* A thread ends: what is pending on it alone is nobody's. sig_lock held. */
+void signal_discard_thread_locked(struct thread *t)
+{
+	discard_locked(t->proc, &t->sigpending, &t->sigqueue, ~0ull);
+}
+
 /* Standard signals are pending once; real-time ones queue, each with its value. */
 static int queue_locked(struct proc *p, u64 *pending, struct list_head *queue, int sig,
 			const struct ksiginfo *info)
@@ -368,7 +374,7 @@ void signal_orphan_check_locked(struct proc *member, struct proc *parent, struct
 {
 	int pgid = member->pgid;
 
-	if (!parent || parent->pgid == pgid || parent->sid != member->sid)
+	if (!proc_any_stopped() || !parent || parent->pgid == pgid || parent->sid != member->sid)
 		return;	/* it was not what kept the group from being orphaned */
 	if (orphaned_locked(pgid, gone) && has_stopped_locked(pgid)) {
 		signal_send_pgrp_locked(pgid, SIGHUP, NULL);

@@ -5,6 +5,14 @@
 
 #include <weft/time.h>
 
+/* How many processes are stopped: usually none, which spares ends the look at their groups. */
+static struct atomic nr_stopped_procs;
+
+bool proc_any_stopped(void)
+{
+	return atomic_read(&nr_stopped_procs) > 0;
+}
+
 /* Linux's SIGCHLD details. pid_lock held. */
 void proc_notify_parent_locked(struct proc *p, int code, int status)
 {
@@ -103,6 +111,7 @@ void proc_stop(int sig)
 	}
 	if (!p->stopped) {
 		p->stopped = true;
+		atomic_inc(&nr_stopped_procs);
 		p->nr_stopped = 0;
 		p->stop_sig = sig;
 		list_for_each_entry(t, &p->threads, proc_node) {
@@ -125,11 +134,23 @@ void proc_continue_locked(struct proc *p, bool *was_stopped)
 	if (!p->stopped)
 		return;
 	p->stopped = false;
+	atomic_dec(&nr_stopped_procs);
 	p->nr_stopped = 0;
 	list_for_each_entry(t, &p->threads, proc_node) {
 		user_work_set(t, USER_WORK_CONTINUED);
 		thread_wake_states(t, BIT(THREAD_STOPPED));
 	}
+}
+
+void proc_stop_forget(struct proc *p)
+{
+	unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+
+	if (p->stopped) {
+		p->stopped = false;
+		atomic_dec(&nr_stopped_procs);
+	}
+	spin_unlock_irqrestore(&p->sig_lock, flags);
 }
 
 /* The first thread that goes on tells the parent. */

@@ -19,10 +19,16 @@ void loadavg_update(void)
 {
 	static struct spinlock lock;
 	u64 now = ktime_get(), active;
+	unsigned long flags;
 	u32 i, n;
 
-	if (now < READ_ONCE(next_sample) || !spin_trylock(&lock))
+	if (now < READ_ONCE(next_sample))
 		return;
+	flags = irq_save();
+	if (!spin_trylock(&lock)) {
+		irq_restore(flags);
+		return;
+	}
 	active = sched_runnable() * FIXED_1;
 	for (n = 0; now >= next_sample && n < 1000; n++) {
 		u64 sample = now - next_sample < SAMPLE_NS ? active : 0;
@@ -33,7 +39,7 @@ void loadavg_update(void)
 	}
 	if (now >= next_sample)
 		WRITE_ONCE(next_sample, now + SAMPLE_NS);
-	spin_unlock(&lock);
+	spin_unlock_irqrestore(&lock, flags);
 }
 
 void loadavg_get(u64 avg[3])

@@ -107,16 +107,14 @@ void lockcheck_wanted(struct spinlock *l)
 		panic("spin lock %p taken again by its holder", (void *)l);
 	}
 	/* here, not when it was taken: whoever only tries cannot deadlock */
-	if (!tried)
-		check_order(h, l);
+	check_order(h, l);
 	h->busy = false;
 out:
 	irq_restore(flags);
 }
 EXPORT(lockcheck_wanted);
 
-/* tried: without waiting, so in whatever order. */
-void lockcheck_taken(struct spinlock *l, bool tried)
+void lockcheck_taken(struct spinlock *l)
 {
 	bool irqs_on = irqs_enabled();
 	unsigned long flags = irq_save();

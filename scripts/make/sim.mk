@@ -61,12 +61,12 @@ $(O)/fuzz/$(1): $(O)/fuzz/tests/fuzz/$(1).o $(FUZZ_OBJS)
 	$(Q)$(FUZZ_CC) -no-pie -fsanitize=fuzzer,address,undefined $$^ -o $$@
 endef
 
-ifneq ($(filter host-tests host-build fuzz fuzz-build,$(MAKECMDGOALS)),)
+ifneq ($(filter host-tests host-build fuzz fuzz-build $(O)/host/% $(O)/fuzz/%,$(MAKECMDGOALS)),)
 $(call keep,$(O)/gen/sim.flags,$(HOSTCC) $(SIM_CFLAGS) $(FUZZ_CC) $(FUZZ_CFLAGS))
 $(foreach s,$(SIM_SOURCES),$(eval $(call sim_object,$(s),sim,$(HOSTCC),$(SIM_CFLAGS))))
 $(foreach t,$(SIM_TESTS),$(eval $(call sim_test_rules,$(t))))
 endif
-ifneq ($(filter fuzz fuzz-build,$(MAKECMDGOALS)),)
+ifneq ($(filter fuzz fuzz-build $(O)/fuzz/%,$(MAKECMDGOALS)),)
 $(foreach s,$(SIM_SOURCES),$(eval $(call sim_object,$(s),fuzz,$(FUZZ_CC),$(FUZZ_CFLAGS))))
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_rules,$(t))))
 endif

@@ -112,7 +112,7 @@ struct netif {
 	void *sysfs; /* the core's files under /sys/class/net/NAME */
 
 	/* guarded by tx_lock */
-	struct spinlock tx_lock __cacheline_aligned;
+	struct spinlock tx_lock;
 	bool tx_full;		     /* read without it by ip_reserve */
 	struct list_head tx_waiters; /* guarded by the waiters' own lock, see flow.h */
 };

@@ -105,7 +105,7 @@ static void mappings(void)
 {
 	int n = 0;
 
-	while (n < 200000 && mmap(NULL, PAGE, n & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+	while (n < 70000 && mmap(NULL, PAGE, n & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
 		n++;
 	printf("ok %d mappings\n", n);
 }

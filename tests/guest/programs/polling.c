@@ -405,7 +405,10 @@ static void virtual_timer(void)
 	struct itimerval it = { { 0, 0 }, { 0, 50000 } };
 
 	signal(SIGVTALRM, on_alarm);
-	check(setitimer(ITIMER_VIRTUAL, &it, NULL) == 0);
+	if (setitimer(ITIMER_VIRTUAL, &it, NULL) < 0) {
+		check(errno == EOPNOTSUPP);
+		return;
+	}
 	while (!alarms)
 		;
 }

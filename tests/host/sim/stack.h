@@ -16,6 +16,7 @@
 #include <weft/net/neigh.h>
 #include <weft/net/netif.h>
 #include <weft/net/route.h>
+#include <weft/sched.h>
 #include <weft/socket.h>
 #include <weft/string.h>
 
