@@ -9,8 +9,8 @@
 #define ATF_PUBL 0x08
 
 struct arpreq {
-	struct sockaddr arp_pa;		/* protocol address: sockaddr_in */
-	struct sockaddr arp_ha;		/* hardware address: sa_family is ARPHRD_* */
+	struct sockaddr arp_pa; /* protocol address: sockaddr_in */
+	struct sockaddr arp_ha; /* hardware address: sa_family is ARPHRD_* */
 	int arp_flags;
 	struct sockaddr arp_netmask;
 	char arp_dev[IFNAMSIZ];

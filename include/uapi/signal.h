@@ -98,7 +98,7 @@ struct uapi_siginfo {
 		struct {
 			s32 pid;
 			u32 uid;
-			s32 status;	/* SIGCHLD; the low half of a sigval otherwise */
+			s32 status; /* SIGCHLD; the low half of a sigval otherwise */
 			s32 value_high;
 			s64 utime, stime;
 		} from;

@@ -117,7 +117,7 @@ struct sockaddr {
 
 struct sockaddr_in {
 	u16 sin_family;
-	u16 sin_port;	/* network order, as is the address */
+	u16 sin_port; /* network order, as is the address */
 	u32 sin_addr;
 	u8 sin_zero[8];
 };

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* alloc.h - kernel memory: small objects, caches of one size, whole pages, virtually contiguous areas.
- * All return NULL without memory; none sleeps unless said; none panics. Contents are not cleared
- * unless the name has a z: clearing what will be overwritten is the dearest thing a packet can do. */
+/* alloc.h - kernel memory: small objects, caches of one size, whole pages, virtually contiguous
+ * areas. All return NULL without memory; none sleeps unless said; none panics. Contents are not
+ * cleared unless the name has a z: clearing what will be overwritten is the dearest thing a packet
+ * can do. */
 #pragma once
 
 #include <weft/types.h>
 #include <asm/cpu.h>
 
-/* 1 byte to 4 MiB, 16-byte aligned (64 from 64 bytes on; page aligned from 4096 on). Poll and process
- * context. kfree(NULL) is fine. */
+/* 1 byte to 4 MiB, 16-byte aligned (64 from 64 bytes on; page aligned from 4096 on). Poll and
+ * process context. kfree(NULL) is fine. */
 void *kmalloc(size_t n) __must_check;
 void *kzalloc(size_t n) __must_check;
 void *kcalloc(size_t n, size_t size) __must_check; /* checked product, cleared */
-void *krealloc(void *p, size_t n) __must_check;	/* on failure p stays valid */
+void *krealloc(void *p, size_t n) __must_check;	   /* on failure p stays valid */
 void kfree(const void *p);
-size_t ksize(const void *p);			/* true size of the block */
+size_t ksize(const void *p); /* true size of the block */
 char *kstrdup(const char *s) __must_check;
 char *kasprintf(const char *fmt, ...) __printf(1, 2) __must_check;
 
@@ -34,9 +35,10 @@ void pages_free(void *p, u32 order);
  * cleared. Process context. */
 void *dma_alloc(size_t size, phys_addr_t *bus) __must_check;
 void dma_free(void *p, size_t size);
-phys_addr_t dma_addr(const void *p);		/* bus address of direct-map memory */
+phys_addr_t dma_addr(const void *p); /* bus address of direct-map memory */
 
-/* Virtually contiguous, page granular, any size, with an unmapped guard page behind. Process context. */
+/* Virtually contiguous, page granular, any size, with an unmapped guard page behind. Process
+ * context. */
 void *vmalloc(size_t n) __must_check;
 void vfree(const void *p);
 
@@ -48,8 +50,8 @@ void iounmap(void *p, size_t n);
 void *percpu_alloc(size_t n) __must_check;
 void percpu_free(void *p);
 void *percpu_ptr(void *p, u32 cpu);
-u32 percpu_cpus(void);			/* how many copies there are */
-static inline void *percpu_this(void *p)	/* preemption off */
+u32 percpu_cpus(void);			 /* how many copies there are */
+static inline void *percpu_this(void *p) /* preemption off */
 {
 	return percpu_ptr(p, cpu_id());
 }

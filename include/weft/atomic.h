@@ -13,11 +13,11 @@
 #define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define xchg(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 /* Stores new if *p == old; true when it did. */
-#define cmpxchg_bool(p, old, new)                                                        \
-	({                                                                               \
-		__typeof__(*(p)) cmpxchg_old = (old);                                    \
+#define cmpxchg_bool(p, old, new)                                                          \
+	({                                                                                 \
+		__typeof__(*(p)) cmpxchg_old = (old);                                      \
 		__atomic_compare_exchange_n(p, &cmpxchg_old, new, false, __ATOMIC_SEQ_CST, \
-					    __ATOMIC_SEQ_CST);                           \
+					    __ATOMIC_SEQ_CST);                             \
 	})
 
 struct atomic {
@@ -28,7 +28,10 @@ struct atomic64 {
 	s64 v;
 };
 
-#define ATOMIC_INIT(n) { (n) }
+#define ATOMIC_INIT(n) \
+	{              \
+		(n)    \
+	}
 
 static inline int atomic_read(const struct atomic *a)
 {
@@ -75,7 +78,10 @@ struct refcount {
 	int v;
 };
 
-#define REFCOUNT_INIT(n) { (n) }
+#define REFCOUNT_INIT(n) \
+	{                \
+		(n)      \
+	}
 
 static inline void refcount_set(struct refcount *r, int n)
 {

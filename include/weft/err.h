@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* err.h - negative errno inside a pointer. Every function that can fail returns a negative errno, or
- * for a pointer result one of these, or NULL where the only possible failure is -ENOMEM. */
+/* err.h - negative errno inside a pointer. Every function that can fail returns a negative errno,
+ * or for a pointer result one of these, or NULL where the only possible failure is -ENOMEM. */
 #pragma once
 
 #include <uapi/errno.h>

@@ -42,32 +42,33 @@ struct vma;
 struct file_ops {
 	long (*read)(struct file *f, struct iov_iter *to, u64 *pos);
 	long (*write)(struct file *f, struct iov_iter *from, u64 *pos);
-	u32 (*poll)(struct file *f, struct poll_table *pt);	/* default: POLLIN|POLLOUT */
+	u32 (*poll)(struct file *f, struct poll_table *pt); /* default: POLLIN|POLLOUT */
 	long (*ioctl)(struct file *f, u32 cmd, unsigned long arg);
 	s64 (*seek)(struct file *f, s64 off, int whence);
 	int (*mmap)(struct file *f, struct vma *vma);
 	int (*readdir)(struct file *f, void *ctx,
 		       bool (*emit)(void *ctx, const char *name, u64 ino, u8 type, u64 next_pos));
-	void (*release)(struct file *f);			/* last reference gone */
+	void (*release)(struct file *f); /* last reference gone */
 };
 
 struct file {
 	/* fixed once open */
 	const struct file_ops *ops;
-	struct dentry *dentry;		/* NULL for anonymous objects */
+	struct dentry *dentry; /* NULL for anonymous objects */
 	struct inode *inode;
-	void *priv;			/* the object */
+	void *priv; /* the object */
 	struct refcount refs;
-	u32 flags;			/* O_*; O_NONBLOCK and O_APPEND change by fcntl */
+	u32 flags; /* O_*; O_NONBLOCK and O_APPEND change by fcntl */
 	/* guarded by pos_lock (a sleeping lock: reads may take long) */
 	u64 pos;
-	void *pos_lock;			/* struct mutex, NULL where there is no position */
-	int owner_pid;			/* F_SETOWN */
+	void *pos_lock; /* struct mutex, NULL where there is no position */
+	int owner_pid;	/* F_SETOWN */
 };
 
 struct file *file_get(struct file *f);
-void file_put(struct file *f);		/* process context: release may sleep */
-/* A new file for an anonymous object with its own inode number (for /proc/PID/fd and fstat): mode is
- * S_IFSOCK, S_IFIFO or S_IFCHR | bits; label shows as "label:[ino]". ERR_PTR. */
-struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv, u32 flags);
+void file_put(struct file *f); /* process context: release may sleep */
+/* A new file for an anonymous object with its own inode number (for /proc/PID/fd and fstat): mode
+ * is S_IFSOCK, S_IFIFO or S_IFCHR | bits; label shows as "label:[ino]". ERR_PTR. */
+struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv,
+		       u32 flags);
 u64 file_ino(const struct file *f);

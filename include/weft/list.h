@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* list.h - doubly linked circular lists threaded through their members, and singly headed hash lists
- * whose readers may walk under RCU. The caller's lock guards all writers. */
+/* list.h - doubly linked circular lists threaded through their members, and singly headed hash
+ * lists whose readers may walk under RCU. The caller's lock guards all writers. */
 #pragma once
 
 #include <weft/atomic.h>
@@ -10,7 +10,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
+#define LIST_HEAD_INIT(name)     \
+	{                        \
+		&(name), &(name) \
+	}
 #define LIST_HEAD(name) struct list_head name = LIST_HEAD_INIT(name)
 
 static inline void list_init(struct list_head *h)
@@ -81,21 +84,21 @@ static inline void list_splice_tail(struct list_head *from, struct list_head *to
 #define list_first_entry_or_null(h, type, member) \
 	(list_empty(h) ? NULL : list_first_entry(h, type, member))
 #define list_last_entry(h, type, member) list_entry((h)->prev, type, member)
-/* e->member by arithmetic: at a list's end e is the head taken for an entry, and may be less aligned
- * than one. */
+/* e->member by arithmetic: at a list's end e is the head taken for an entry, and may be less
+ * aligned than one. */
 #define list_node_of(e, member) \
 	((struct list_head *)((char *)(e) + offsetof(__typeof__(*(e)), member)))
 #define list_next_entry(e, member) \
 	list_entry(list_node_of(e, member)->next, __typeof__(*(e)), member)
 
 #define list_for_each(p, h) for ((p) = (h)->next; (p) != (h); (p) = (p)->next)
-#define list_for_each_entry(e, h, member)                                                   \
-	for ((e) = list_entry(READ_ONCE((h)->next), __typeof__(*(e)), member);              \
-	     list_node_of(e, member) != (h);                                                \
+#define list_for_each_entry(e, h, member)                                      \
+	for ((e) = list_entry(READ_ONCE((h)->next), __typeof__(*(e)), member); \
+	     list_node_of(e, member) != (h);                                   \
 	     (e) = list_entry(READ_ONCE((e)->member.next), __typeof__(*(e)), member))
-#define list_for_each_entry_safe(e, tmp, h, member)                                         \
-	for ((e) = list_first_entry(h, __typeof__(*(e)), member),                           \
-	    (tmp) = list_next_entry(e, member);                                             \
+#define list_for_each_entry_safe(e, tmp, h, member)               \
+	for ((e) = list_first_entry(h, __typeof__(*(e)), member), \
+	    (tmp) = list_next_entry(e, member);                   \
 	     list_node_of(e, member) != (h); (e) = (tmp), (tmp) = list_next_entry(tmp, member))
 
 struct hlist_head {
@@ -126,12 +129,11 @@ static inline void hlist_del(struct hlist_node *n)
 	n->pprev = NULL;
 }
 
-#define hlist_entry_or_null(p, type, member)                                    \
-	({                                                                      \
-		struct hlist_node *hlist_p = (p);                               \
-		hlist_p ? container_of(hlist_p, type, member) : NULL;           \
+#define hlist_entry_or_null(p, type, member)                          \
+	({                                                            \
+		struct hlist_node *hlist_p = (p);                     \
+		hlist_p ? container_of(hlist_p, type, member) : NULL; \
 	})
-#define hlist_for_each_entry(e, h, member)                                                  \
-	for ((e) = hlist_entry_or_null(READ_ONCE((h)->first), __typeof__(*(e)), member);    \
-	     (e);                                                                           \
+#define hlist_for_each_entry(e, h, member)                                                    \
+	for ((e) = hlist_entry_or_null(READ_ONCE((h)->first), __typeof__(*(e)), member); (e); \
 	     (e) = hlist_entry_or_null(READ_ONCE((e)->member.next), __typeof__(*(e)), member))

@@ -10,7 +10,10 @@ struct mutex {
 	struct wait_queue waiters;
 };
 
-#define MUTEX_INIT(name) { 0, NULL, WAIT_QUEUE_INIT((name).waiters) }
+#define MUTEX_INIT(name)                                 \
+	{                                                \
+		0, NULL, WAIT_QUEUE_INIT((name).waiters) \
+	}
 #define DEFINE_MUTEX(name) struct mutex name = MUTEX_INIT(name)
 void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* pkt.h - one packet, one linear buffer. Headroom in front takes every header below; the buffer knows
- * who owns its memory, so a NIC driver may lend its DMA buffers. Functions that take a packet consume
- * it, whatever they return; pkt_* helpers do not.
+/* pkt.h - one packet, one linear buffer. Headroom in front takes every header below; the buffer
+ * knows who owns its memory, so a NIC driver may lend its DMA buffers. Functions that take a packet
+ * consume it, whatever they return; pkt_* helpers do not.
  *
  *   head <= data <= data+len <= end          headroom = data - head, tailroom = end - (data+len)
  */
@@ -15,68 +15,74 @@ struct netif;
 struct pkt;
 struct socket;
 
-/* Who gets the buffer back when the last reference is gone; the struct itself is the core's and goes
- * after free() returned. Any context but interrupt. */
+/* Who gets the buffer back when the last reference is gone; the struct itself is the core's and
+ * goes after free() returned. Any context but interrupt. */
 struct pkt_owner {
 	void (*free)(struct pkt *p);
 	const char *name;
 };
 
 enum pkt_csum {
-	PKT_CSUM_NONE,		/* nothing known: receivers verify, senders have it in place */
-	PKT_CSUM_OK,		/* receive: verified by the device (or the packet never left this host) */
-	PKT_CSUM_FILL,		/* send: device or netif_tx sums from csum_start, stores at csum_start+csum_off;
-				 * the field holds the folded, uncomplemented pseudo-header sum */
+	PKT_CSUM_NONE, /* nothing known: receivers verify, senders have it in place */
+	PKT_CSUM_OK,   /* receive: verified by the device (or the packet never left this host) */
+	PKT_CSUM_FILL, /* send: device or netif_tx sums from csum_start, stores at
+			* csum_start+csum_off; the field holds the folded, uncomplemented
+			* pseudo-header sum */
 };
 
 enum pkt_pool { PKT_POOL_RX, PKT_POOL_TX, PKT_POOL_CONTROL };
 
 struct pkt {
-	struct list_head node;		/* for whoever queues it */
+	struct list_head node; /* for whoever queues it */
 	u8 *head, *data, *end;
-	u32 len;			/* bytes from data */
-	u32 truesize;			/* what it costs: buffer and struct */
-	struct refcount refs;		/* of the struct and the buffer; > 1: header space is read only */
+	u32 len;	      /* bytes from data */
+	u32 truesize;	      /* what it costs: buffer and struct */
+	struct refcount refs; /* of the struct and the buffer; > 1: header space is read only */
 	const struct pkt_owner *owner;
 	void *owner_priv;
-	struct socket *sock;		/* whose send buffer it is charged to; NULL: nobody's */
-	struct netif *nif;		/* received on / sent through; valid in poll context, or held by the queue */
-	u16 link_off, net_off, trans_off;	/* offsets of the layers' headers from head, set on the way */
-	u16 ethertype;			/* host order */
-	u8 csum;			/* enum pkt_csum */
-	u8 pool;			/* enum pkt_pool */
-	u8 pkttype;			/* PKT_HOST ... */
+	struct socket *sock; /* whose send buffer it is charged to; NULL: nobody's */
+	struct netif
+		*nif; /* received on / sent through; valid in poll context, or held by the queue */
+	u16 link_off, net_off,
+		trans_off; /* offsets of the layers' headers from head, set on the way */
+	u16 ethertype;	   /* host order */
+	u8 csum;	   /* enum pkt_csum */
+	u8 pool;	   /* enum pkt_pool */
+	u8 pkttype;	   /* PKT_HOST ... */
 	u8 ip_proto;
-	u16 csum_start, csum_off;	/* from data at the time of netif_tx: offsets from head */
-	u16 gso_size, gso_type;		/* payload bytes a segment, 0: a single packet */
-	u64 stamp_ns;			/* ktime at reception */
-	u8 cb[48];			/* the present holder's */
+	u16 csum_start, csum_off; /* from data at the time of netif_tx: offsets from head */
+	u16 gso_size, gso_type;	  /* payload bytes a segment, 0: a single packet */
+	u64 stamp_ns;		  /* ktime at reception */
+	u8 cb[48];		  /* the present holder's */
 #ifdef WEFT_DEBUG
-	struct list_head debug_node;	/* of all packets alive */
-	const void *debug_site;		/* who allocated it; NULL: freed */
+	struct list_head debug_node; /* of all packets alive */
+	const void *debug_site;	     /* who allocated it; NULL: freed */
 #endif
 };
 
-#define PKT_HOST 0		/* Linux's PACKET_* values */
+#define PKT_HOST 0 /* Linux's PACKET_* values */
 #define PKT_BROADCAST 1
 #define PKT_MULTICAST 2
 #define PKT_OTHERHOST 3
 #define PKT_OUTGOING 4
 
-#define PKT_HEADROOM 128	/* enough for every header below a transport, and a tunnel */
-#define PKT_BUF_SIZE 2048	/* the pools' common buffer */
+#define PKT_HEADROOM 128  /* enough for every header below a transport, and a tunnel */
+#define PKT_BUF_SIZE 2048 /* the pools' common buffer */
 
-/* A packet with at least headroom and room bytes behind it, len 0, data after the headroom. NULL when
- * its pool is exhausted (counted). Sizes over a pool buffer are allocated. Poll and process context. */
+/* A packet with at least headroom and room bytes behind it, len 0, data after the headroom. NULL
+ * when its pool is exhausted (counted). Sizes over a pool buffer are allocated. Poll and process
+ * context. */
 struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room) __must_check;
-void pkt_free(struct pkt *p);		/* drops one reference; see ip_drop for drops with a reason */
+void pkt_free(struct pkt *p); /* drops one reference; see ip_drop for drops with a reason */
 struct pkt *pkt_get(struct pkt *p);
 /* A private copy with its own buffer, at least headroom in front. NULL without memory. */
 struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom) __must_check;
-/* Returns p itself when it is unshared and has the headroom, else a copy, having freed p. NULL: freed. */
+/* Returns p itself when it is unshared and has the headroom, else a copy, having freed p. NULL:
+ * freed. */
 struct pkt *pkt_writable(struct pkt *p, u32 headroom) __must_check;
 
-/* Prepends n bytes of header room: the new data. The caller has asked for the headroom: too little is a bug. */
+/* Prepends n bytes of header room: the new data. The caller has asked for the headroom: too little
+ * is a bug. */
 u8 *pkt_push(struct pkt *p, u32 n);
 /* Strips n bytes in front: the new data, or NULL when the packet is shorter. */
 u8 *pkt_pull(struct pkt *p, u32 n);
@@ -100,10 +106,11 @@ static inline u8 *pkt_at(const struct pkt *p, u16 off)
 	return p->head + off;
 }
 
-/* For a driver lending its own memory: wraps buf (size bytes from head), len 0, data at buf+headroom. */
+/* For a driver lending its own memory: wraps buf (size bytes from head), len 0, data at
+ * buf+headroom. */
 struct pkt *pkt_wrap(void *buf, u32 size, u32 headroom, const struct pkt_owner *owner, void *priv);
 
 struct pkt_stats {
 	u64 alive, bytes, limit[3], used[3], failed[3];
 };
-void pkt_stats_get(struct pkt_stats *s);	/* shown by /proc/net/weft/pkt */
+void pkt_stats_get(struct pkt_stats *s); /* shown by /proc/net/weft/pkt */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* preempt.h - keeping this CPU: with preemption off neither another thread nor the poll context runs
- * here. Sections nest. RCU readers and spinlock holders are such sections. */
+/* preempt.h - keeping this CPU: with preemption off neither another thread nor the poll context
+ * runs here. Sections nest. RCU readers and spinlock holders are such sections. */
 #pragma once
 
 #include <asm/cpu.h>

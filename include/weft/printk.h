@@ -6,14 +6,30 @@
 #include <weft/types.h>
 
 /* Severity as in syslog(3); a line without one is KERN_INFO. */
-#define KERN_EMERG "\001" "0"
-#define KERN_ALERT "\001" "1"
-#define KERN_CRIT "\001" "2"
-#define KERN_ERR "\001" "3"
-#define KERN_WARNING "\001" "4"
-#define KERN_NOTICE "\001" "5"
-#define KERN_INFO "\001" "6"
-#define KERN_DEBUG "\001" "7"
+#define KERN_EMERG \
+	"\001"     \
+	"0"
+#define KERN_ALERT \
+	"\001"     \
+	"1"
+#define KERN_CRIT \
+	"\001"    \
+	"2"
+#define KERN_ERR \
+	"\001"   \
+	"3"
+#define KERN_WARNING \
+	"\001"       \
+	"4"
+#define KERN_NOTICE \
+	"\001"      \
+	"5"
+#define KERN_INFO \
+	"\001"    \
+	"6"
+#define KERN_DEBUG \
+	"\001"     \
+	"7"
 
 int printk(const char *fmt, ...) __printf(1, 2);
 int vprintk(const char *fmt, va_list ap);
@@ -33,11 +49,11 @@ struct ratelimit {
 	u32 printed, missed;
 };
 bool printk_ratelimit(struct ratelimit *rl, const char *func);
-#define pr_warn_ratelimited(fmt, ...)                              \
-	do {                                                       \
-		static struct ratelimit ratelimit_here;            \
-		if (printk_ratelimit(&ratelimit_here, __func__))   \
-			pr_warn(fmt, ##__VA_ARGS__);               \
+#define pr_warn_ratelimited(fmt, ...)                            \
+	do {                                                     \
+		static struct ratelimit ratelimit_here;          \
+		if (printk_ratelimit(&ratelimit_here, __func__)) \
+			pr_warn(fmt, ##__VA_ARGS__);             \
 	} while (0)
 
 /* Ends the machine after a symbolised backtrace: halts, or with panic=exit on the command line ends
@@ -48,18 +64,18 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
  * prints a backtrace once per site and is false or true as its condition. */
 void warn_at(const char *file, int line, const char *what);
 void bug_at(const char *file, int line, const char *what) __noreturn;
-#define BUG_ON(c)                                          \
-	do {                                               \
-		if (unlikely(c))                           \
-			bug_at(__FILE__, __LINE__, #c);    \
+#define BUG_ON(c)                                       \
+	do {                                            \
+		if (unlikely(c))                        \
+			bug_at(__FILE__, __LINE__, #c); \
 	} while (0)
-#define WARN_ON(c)                                                  \
-	({                                                          \
-		static bool warn_done;                              \
-		bool warn_c = !!(c);                                \
-		if (unlikely(warn_c) && !warn_done) {               \
-			warn_done = true;                           \
-			warn_at(__FILE__, __LINE__, #c);            \
-		}                                                   \
-		warn_c;                                             \
+#define WARN_ON(c)                                       \
+	({                                               \
+		static bool warn_done;                   \
+		bool warn_c = !!(c);                     \
+		if (unlikely(warn_c) && !warn_done) {    \
+			warn_done = true;                \
+			warn_at(__FILE__, __LINE__, #c); \
+		}                                        \
+		warn_c;                                  \
 	})

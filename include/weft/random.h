@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* random.h - the kernel's ChaCha20 generator (RFC 8439 block function, fast key erasure), seeded from
- * RDSEED/RDRAND, virtio-rng and timing jitter. Any context. */
+/* random.h - the kernel's ChaCha20 generator (RFC 8439 block function, fast key erasure), seeded
+ * from RDSEED/RDRAND, virtio-rng and timing jitter. Any context. */
 #pragma once
 
 #include <weft/types.h>
 
 void random_bytes(void *p, size_t n);
 u32 random_u32(void);
-u32 random_below(u32 n);			/* uniform in [0, n); n > 0 */
+u32 random_below(u32 n); /* uniform in [0, n); n > 0 */
 /* Mixes in material; credits bits of true entropy. */
 void random_add(const void *p, size_t n, u32 bits);
 

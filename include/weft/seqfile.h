@@ -11,21 +11,22 @@ struct seq {
 	char *buf;
 	size_t len, cap;
 	bool failed;
-	void *arg;			/* as registered */
+	void *arg; /* as registered */
 };
 int seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
 void seq_puts(struct seq *s, const char *str);
 void seq_write(struct seq *s, const void *p, size_t n);
 
-/* A registered file. Memory belongs to the caller, path and all, until removed. Text written by a user
- * arrives whole, terminated, without its last newline. Process context. */
+/* A registered file. Memory belongs to the caller, path and all, until removed. Text written by a
+ * user arrives whole, terminated, without its last newline. Process context. */
 struct procfile {
-	const char *path;		/* below /proc: "net/arp", "sys/net/ipv4/ip_forward" */
-	u16 mode;			/* 0444, 0644 ... */
+	const char *path; /* below /proc: "net/arp", "sys/net/ipv4/ip_forward" */
+	u16 mode;	  /* 0444, 0644 ... */
 	int (*show)(struct seq *s);
-	int (*write)(void *arg, const char *text, size_t len);	/* NULL: EACCES/EPERM at open for write */
+	int (*write)(void *arg, const char *text,
+		     size_t len); /* NULL: EACCES/EPERM at open for write */
 	void *arg;
-	void *node;			/* the file system's */
+	void *node; /* the file system's */
 };
 /* Makes missing directories. -EEXIST, -ENOMEM. After remove returned no show or write is running; a
  * file still open reads as empty. remove on one never added is a no-op. */
@@ -36,17 +37,17 @@ void procfile_remove(struct procfile *f);
 int sysfile_add_owner(struct procfile *f, struct module *owner);
 void sysfile_remove(struct procfile *f);
 #define sysfile_add(f) sysfile_add_owner(f, THIS_MODULE)
-int sysfs_link(const char *path, const char *target);	/* symlink below /sys; -EEXIST, -ENOMEM */
+int sysfs_link(const char *path, const char *target); /* symlink below /sys; -EEXIST, -ENOMEM */
 int sysfs_mkdir(const char *path);
-void sysfs_remove(const char *path);			/* link, or directory with all below it */
+void sysfs_remove(const char *path); /* link, or directory with all below it */
 
 /* One integer under /proc/sys: read as text, written with bounds checked (-EINVAL outside). */
 struct sysctl {
-	const char *path;		/* below /proc/sys: "net/ipv4/ip_forward" */
+	const char *path; /* below /proc/sys: "net/ipv4/ip_forward" */
 	int *value;
 	int min, max;
-	void (*changed)(struct sysctl *s);	/* optional */
-	struct procfile file;		/* the core's */
+	void (*changed)(struct sysctl *s); /* optional */
+	struct procfile file;		   /* the core's */
 	char full[96];
 };
 int sysctl_add_owner(struct sysctl *s, struct module *owner);

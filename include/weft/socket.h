@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* socket.h - BSD sockets: families register here by AF_ number, the core owns the file descriptor, the
- * wait queue and the receive queue, and copies addresses and data across the user border. A family
- * sees kernel memory only. */
+/* socket.h - BSD sockets: families register here by AF_ number, the core owns the file descriptor,
+ * the wait queue and the receive queue, and copies addresses and data across the user border. A
+ * family sees kernel memory only. */
 #pragma once
 
 #include <uapi/socket.h>
@@ -14,39 +14,41 @@
 
 struct socket;
 
-/* A message in kernel terms. name points to a sockaddr_storage sized kernel buffer; name_len is in for
- * sending, out for receiving (0: no name). control likewise. */
+/* A message in kernel terms. name points to a sockaddr_storage sized kernel buffer; name_len is in
+ * for sending, out for receiving (0: no name). control likewise. */
 struct msg {
 	struct iov_iter iter;
 	u8 *name;
 	u32 name_len;
 	u8 *control;
-	size_t control_len;	/* send: bytes given; receive: room */
-	size_t control_used;	/* receive: bytes put there, by msg_put_control */
-	u32 flags;		/* MSG_* in; receive: MSG_TRUNC, MSG_CTRUNC ... out */
+	size_t control_len;  /* send: bytes given; receive: room */
+	size_t control_used; /* receive: bytes put there, by msg_put_control */
+	u32 flags;	     /* MSG_* in; receive: MSG_TRUNC, MSG_CTRUNC ... out */
 };
 
-/* All in process context, with the socket's lock held unless said; they may drop it while waiting by
- * socket_wait(). An unset callback answers -EOPNOTSUPP (poll: socket_poll_default). Names are validated
- * for length >= 2 only. The core answers SOL_SOCKET itself and asks setsockopt/getsockopt only for
- * options it does not know (SO_ATTACH_FILTER ...); it refuses sends after SHUT_WR with -EPIPE. */
+/* All in process context, with the socket's lock held unless said; they may drop it while waiting
+ * by socket_wait(). An unset callback answers -EOPNOTSUPP (poll: socket_poll_default). Names are
+ * validated for length >= 2 only. The core answers SOL_SOCKET itself and asks setsockopt/getsockopt
+ * only for options it does not know (SO_ATTACH_FILTER ...); it refuses sends after SHUT_WR with
+ * -EPIPE. */
 struct socket_ops {
 	int (*bind)(struct socket *s, const u8 *name, u32 len);
 	int (*connect)(struct socket *s, const u8 *name, u32 len, bool nonblock);
-	int (*listen)(struct socket *s, int backlog);	/* 0: the core sets s->listening */
-	/* Fills child's ops and priv (created with family, type, protocol of s, its lock not held). */
+	int (*listen)(struct socket *s, int backlog); /* 0: the core sets s->listening */
+	/* Fills child's ops and priv (created with family, type, protocol of s, its lock not held).
+	 */
 	int (*accept)(struct socket *s, struct socket *child, bool nonblock);
-	int (*name)(struct socket *s, u8 *name, u32 *len, bool peer);	/* getsockname, getpeername */
+	int (*name)(struct socket *s, u8 *name, u32 *len, bool peer); /* getsockname, getpeername */
 	long (*send)(struct socket *s, struct msg *m, size_t len);
 	long (*recv)(struct socket *s, struct msg *m, size_t len);
-	u32 (*poll)(struct socket *s);				/* events now; without the lock */
-	int (*shutdown)(struct socket *s, int how);	/* SHUT_*; 0: the core sets s->shut, wakes */
+	u32 (*poll)(struct socket *s);		    /* events now; without the lock */
+	int (*shutdown)(struct socket *s, int how); /* SHUT_*; 0: the core sets s->shut, wakes */
 	int (*setsockopt)(struct socket *s, int level, int opt, const void *val, u32 len);
 	int (*getsockopt)(struct socket *s, int level, int opt, void *val, u32 *len);
 	/* -ENOIOCTLCMD: not mine. arg is a user pointer. Without the lock. */
 	long (*ioctl)(struct socket *s, u32 cmd, unsigned long arg);
-	/* Last use: after it returned, nothing new may find s (s itself lives a grace period longer, and
-	 * until its last packet on the way is freed). */
+	/* Last use: after it returned, nothing new may find s (s itself lives a grace period
+	 * longer, and until its last packet on the way is freed). */
 	void (*close)(struct socket *s);
 	/* Connects two fresh sockets to each other (socketpair). Neither lock is held. */
 	int (*pair)(struct socket *a, struct socket *b);
@@ -55,37 +57,37 @@ struct socket_ops {
 struct socket {
 	/* fixed once created */
 	const struct socket_ops *ops;
-	u16 family, type;		/* AF_, SOCK_ */
+	u16 family, type; /* AF_, SOCK_ */
 	int protocol;
-	void *priv;			/* the family's control block */
+	void *priv; /* the family's control block */
 	struct file *file;
-	struct module_ref ref;		/* on the module that implements it; see socket_set_owner */
-	struct door door;		/* every call into ops is inside */
+	struct module_ref ref; /* on the module that implements it; see socket_set_owner */
+	struct door door;      /* every call into ops is inside */
 	/* guarded by lock */
 	struct mutex lock;
-	u32 sndtimeo_ms, rcvtimeo_ms;	/* 0: none */
+	u32 sndtimeo_ms, rcvtimeo_ms; /* 0: none */
 	bool reuseaddr, reuseport, broadcast, keepalive, dontroute, oobinline, passcred;
-	bool timestamp, timestampns;	/* SO_TIMESTAMP, SO_TIMESTAMPNS: see msg_put_timestamp */
+	bool timestamp, timestampns; /* SO_TIMESTAMP, SO_TIMESTAMPNS: see msg_put_timestamp */
 	bool listening;
-	bool closed;			/* ops->close has run */
+	bool closed; /* ops->close has run */
 	int rcvlowat;
-	u32 wake_seen;			/* the core's: wake_seq when the holder of lock last looked */
-	u32 priority, mark, bound_if;	/* SO_BINDTODEVICE: interface index */
-	int linger;			/* seconds, -1: off */
+	u32 wake_seen;		      /* the core's: wake_seq when the holder of lock last looked */
+	u32 priority, mark, bound_if; /* SO_BINDTODEVICE: interface index */
+	int linger;		      /* seconds, -1: off */
 	/* guarded by rx_lock: the receive queue, filled in poll context */
 	struct spinlock rx_lock;
-	struct list_head rx;		/* of struct pkt */
-	u32 rx_bytes;			/* true size */
-	u32 rcvbuf, sndbuf;		/* bounds, as SO_RCVBUF reports them (doubled) */
-	struct atomic tx_bytes;		/* true size of packets on their way, + 1 while it is open */
-	u32 wake_seq;			/* counts wake-ups */
-	bool tx_waiting;		/* somebody waits for room in the send buffer */
+	struct list_head rx;	/* of struct pkt */
+	u32 rx_bytes;		/* true size */
+	u32 rcvbuf, sndbuf;	/* bounds, as SO_RCVBUF reports them (doubled) */
+	struct atomic tx_bytes; /* true size of packets on their way, + 1 while it is open */
+	u32 wake_seq;		/* counts wake-ups */
+	bool tx_waiting;	/* somebody waits for room in the send buffer */
 	u64 rx_drops;
-	int error;			/* pending, reported once (SO_ERROR) */
-	u8 shut;			/* 1: receive, 2: send */
-	bool abort_told;		/* the core's: a caller has heard of it */
-	bool dead;			/* its protocol was taken away: every call gives -ECONNABORTED */
-	struct wait_queue wait;		/* readiness; woken with POLL* keys */
+	int error;		/* pending, reported once (SO_ERROR) */
+	u8 shut;		/* 1: receive, 2: send */
+	bool abort_told;	/* the core's: a caller has heard of it */
+	bool dead;		/* its protocol was taken away: every call gives -ECONNABORTED */
+	struct wait_queue wait; /* readiness; woken with POLL* keys */
 	u32 uid;
 	u64 ino;
 	/* the core's */
@@ -99,10 +101,10 @@ struct socket_family {
 	u16 family;
 	const char *name;
 	/* Sets s->ops and s->priv for s->type, s->protocol. Errnos of socket(2): EPROTONOSUPPORT,
-	 * ESOCKTNOSUPPORT, EPERM ... Process context. s->ref holds the family's module; when another
-	 * module implements the socket, socket_set_owner() moves it there. */
+	 * ESOCKTNOSUPPORT, EPERM ... Process context. s->ref holds the family's module; when
+	 * another module implements the socket, socket_set_owner() moves it there. */
 	int (*create)(struct socket *s);
-	struct module *owner;		/* filled in by the macro */
+	struct module *owner; /* filled in by the macro */
 	struct list_head node;
 	struct ledger_entry ledger;
 	struct door door;
@@ -115,26 +117,28 @@ void socket_family_unregister(struct socket_family *f);
 /* ---- for families ---- */
 /* Makes m the module that implements s, instead of the family's. -EAGAIN: it is leaving. */
 int socket_set_owner(struct socket *s, struct module *m);
-/* Queues a received packet and wakes readers. Over the bound: counts, frees, -ENOBUFS. Poll context;
- * also beside ops->close. */
+/* Queues a received packet and wakes readers. Over the bound: counts, frees, -ENOBUFS. Poll
+ * context; also beside ops->close. */
 int socket_queue(struct socket *s, struct pkt *p);
-/* Takes the first queued packet, waiting unless flags have MSG_DONTWAIT, as long as the receive time-out
- * says; with MSG_PEEK it stays and a reference is returned. NULL: the receive side is shut down.
- * ERR_PTR(-EAGAIN, -ERESTARTSYS, -EINTR, -ECONNABORTED, pending error). Lock held. */
+/* Takes the first queued packet, waiting unless flags have MSG_DONTWAIT, as long as the receive
+ * time-out says; with MSG_PEEK it stays and a reference is returned. NULL: the receive side is shut
+ * down. ERR_PTR(-EAGAIN, -ERESTARTSYS, -EINTR, -ECONNABORTED, pending error). Lock held. */
 struct pkt *socket_dequeue(struct socket *s, u32 flags);
-/* The body of recvmsg for a datagram: copies data[skip..] of p to m, sets MSG_TRUNC and the time stamp.
- * Returns what recv returns (with MSG_TRUNC in m->flags the true length); p stays the caller's. */
-long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip, size_t len);
-/* Waits, dropping and retaking the lock, until the socket is woken (or was since the lock was taken, so
- * a caller that looked under the lock misses nothing); deadline as in wait.h. 0: look again,
- * -ERESTARTSYS or (when there is a deadline) -EINTR for a signal, -EAGAIN at the deadline,
+/* The body of recvmsg for a datagram: copies data[skip..] of p to m, sets MSG_TRUNC and the time
+ * stamp. Returns what recv returns (with MSG_TRUNC in m->flags the true length); p stays the
+ * caller's. */
+long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip,
+			  size_t len);
+/* Waits, dropping and retaking the lock, until the socket is woken (or was since the lock was
+ * taken, so a caller that looked under the lock misses nothing); deadline as in wait.h. 0: look
+ * again, -ERESTARTSYS or (when there is a deadline) -EINTR for a signal, -EAGAIN at the deadline,
  * -ECONNABORTED when it was killed. */
 int socket_wait(struct socket *s, u64 deadline_ns);
 /* The deadline of a call that begins now, from SO_RCVTIMEO or SO_SNDTIMEO. */
 u64 socket_deadline(struct socket *s, bool send);
-/* A packet for sending, from PKT_POOL_TX and charged to s until it is freed. Waits for room in the send
- * buffer unless flags have MSG_DONTWAIT. ERR_PTR(-EAGAIN, -EPIPE, -EMSGSIZE: never fits, -ENOBUFS: the
- * pool is empty, pending error, as socket_wait). Lock held. */
+/* A packet for sending, from PKT_POOL_TX and charged to s until it is freed. Waits for room in the
+ * send buffer unless flags have MSG_DONTWAIT. ERR_PTR(-EAGAIN, -EPIPE, -EMSGSIZE: never fits,
+ * -ENOBUFS: the pool is empty, pending error, as socket_wait). Lock held. */
 struct pkt *socket_tx_alloc(struct socket *s, u32 flags, u32 headroom, u32 room);
 /* Charges p, allocated elsewhere, to s. */
 void socket_charge_tx(struct socket *s, struct pkt *p);
@@ -146,9 +150,9 @@ static inline u32 socket_tx_bytes(const struct socket *s)
 }
 /* Readiness of a datagram socket: from queue, error, shutdown and send buffer. */
 u32 socket_poll_default(struct socket *s);
-void socket_wake(struct socket *s, u32 events);		/* any context but interrupt */
-void socket_set_error(struct socket *s, int err);	/* err > 0 errno; wakes */
-int socket_take_error(struct socket *s);		/* -errno or 0, cleared */
+void socket_wake(struct socket *s, u32 events);	  /* any context but interrupt */
+void socket_set_error(struct socket *s, int err); /* err > 0 errno; wakes */
+int socket_take_error(struct socket *s);	  /* -errno or 0, cleared */
 /* Appends one control message, sets MSG_CTRUNC when it does not fit. */
 void msg_put_control(struct msg *m, int level, int type, const void *data, u32 len);
 /* For sockets with SO_TIMESTAMP[NS]: appends when p came. */
@@ -162,15 +166,15 @@ struct cmsg_view {
 bool msg_next_control(const struct msg *m, size_t *pos, struct cmsg_view *out);
 /* Calls fn for each open socket of a module (holders, rmmod -f). */
 void socket_for_each(struct module *m, void (*fn)(struct socket *s, void *arg), void *arg);
-/* Takes the family's control block away: sleepers wake, ops->close runs, the module is released; later
- * calls answer -ECONNABORTED. Process context; not from inside ops. */
+/* Takes the family's control block away: sleepers wake, ops->close runs, the module is released;
+ * later calls answer -ECONNABORTED. Process context; not from inside ops. */
 void socket_kill(struct socket *s);
 
 /* ---- interfaces, for SO_BINDTODEVICE: ip tells ---- */
 struct socket_netif_ops {
-	u32 (*index)(const char *name);			/* 0: no such interface */
-	int (*name)(u32 index, char name[IFNAMSIZ]);	/* -ENODEV */
-	struct door door;				/* the core's, as the rest */
+	u32 (*index)(const char *name);		     /* 0: no such interface */
+	int (*name)(u32 index, char name[IFNAMSIZ]); /* -ENODEV */
+	struct door door;			     /* the core's, as the rest */
 	struct ledger_entry ledger;
 };
 /* -EEXIST when somebody is registered. */
@@ -179,13 +183,14 @@ void socket_netif_unregister(struct socket_netif_ops *o);
 #define socket_netif_register(o) socket_netif_register_owner(o, THIS_MODULE)
 
 /* ---- ioctls on any socket ----
- * SIOC* numbers belong to whoever owns the data; a socket of any family reaches them, its own family
- * first. A number of the network range (0x8900..0x89ff) that nobody claims is -ENOPKG: the protocol
- * it belongs to is not loaded. Other unclaimed numbers are -ENOTTY. */
+ * SIOC* numbers belong to whoever owns the data; a socket of any family reaches them, its own
+ * family first. A number of the network range (0x8900..0x89ff) that nobody claims is -ENOPKG: the
+ * protocol it belongs to is not loaded. Other unclaimed numbers are -ENOTTY. */
 struct socket_ioctl {
-	u32 first, last;		/* inclusive range of commands */
+	u32 first, last; /* inclusive range of commands */
 	/* Process context, no socket lock. */
-	long (*fn)(struct socket *s, u32 cmd, unsigned long arg);	/* -ENOIOCTLCMD: ask the next owner */
+	long (*fn)(struct socket *s, u32 cmd,
+		   unsigned long arg); /* -ENOIOCTLCMD: ask the next owner */
 	struct module *owner;
 	struct list_head node;
 	struct ledger_entry ledger;

@@ -10,13 +10,16 @@
 struct spinlock {
 	u32 locked;
 #ifdef WEFT_DEBUG
-	u32 owner_cpu;	/* cpu id + 1; lockcheck.c panics on recursion */
+	u32 owner_cpu; /* cpu id + 1; lockcheck.c panics on recursion */
 	const void *where;
-	u32 usage;	/* where it was taken so far: lockcheck.c's bits */
+	u32 usage; /* where it was taken so far: lockcheck.c's bits */
 #endif
 };
 
-#define SPINLOCK_INIT { 0 }
+#define SPINLOCK_INIT \
+	{             \
+		0     \
+	}
 
 static inline void spin_init(struct spinlock *l)
 {
@@ -28,7 +31,7 @@ void spin_lock_slow(struct spinlock *l);
 
 /* Debug builds: recursion, order, use in interrupts (kernel/sched/lockcheck.c). */
 #if defined(WEFT_DEBUG) && !defined(WEFT_HOST)
-void lockcheck_wanted(struct spinlock *l);	/* before waiting for it */
+void lockcheck_wanted(struct spinlock *l); /* before waiting for it */
 void lockcheck_taken(struct spinlock *l);
 void lockcheck_release(struct spinlock *l);
 #else

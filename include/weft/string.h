@@ -33,8 +33,8 @@ int kstrtoull(const char *s, unsigned int base, unsigned long long *out);
 int kstrtoll(const char *s, unsigned int base, long long *out);
 int kstrtoint(const char *s, unsigned int base, int *out);
 
-/* Internet checksum (RFC 1071): adds n bytes at p to a running 32-bit one's complement sum. A buffer
- * may be summed in parts if each part but the last is of even length. */
+/* Internet checksum (RFC 1071): adds n bytes at p to a running 32-bit one's complement sum. A
+ * buffer may be summed in parts if each part but the last is of even length. */
 u32 csum_partial(const void *p, size_t n, u32 sum);
 /* Folds to the 16-bit complement, in the byte order of memory: store it as it is. */
 u16 csum_fold(u32 sum);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* types.h - fixed-width integers and the few macros that every file uses. Only the compiler's own
- * freestanding headers are included, so the same source compiles for the kernel and for a host test. */
+ * freestanding headers are included, so the same source compiles for the kernel and for a host
+ * test. */
 #pragma once
 
 #include <stdarg.h>
@@ -37,22 +38,22 @@ typedef u64 phys_addr_t;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) (1u << (n))
 #define BIT64(n) (1ull << (n))
-#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
-#define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
+#define ALIGN_UP(x, a) (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 /* Each argument is evaluated once; the counter keeps nested uses from shadowing each other. */
-#define min_named(a, b, x, y)              \
-	({                                 \
-		__typeof__(a) x = (a);     \
-		__typeof__(b) y = (b);     \
-		x < y ? x : y;             \
+#define min_named(a, b, x, y)          \
+	({                             \
+		__typeof__(a) x = (a); \
+		__typeof__(b) y = (b); \
+		x < y ? x : y;         \
 	})
-#define max_named(a, b, x, y)              \
-	({                                 \
-		__typeof__(a) x = (a);     \
-		__typeof__(b) y = (b);     \
-		x > y ? x : y;             \
+#define max_named(a, b, x, y)          \
+	({                             \
+		__typeof__(a) x = (a); \
+		__typeof__(b) y = (b); \
+		x > y ? x : y;         \
 	})
 #define min(a, b) min_named(a, b, CONCAT(min_a, __COUNTER__), CONCAT(min_b, __COUNTER__))
 #define max(a, b) max_named(a, b, CONCAT(max_a, __COUNTER__), CONCAT(max_b, __COUNTER__))

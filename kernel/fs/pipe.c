@@ -356,8 +356,9 @@ long pipe_resize(struct file *f, u64 bytes)
 
 /* ---- FIFOs: the pipe hangs on the inode while somebody has it open ---- */
 
-/* Joins with one more reader or writer; *others: how often the other end was opened before. */
-static struct pipe *fifo_attach(struct inode *ino, u32 mode, u32 *others)
+/* Joins with one more reader or writer. *opens: how often the other end was opened before; *met: it is
+ * open now, so that there is nothing to wait for, even if it closes at once. */
+static struct pipe *fifo_attach(struct inode *ino, u32 mode, u32 *opens, bool *met)
 {
 	struct pipe *p;
 
@@ -368,7 +369,8 @@ static struct pipe *fifo_attach(struct inode *ino, u32 mode, u32 *others)
 	if (p) {
 		mutex_lock(&p->lock);
 		p->refs++;
-		*others = mode & FMODE_READ ? p->w_opens : p->r_opens;
+		*opens = mode & FMODE_READ ? p->w_opens : p->r_opens;
+		*met = mode & FMODE_READ ? p->writers : p->readers;
 		if (mode & FMODE_READ) {
 			p->readers++;
 			p->r_opens++;
@@ -386,7 +388,8 @@ static struct pipe *fifo_attach(struct inode *ino, u32 mode, u32 *others)
 int fifo_open(struct inode *ino, struct file *f)
 {
 	u32 mode = to_vfile(f)->mode, seen;
-	struct pipe *p = fifo_attach(ino, mode, &seen);
+	bool met;
+	struct pipe *p = fifo_attach(ino, mode, &seen, &met);
 	int err = 0;
 
 	if (!p)
@@ -395,13 +398,14 @@ int fifo_open(struct inode *ino, struct file *f)
 	f->priv = p;
 	wake_up_all(&p->rd);
 	wake_up_all(&p->wr);
+	/* a pipe without a name (opened again through /proc/PID/fd) waits for nobody */
+	if (met || mode == (FMODE_READ | FMODE_WRITE) || ino->super == pipe_super)
+		return 0;
 	if (mode == FMODE_READ && !(f->flags & O_NONBLOCK))
-		err = wait_event_interruptible(&p->rd, READ_ONCE(p->writers) ||
-							     READ_ONCE(p->w_opens) != seen);
-	else if (mode == FMODE_WRITE && !READ_ONCE(p->readers))
+		err = wait_event_interruptible(&p->rd, READ_ONCE(p->w_opens) != seen);
+	else if (mode == FMODE_WRITE)
 		err = f->flags & O_NONBLOCK ? -ENXIO :
-			wait_event_interruptible(&p->wr, READ_ONCE(p->readers) ||
-							     READ_ONCE(p->r_opens) != seen);
+			wait_event_interruptible(&p->wr, READ_ONCE(p->r_opens) != seen);
 	if (err)
 		pipe_release(f);
 	return err;
@@ -437,15 +441,12 @@ static int pipe_files(struct file **rd, struct file **wr, u32 flags)
 		return -ENFILE;
 	ino->ops = &pipe_inode_ops;
 	ino->fops = &pipe_fops;
-	/* the read end opens without waiting for a writer, who then finds it */
-	*rd = pipe_end(ino, O_RDONLY | O_NONBLOCK);
+	*rd = pipe_end(ino, O_RDONLY | (flags & O_NONBLOCK));
 	*wr = IS_ERR(*rd) ? *rd : pipe_end(ino, O_WRONLY | (flags & O_NONBLOCK));
 	if (IS_ERR(*wr)) {
 		err = PTR_ERR(*wr);
 		if (!IS_ERR(*rd))
 			file_put(*rd);
-	} else {
-		(*rd)->flags = O_RDONLY | (flags & O_NONBLOCK);
 	}
 	inode_put(ino);
 	return err;

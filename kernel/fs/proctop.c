@@ -164,15 +164,27 @@ static int show_cpuinfo(struct seq *s)
 	return 0;
 }
 
+struct devices_show {
+	struct seq *s;
+	u32 last_major;
+};
+
+/* One line a major number, by its first device. */
 static void show_device(void *arg, const struct chrdev *c)
 {
-	seq_printf(arg, "%3u %s\n", c->major, c->name ? c->name : "-");
+	struct devices_show *d = arg;
+
+	if (c->major != d->last_major)
+		seq_printf(d->s, "%3u %s\n", c->major, c->name ? c->name : "pts");
+	d->last_major = c->major;
 }
 
 static int show_devices(struct seq *s)
 {
+	struct devices_show d = { s, ~0u };
+
 	seq_puts(s, "Character devices:\n");
-	chrdev_for_each(show_device, s);
+	chrdev_for_each(show_device, &d);
 	seq_puts(s, "\nBlock devices:\n");
 	return 0;
 }

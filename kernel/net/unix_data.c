@@ -393,14 +393,13 @@ static long recv_stream(struct socket *s, struct msg *m, size_t len)
 		if (!p || IS_ERR(p))
 			return done ? (long)done : p ? PTR_ERR(p) : 0;
 		scm = cb(p)->scm.nr_files;
-		if (done && scm)
-			break;	/* descriptors mark a boundary */
-		if (!done)
+		if (!done || scm)
 			unix_scm_deliver(s, m, &cb(p)->scm, m->flags & MSG_PEEK);
 		got = stream_step(s, u, m, p, len - done);
 		if (got < 0)
 			return done ? (long)done : got;
 		done += got;
+		/* as Linux: what follows descriptors waits for the next call, to keep them apart */
 		if (scm || (m->flags & MSG_PEEK) || !len)
 			break;
 	}

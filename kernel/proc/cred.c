@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cred.c - who a process acts for: user and group numbers, supplementary groups, capabilities. Root is
- * effective user 0; capabilities are kept for the programs that look at and drop them (credentials(7),
- * capabilities(7)), rights are decided by the effective user alone. */
+/* cred.c - who a process acts for: user and group numbers, supplementary groups, capabilities. Root
+ * is effective user 0; capabilities are kept for the programs that look at and drop them
+ * (credentials(7), capabilities(7)), rights are decided by the effective user alone. */
 #include "proc.h"
 
 #include <weft/module.h>
@@ -36,7 +36,8 @@ static bool has_root(const struct cred *c)
 	return c->uid == 0 || c->euid == 0 || c->suid == 0;
 }
 
-/* New credentials take effect at once for all threads. capabilities(7), "Effect of user ID changes". */
+/* New credentials take effect at once for all threads. capabilities(7), "Effect of user ID
+ * changes". */
 static void commit(struct cred *new)
 {
 	struct proc *p = current_proc();
@@ -119,7 +120,8 @@ SYSCALL(117, setresuid)
 	u32 i;
 
 	for (i = 0; i < 3; i++) {
-		if (ids[i] != KEEP && old.euid != 0 && !is_one_of(ids[i], old.uid, old.euid, old.suid))
+		if (ids[i] != KEEP && old.euid != 0 &&
+		    !is_one_of(ids[i], old.uid, old.euid, old.suid))
 			return -EPERM;
 	}
 	new.uid = ids[0] == KEEP ? old.uid : ids[0];
@@ -137,7 +139,8 @@ SYSCALL(119, setresgid)
 	u32 i;
 
 	for (i = 0; i < 3; i++) {
-		if (ids[i] != KEEP && old.euid != 0 && !is_one_of(ids[i], old.gid, old.egid, old.sgid))
+		if (ids[i] != KEEP && old.euid != 0 &&
+		    !is_one_of(ids[i], old.gid, old.egid, old.sgid))
 			return -EPERM;
 	}
 	new.gid = ids[0] == KEEP ? old.gid : ids[0];
@@ -148,8 +151,8 @@ SYSCALL(119, setresgid)
 	return 0;
 }
 
-/* POSIX.1 setreuid(): the saved number follows when the real one is set or the effective one becomes
- * something other than the old real one. */
+/* POSIX.1 setreuid(): the saved number follows when the real one is set or the effective one
+ * becomes something other than the old real one. */
 SYSCALL(113, setreuid)
 {
 	struct cred new = current_proc()->cred, old = new;
@@ -192,7 +195,8 @@ SYSCALL(122, setfsuid)
 	struct cred new = current_proc()->cred;
 	u32 old = new.fsuid;
 
-	if ((u32)a != KEEP && (new.euid == 0 || (u32)a == old || is_one_of((u32)a, new.uid, new.euid, new.suid))) {
+	if ((u32)a != KEEP &&
+	    (new.euid == 0 || (u32)a == old || is_one_of((u32)a, new.uid, new.euid, new.suid))) {
 		new.fsuid = (u32)a;
 		commit(&new);
 	}
@@ -204,7 +208,8 @@ SYSCALL(123, setfsgid)
 	struct cred new = current_proc()->cred;
 	u32 old = new.fsgid;
 
-	if ((u32)a != KEEP && (new.euid == 0 || (u32)a == old || is_one_of((u32)a, new.gid, new.egid, new.sgid))) {
+	if ((u32)a != KEEP &&
+	    (new.euid == 0 || (u32)a == old || is_one_of((u32)a, new.gid, new.egid, new.sgid))) {
 		new.fsgid = (u32)a;
 		commit(&new);
 	}
@@ -275,7 +280,7 @@ struct cap_data {
 	u32 effective, permitted, inheritable;
 };
 
-/* How many cap_data the version has; 0 with the kernel's version written back when it is unknown. */
+/* How many cap_data the version has; when it is unknown the kernel's is written back. */
 static int cap_header_get(u64 user, struct cap_header *h, u32 *words)
 {
 	u32 ours = CAP_V3;
@@ -297,7 +302,7 @@ SYSCALL(125, capget)
 	u32 words, i;
 	int err = cap_header_get(a, &h, &words);
 
-	if (err)	/* asked with no buffer it was only about the version */
+	if (err) /* asked with no buffer it was only about the version */
 		return err == -EINVAL && !b ? 0 : err;
 	if (h.pid < 0)
 		return -EINVAL;

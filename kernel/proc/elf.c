@@ -8,8 +8,8 @@
 #include <weft/alloc.h>
 #include <weft/random.h>
 
-#define PIE_BASE 0x555555554000ull	/* two thirds of the address space, as on Linux */
-#define RANDOM_PAGES BIT(20)		/* 4 GiB */
+#define PIE_BASE 0x555555554000ull /* two thirds of the address space, as on Linux */
+#define RANDOM_PAGES BIT(20)	   /* 4 GiB */
 
 static int plan_file(struct file *f, const void *head, size_t len, struct elf_plan *plan)
 {
@@ -155,7 +155,7 @@ static int load(struct proc_mm *mm, struct file *f, const void *head, size_t len
 int elf_load(struct proc_mm *mm, struct file *f, const void *head, size_t len, bool randomize,
 	     struct exec_image *img)
 {
-	struct elf_plan *plans = kmalloc(2 * sizeof(*plans));	/* too large for the stack */
+	struct elf_plan *plans = kmalloc(2 * sizeof(*plans)); /* too large for the stack */
 	int err;
 
 	if (!plans)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* elf.h - what the loader takes from an ELF64 file (System V gABI 4.1, chapters 4 and 5), checked before
- * anything is mapped. The checks need no kernel service, so a host test can feed them garbage. */
+/* elf.h - what the loader takes from an ELF64 file (System V gABI 4.1, chapters 4 and 5), checked
+ * before anything is mapped. The checks need no kernel service, so a host test can feed them
+ * garbage. */
 #pragma once
 
 #include <weft/types.h>
 
-#define ELF_HEAD_SIZE 256	/* the first bytes of a file that exec looks at */
+#define ELF_HEAD_SIZE 256 /* the first bytes of a file that exec looks at */
 #define ELF_MAX_PHDRS 128
 #define ELF_MAX_SEGS 32
 
@@ -31,19 +32,19 @@ struct elf_phdr {
 
 struct elf_seg {
 	u64 vaddr, memsz, offset, filesz;
-	u32 flags;		/* PF_* */
+	u32 flags; /* PF_* */
 };
 
 /* The image before it has a place: addresses are the file's own. */
 struct elf_plan {
 	u16 type;
 	u16 phnum;
-	u64 entry, phdr;	/* phdr 0: the table is in no segment */
-	u64 low, high;		/* first page, and the end rounded up to pages */
-	u64 align;		/* of the whole image */
-	u64 brk;		/* the end of the last segment */
+	u64 entry, phdr; /* phdr 0: the table is in no segment */
+	u64 low, high;	 /* first page, and the end rounded up to pages */
+	u64 align;	 /* of the whole image */
+	u64 brk;	 /* the end of the last segment */
 	u64 code_start, code_end;
-	u64 interp_offset, interp_size;	/* size 0: no interpreter */
+	u64 interp_offset, interp_size; /* size 0: no interpreter */
 	bool exec_stack;
 	u32 nr_segs;
 	struct elf_seg seg[ELF_MAX_SEGS];
@@ -51,5 +52,7 @@ struct elf_plan {
 
 /* The header: 0 or -ENOEXEC. */
 int elf_check_header(const struct elf_ehdr *eh, size_t len);
-/* The segments: 0 or -ENOEXEC. ph has eh->phnum entries. limit: first address that is not a user's. */
-int elf_make_plan(const struct elf_ehdr *eh, const struct elf_phdr *ph, u64 limit, struct elf_plan *plan);
+/* The segments: 0 or -ENOEXEC. ph has eh->phnum entries. limit: first address that is not a user's.
+ */
+int elf_make_plan(const struct elf_ehdr *eh, const struct elf_phdr *ph, u64 limit,
+		  struct elf_plan *plan);

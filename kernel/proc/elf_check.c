@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* elf_check.c - is this file a program that can be loaded, and how? Every number comes from the file
- * and is taken for hostile: sums are checked before they are made, nothing is looked at twice. */
+/* elf_check.c - is this file a program that can be loaded, and how? Every number is the file's and
+ * taken for hostile: sums are checked before they are made, nothing is looked at twice. */
 #include "elf.h"
 
 #include <uapi/errno.h>
@@ -10,7 +10,7 @@
 #define PT_INTERP 3
 #define PT_GNU_STACK 0x6474e551
 #define PAGE 4096ull
-#define LOWEST_VADDR 0x10000ull	/* a NULL pointer plus an offset must not be mapped */
+#define LOWEST_VADDR 0x10000ull /* a NULL pointer plus an offset must not be mapped */
 #define MAX_ALIGN (1ull << 30)
 #define MAX_FILE (1ull << 62)
 #define MAX_INTERP 4096
@@ -26,7 +26,8 @@ int elf_check_header(const struct elf_ehdr *eh, size_t len)
 		if (eh->ident[i] != ident[i])
 			return -ENOEXEC;
 	}
-	if (eh->machine != EM_X86_64 || eh->version != 1 || (eh->type != ET_EXEC && eh->type != ET_DYN))
+	if (eh->machine != EM_X86_64 || eh->version != 1 ||
+	    (eh->type != ET_EXEC && eh->type != ET_DYN))
 		return -ENOEXEC;
 	if (eh->phentsize != sizeof(struct elf_phdr) || !eh->phnum || eh->phnum > ELF_MAX_PHDRS)
 		return -ENOEXEC;
@@ -85,18 +86,22 @@ static u64 find_phdr(const struct elf_plan *plan, const struct elf_ehdr *eh)
 	for (i = 0; i < plan->nr_segs; i++) {
 		const struct elf_seg *s = &plan->seg[i];
 
-		if (eh->phoff >= s->offset && s->filesz >= size && eh->phoff - s->offset <= s->filesz - size)
+		if (eh->phoff >= s->offset && s->filesz >= size &&
+		    eh->phoff - s->offset <= s->filesz - size)
 			return s->vaddr + (eh->phoff - s->offset);
 	}
 	return 0;
 }
 
-int elf_make_plan(const struct elf_ehdr *eh, const struct elf_phdr *ph, u64 limit, struct elf_plan *plan)
+int elf_make_plan(const struct elf_ehdr *eh, const struct elf_phdr *ph, u64 limit,
+		  struct elf_plan *plan)
 {
 	int err;
 	u32 i;
 
-	*plan = (struct elf_plan){ .type = eh->type, .entry = eh->entry, .phnum = eh->phnum, .align = PAGE };
+	*plan = (struct elf_plan){
+		.type = eh->type, .entry = eh->entry, .phnum = eh->phnum, .align = PAGE
+	};
 	for (i = 0; i < eh->phnum; i++) {
 		switch (ph[i].type) {
 		case PT_LOAD:
@@ -107,7 +112,8 @@ int elf_make_plan(const struct elf_ehdr *eh, const struct elf_phdr *ph, u64 limi
 		case PT_INTERP:
 			if (plan->interp_size)
 				break;
-			if (ph[i].filesz < 2 || ph[i].filesz > MAX_INTERP || ph[i].offset > MAX_FILE)
+			if (ph[i].filesz < 2 || ph[i].filesz > MAX_INTERP ||
+			    ph[i].offset > MAX_FILE)
 				return -ENOEXEC;
 			plan->interp_offset = ph[i].offset;
 			plan->interp_size = ph[i].filesz;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* exec.c - a process becomes another program. The new address space is built to the end beside the old
- * one, so that every error is the caller's to see; only then the other threads are ended and the old
- * program is given up, which cannot fail. */
+/* exec.c - a process becomes another program. The new address space is built to the end beside the
+ * old one, so that every error is the caller's to see; only then the other threads are ended and
+ * the old program is given up, which cannot fail. */
 #include "elf.h"
 #include "execstack.h"
 
@@ -12,7 +12,7 @@
 #include <weft/random.h>
 #include <weft/string.h>
 
-#define MAX_INTERPRETERS 4	/* scripts run by scripts */
+#define MAX_INTERPRETERS 4 /* scripts run by scripts */
 #define ADDR_NO_RANDOMIZE 0x0040000u
 #define STACK_GAP_MIN (128ull << 20)
 #define STACK_RANDOM_PAGES 2048u
@@ -20,8 +20,8 @@
 #define CAP_ALL ((1ull << 41) - 1)
 
 struct exec {
-	const char *name;		/* as called: AT_EXECFN and the thread's name */
-	char *path;			/* what is looked at now: path_buf */
+	const char *name; /* as called: AT_EXECFN and the thread's name */
+	char *path;	  /* what is looked at now: path_buf */
 	struct exec_strings strings;
 	struct file *file;
 	struct proc_mm *mm;
@@ -40,7 +40,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* "#! interpreter [argument]": execve(2), "Interpreter scripts". The file's own path comes behind. */
+/* "#! interpreter [argument]": execve(2), "Interpreter scripts". The file's own path follows. */
 static int read_script(struct exec *x)
 {
 	char text[ELF_HEAD_SIZE], *p, *end, *interp, *arg = NULL;
@@ -52,7 +52,7 @@ static int read_script(struct exec *x)
 	text[min(x->head_len, sizeof(text) - 1)] = 0;
 	end = strchr(text, '\n');
 	if (!end && x->head_len == sizeof(text))
-		return -ENOEXEC;	/* cut off: better no program than a wrong one */
+		return -ENOEXEC; /* cut off: better no program than a wrong one */
 	if (!end)
 		end = text + strlen(text);
 	*end = 0;
@@ -188,8 +188,8 @@ static int build(struct exec *x)
 
 /* ---- the point of no return ---- */
 
-/* Ends the other threads; from then on the caller is the first. -EAGAIN: another one was faster, or the
- * process ends; the caller is on its way out then. */
+/* Ends the other threads; from then on the caller is the first. -EAGAIN: another one was faster, or
+ * the process ends; the caller is on its way out then. */
 static int become_single(struct proc *p)
 {
 	unsigned long flags = proc_lock_both(p);
@@ -224,7 +224,8 @@ static int become_single(struct proc *p)
 	return 0;
 }
 
-/* A table that other processes share (CLONE_FILES, CLONE_SIGHAND without CLONE_THREAD) stays theirs. */
+/* A table that other processes share (CLONE_FILES, CLONE_SIGHAND without CLONE_THREAD) stays
+ * theirs. */
 static int unshare_tables(struct proc *p)
 {
 	struct fd_table *files = NULL, *old = p->files;

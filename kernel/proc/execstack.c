@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* execstack.c - what a new program finds on its stack: argc, argv, envp and the auxiliary vector, with
- * their strings above (System V ABI x86-64 3.4.1; the entries' order is Linux's). And the gathering
- * of those strings from the caller. */
+/* execstack.c - what a new program finds on its stack: argc, argv, envp and the auxiliary vector,
+ * with their strings above (System V ABI x86-64 3.4.1; the entries' order is Linux's). And the
+ * gathering of those strings from the caller. */
 #include "execstack.h"
 
 #include <core/vfs.h>
@@ -9,10 +9,10 @@
 #include <weft/random.h>
 #include <weft/string.h>
 
-#define MAX_STRING (128u << 10)	/* Linux's MAX_ARG_STRLEN */
-#define MAX_STRINGS (2ul << 20)	/* with the pointers to them */
+#define MAX_STRING (128u << 10) /* Linux's MAX_ARG_STRLEN */
+#define MAX_STRINGS (2ul << 20) /* with the pointers to them */
 #define CHUNK 4096ul
-#define STACK_ROOM (128ul << 10)	/* mapped below from the start */
+#define STACK_ROOM (128ul << 10) /* mapped below from the start */
 
 #define AT_PHDR 3
 #define AT_PHENT 4
@@ -35,7 +35,7 @@
 #define AT_MINSIGSTKSZ 51
 #define AUX_PAIRS 20
 #define USER_HZ 100
-#define SIGFRAME_FIXED 1024	/* what a signal frame needs beside the FPU state, rounded up */
+#define SIGFRAME_FIXED 1024 /* what a signal frame needs beside the FPU state, rounded up */
 
 static const char platform[] = "x86_64";
 
@@ -179,8 +179,8 @@ static u64 point_at(u64 **table, const char **str, u64 at, u32 n)
 	return at;
 }
 
-static void aux_fill(struct aux *x, const struct exec_image *img, const struct cred *cred, u64 random,
-		     u64 execfn, u64 plat, bool secure)
+static void aux_fill(struct aux *x, const struct exec_image *img, const struct cred *cred,
+		     u64 random, u64 execfn, u64 plat, bool secure)
 {
 	aux_add(x, AT_MINSIGSTKSZ, arch_fpu_size() + SIGFRAME_FIXED);
 	aux_add(x, AT_HWCAP, arch_hwcap());
@@ -251,7 +251,8 @@ int exec_stack_build(struct proc_mm *mm, const struct exec_strings *s, const str
 	if (mm->stack_top - *sp > mm->stack_limit / 4 * 3)
 		return -E2BIG;
 	err = mm_map_area(mm, low, mm->stack_top - low,
-			  VM_READ | VM_WRITE | VM_STACK | (img->exec_stack ? VM_EXEC : 0), NULL, 0, 0);
+			  VM_READ | VM_WRITE | VM_STACK | (img->exec_stack ? VM_EXEC : 0), NULL, 0,
+			  0);
 	if (err)
 		return err;
 	table = vmalloc(words * sizeof(u64));

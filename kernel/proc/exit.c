@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* exit.c - the end of threads and processes. Each thread leaves by itself at the border to user mode;
- * the last one gives up what the process shared, hands its children to init and becomes a zombie that
- * keeps the exit status until the parent has asked for it. */
+/* exit.c - the end of threads and processes. Each thread leaves by itself at the border to user
+ * mode; the last one gives up what the process shared, hands its children to init and becomes a
+ * zombie that keeps the exit status until the parent has asked for it. */
 #include "proc.h"
 
 #include <core/tty.h>
@@ -120,7 +120,7 @@ static void give_children_away_locked(struct proc *p, struct list_head *dead)
 	list_for_each_entry_safe(c, tmp, &p->children, sibling) {
 		list_del(&c->sibling);
 		c->parent = to;
-		if (!to) {	/* before init: the kernel started p, nobody will ask */
+		if (!to) { /* before init: the kernel started p, nobody will ask */
 			c->detached = true;
 			if (c->zombie) {
 				proc_unlink_locked(c);

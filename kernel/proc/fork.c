@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fork.c - new threads and processes: clone(2) in all its forms. Everything that may fail is done before
- * the child enters the tables; from then on it exists and only has to be started. */
+/* fork.c - new threads and processes: clone(2) in all its forms. Everything that may fail is done
+ * before the child enters the tables; from then on it exists and only has to be started. */
 #include "proc.h"
 
 #include <core/tty.h>
@@ -26,10 +26,11 @@
 #define CLONE_CHILD_SETTID 0x1000000ull
 #define CLONE_IO 0x80000000ull
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
-#define CLONE_KNOWN                                                                              \
-	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT | \
-	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
-	 CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND)
+#define CLONE_KNOWN                                                                               \
+	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |              \
+	 CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |       \
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | \
+	 CLONE_CLEAR_SIGHAND)
 
 /* Linux's struct clone_args, the same members in user memory. */
 struct clone_args {
@@ -43,7 +44,7 @@ static int check_flags(const struct clone_args *ca)
 	u64 flags = ca->flags;
 
 	if (flags & ~CLONE_KNOWN)
-		return -EINVAL;	/* namespaces and pidfds among them */
+		return -EINVAL; /* namespaces and pidfds among them */
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
@@ -169,8 +170,8 @@ static void store_tid(const struct clone_args *ca, struct proc_mm *child_mm, int
 		mm_access(child_mm, ca->child_tid, &tid, sizeof(tid), true);
 }
 
-/* The parent of a vfork child sleeps until that has executed a program or ended; only the end of its
- * own process wakes it earlier. */
+/* The parent of a vfork child sleeps until that has executed a program or ended; only the end of
+ * its own process wakes it earlier. */
 static void wait_for_vfork(struct proc *p)
 {
 	struct sleeper s;
@@ -178,7 +179,8 @@ static void wait_for_vfork(struct proc *p)
 	while (!smp_load_acquire(&p->vfork_released)) {
 		sleep_prepare(&p->wait_self, &s, false, false);
 		thread_set_state(THREAD_KILLABLE);
-		if (!READ_ONCE(p->vfork_released) && !(READ_ONCE(current()->user_work) & USER_WORK_EXIT))
+		if (!READ_ONCE(p->vfork_released) &&
+		    !(READ_ONCE(current()->user_work) & USER_WORK_EXIT))
 			schedule();
 		sleep_finish(&p->wait_self, &s);
 		if (READ_ONCE(current()->user_work) & USER_WORK_EXIT)
@@ -222,8 +224,8 @@ static bool too_many(void)
 	return n >= me->rlim[RLIMIT_NPROC].cur;
 }
 
-/* Into the tables. A signal to the group that came since the call began would miss the child: then the
- * call is made again, after it. */
+/* Into the tables. A signal to the group that came since the call began would miss the child: then
+ * the call is made again, after it. */
 static int enter_tables(struct proc *p, struct thread *t, u64 flags)
 {
 	struct proc *me = current_proc();

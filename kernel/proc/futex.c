@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* futex.c - sleeping on a word of user memory, futex(2). A word is known by its address space and
- * address, or, in a shared mapping, by its page, so that processes find each other. Each bucket has a
- * sleeping lock: the word is read under it, and reading may have to bring the page. */
+ * address, or, in a shared mapping, by its page, so that processes find each other. Each bucket has
+ * a sleeping lock: the word is read under it, and reading may have to bring the page. */
 #include "proc.h"
 
 #include <weft/time.h>
@@ -22,8 +22,8 @@
 #define ROBUST_LIMIT 2048
 
 struct futex_key {
-	u64 space;	/* struct proc_mm, or the page */
-	u64 offset;	/* address, or offset into the page */
+	u64 space;  /* struct proc_mm, or the page */
+	u64 offset; /* address, or offset into the page */
 };
 
 struct bucket {
@@ -35,7 +35,7 @@ struct waiter {
 	/* guarded by the bucket's lock, which is that of key: requeueing takes both */
 	struct list_head node;
 	struct futex_key key;
-	struct bucket *bucket;	/* changes under both buckets' locks */
+	struct bucket *bucket; /* changes under both buckets' locks */
 	u32 bitset;
 	bool woken;
 	struct thread *thread;

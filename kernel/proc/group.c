@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* group.c - process groups and sessions (POSIX.1 3.290, 3.337): setpgid, setsid and their readers. */
+/* group.c - process groups and sessions (POSIX.1 3.290, 3.337): setpgid, setsid, their readers. */
 #include "proc.h"
 
 #include <core/tty.h>

@@ -43,18 +43,15 @@
 #define DEFAULT_TIMERSLACK 50000
 
 struct utsname {
-	char sysname[UTS_LEN], nodename[UTS_LEN], release[UTS_LEN], version[UTS_LEN], machine[UTS_LEN],
-		domainname[UTS_LEN];
+	char sysname[UTS_LEN], nodename[UTS_LEN], release[UTS_LEN], version[UTS_LEN],
+		machine[UTS_LEN], domainname[UTS_LEN];
 };
 
 static struct spinlock uts_lock;
-static struct utsname uts = {	/* the two names are guarded by uts_lock */
-	.sysname = "Linux",
-	.nodename = "weft",
-	.release = WEFT_RELEASE,
-	.version = "#1 SMP Weft",
-	.machine = "x86_64",
-	.domainname = "(none)",
+static struct utsname uts = {
+	/* the two names are guarded by uts_lock */
+	.sysname = "Linux",	  .nodename = "weft",  .release = WEFT_RELEASE,
+	.version = "#1 SMP Weft", .machine = "x86_64", .domainname = "(none)",
 };
 
 SYSCALL(39, getpid)
@@ -181,7 +178,7 @@ SYSCALL(99, sysinfo)
 	mem_stats_get(&mem);
 	loadavg_get(info.loads);
 	for (i = 0; i < 3; i++)
-		info.loads[i] <<= 5;	/* 11 fraction bits here, 16 there */
+		info.loads[i] <<= 5; /* 11 fraction bits here, 16 there */
 	info.uptime = (s64)DIV_ROUND_UP(ktime_get(), NSEC_PER_SEC);
 	info.totalram = mem.total_pages * PAGE_SIZE;
 	info.freeram = mem.free_pages * PAGE_SIZE;
@@ -202,7 +199,7 @@ SYSCALL(169, reboot)
 	switch ((u32)c) {
 	case REBOOT_CAD_OFF:
 	case REBOOT_CAD_ON:
-		return 0;	/* there is no Ctrl-Alt-Del that the kernel would act on */
+		return 0; /* there is no Ctrl-Alt-Del that the kernel would act on */
 	case REBOOT_RESTART:
 	case REBOOT_RESTART2:
 		printk("restarting\n");
@@ -285,7 +282,7 @@ SYSCALL(157, prctl)
 	case PR_GET_SECUREBITS:
 		return 0;
 	case PR_SET_TIMERSLACK:
-		return 0;	/* timers here have none */
+		return 0; /* timers here have none */
 	case PR_GET_TIMERSLACK:
 		return DEFAULT_TIMERSLACK;
 	case PR_SET_CHILD_SUBREAPER:

@@ -4,11 +4,11 @@
 #include "proc.h"
 
 #define FIRST_PID 2	/* 1 is init's; kernel threads are first to ask */
-#define RESTART_PID 300	/* after the first round, as on Linux */
+#define RESTART_PID 300 /* after the first round, as on Linux */
 
 struct spinlock pid_lock = SPINLOCK_INIT;
 
-static u16 uses[PID_MAX];	/* guarded by pid_lock, as is all here */
+static u16 uses[PID_MAX]; /* guarded by pid_lock, as is all here */
 static int last_pid = FIRST_PID - 1;
 
 int pid_alloc(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* proc.c - the table of processes: making and freeing the record, finding it by number, membership in
- * groups and sessions, and what /proc shows of it. */
+/* proc.c - the table of processes: making and freeing the record, finding it by number, membership
+ * in groups and sessions, and what /proc shows of it. */
 #include "proc.h"
 
 #include <core/tty.h>
@@ -161,7 +161,8 @@ void tid_unhash(struct thread *t)
 	atomic_dec(&nr_threads_all);
 }
 
-/* The only thread left after exec killed the others is from now on the one with the process's number. */
+/* The only thread left after exec killed the others is from now on the one with the process's
+ * number. */
 void thread_rename_tid(struct thread *t, int tid)
 {
 	int old;
@@ -180,7 +181,8 @@ struct proc *proc_find_locked(int pid)
 {
 	struct proc *p;
 
-	hlist_for_each_entry(p, bucket(proc_hash, pid), pid_node) {
+	hlist_for_each_entry(p, bucket(proc_hash, pid), pid_node)
+	{
 		if (p->pid == pid)
 			return p;
 	}
@@ -204,7 +206,8 @@ struct thread *thread_find_get(int tid)
 	struct thread *t, *found = NULL;
 
 	spin_lock(&pid_lock);
-	hlist_for_each_entry(t, bucket(tid_hash, tid), tid_node) {
+	hlist_for_each_entry(t, bucket(tid_hash, tid), tid_node)
+	{
 		if (t->tid == tid) {
 			thread_get(t);
 			found = t;

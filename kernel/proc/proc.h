@@ -11,11 +11,11 @@ static inline void __user *uptr(u64 addr)
 	return (void __user *)addr;
 }
 
-#define swap(a, b)                         \
-	do {                               \
+#define swap(a, b)                          \
+	do {                                \
 		__typeof__(a) swap_a = (a); \
-		(a) = (b);                 \
-		(b) = swap_a;              \
+		(a) = (b);                  \
+		(b) = swap_a;               \
 	} while (0)
 
 static inline void user_work_set(struct thread *t, u32 bits)
@@ -51,14 +51,15 @@ static inline void proc_unlock_both(struct proc *p, unsigned long flags)
 void syscall_table_build(void);
 
 /* proc.c */
-struct proc *proc_alloc(void);		/* one reference, no threads, in no table; NULL */
+struct proc *proc_alloc(void); /* one reference, no threads, in no table; NULL */
 struct sighand *sighand_alloc(void);
 void sighand_put(struct sighand *sh);
-void proc_link(struct proc *p, struct proc *parent, int pgid, int sid);	/* pid_lock held */
-void proc_unlink_locked(struct proc *p);	/* out of the tables: reaped; drops the table's reference */
+void proc_link(struct proc *p, struct proc *parent, int pgid, int sid); /* pid_lock held */
+void proc_unlink_locked(
+	struct proc *p); /* out of the tables: reaped; drops the table's reference */
 void proc_set_group_locked(struct proc *p, int pgid, int sid);
-int thread_attach_locked(struct proc *p, struct thread *t);	/* -EAGAIN: the process is ending */
-void thread_rename_tid(struct thread *t, int tid);	/* exec takes the first thread's number */
+int thread_attach_locked(struct proc *p, struct thread *t); /* -EAGAIN: the process is ending */
+void thread_rename_tid(struct thread *t, int tid); /* exec takes the first thread's number */
 void tid_unhash(struct thread *t);
 
 /* signal.c */
@@ -76,25 +77,25 @@ int signal_permission(struct proc *target, int sig);
 void signal_orphan_check_locked(struct proc *member, struct proc *parent, struct proc *gone);
 
 /* sigstop.c */
-void proc_stop(int sig);		/* the caller's process stops; returns when it goes on */
+void proc_stop(int sig); /* the caller's process stops; returns when it goes on */
 void thread_stop_self(void);
 void proc_continue_locked(struct proc *p, bool *was_stopped);
 void proc_stop_thread_gone_locked(struct proc *p, bool *report);
 void proc_report_continued(struct proc *p);
 void proc_report_stopped(struct proc *p);
-void proc_stop_forget(struct proc *p);	/* it ends, stopped or not */
+void proc_stop_forget(struct proc *p); /* it ends, stopped or not */
 bool proc_any_stopped(void);
-void proc_notify_parent_locked(struct proc *p, int code, int status);	/* pid_lock held */
+void proc_notify_parent_locked(struct proc *p, int code, int status); /* pid_lock held */
 
 /* exit.c */
-void thread_leave(int code) __noreturn;	/* this thread ends; the last one ends the process */
+void thread_leave(int code) __noreturn; /* this thread ends; the last one ends the process */
 void proc_vfork_release(struct proc *p);
 
 /* elf.c: maps the program, and its interpreter, into mm. -ENOEXEC: no such file, -ELIBBAD: its
  * interpreter is none. */
 struct exec_image {
-	u64 entry;		/* where to start: the interpreter's or the program's */
-	u64 exec_entry, phdr, base;	/* AT_ENTRY, AT_PHDR, AT_BASE */
+	u64 entry;		    /* where to start: the interpreter's or the program's */
+	u64 exec_entry, phdr, base; /* AT_ENTRY, AT_PHDR, AT_BASE */
 	u32 phnum, phent;
 	u64 brk, code_start, code_end;
 	bool exec_stack;
@@ -118,4 +119,3 @@ struct uapi_rusage {
 };
 void rlimit_init(struct proc *p);
 int rusage_to_user(u64 user, u64 utime, u64 stime, struct proc *p);
-

@@ -59,14 +59,14 @@ static long do_prlimit(struct proc *p, u32 which, const struct rlimit64 *new, st
 
 	if (which >= NR_RLIMITS)
 		return -EINVAL;
-	if (new && new->cur > new->max)
+	if (new &&new->cur > new->max)
 		return -EINVAL;
-	if (new && which == RLIMIT_NOFILE && new->max > MAX_NOFILE)
+	if (new &&which == RLIMIT_NOFILE &&new->max > MAX_NOFILE)
 		return -EPERM;
 	spin_lock(&p->lock);
 	if (old)
 		*old = p->rlim[which];
-	if (new && new->max > p->rlim[which].max && !root)
+	if (new &&new->max > p->rlim[which].max && !root)
 		err = -EPERM;
 	else if (new)
 		p->rlim[which] = *new;
@@ -119,7 +119,8 @@ SYSCALL(302, prlimit64)
 
 static struct uapi_timeval to_timeval(u64 ns)
 {
-	return (struct uapi_timeval){ (s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
+	return (struct uapi_timeval){ (s64)(ns / NSEC_PER_SEC),
+				      (s64)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
 }
 
 /* p, when given, is alive: its memory and switches are shown too. */

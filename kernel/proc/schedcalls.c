@@ -48,7 +48,8 @@ static struct thread *named(int tid, bool change)
 	t = thread_find_get(tid);
 	if (!t)
 		return ERR_PTR(-ESRCH);
-	if (change && me->euid != 0 && me->euid != t->proc->cred.euid && me->euid != t->proc->cred.uid) {
+	if (change && me->euid != 0 && me->euid != t->proc->cred.euid &&
+	    me->euid != t->proc->cred.uid) {
 		thread_put(t);
 		return ERR_PTR(-EPERM);
 	}

@@ -22,7 +22,7 @@ SYSCALL(13, rt_sigaction)
 		if (copy_from_user(&new, uptr(b), sizeof(new)))
 			return -EFAULT;
 		/* programs leave garbage in the upper half */
-		new.flags = (u32)new.flags;
+		new.flags = (u32) new.flags;
 		new.mask &= ~UNBLOCKABLE;
 	}
 	flags = spin_lock_irqsave(&sh->lock);
@@ -31,7 +31,8 @@ SYSCALL(13, rt_sigaction)
 		sh->action[sig - 1] = new;
 	spin_unlock_irqrestore(&sh->lock, flags);
 	/* POSIX.1 2.4.3: to ignore a signal is to discard a pending one, blocked or not */
-	if (b && (new.handler == SIG_IGN || (new.handler == SIG_DFL && signal_default_ignored(sig)))) {
+	if (b &&
+	    (new.handler == SIG_IGN || (new.handler == SIG_DFL &&signal_default_ignored(sig)))) {
 		flags = spin_lock_irqsave(&current_proc()->sig_lock);
 		signal_flush_ignored_locked(current_proc(), SIG_BIT(sig));
 		spin_unlock_irqrestore(&current_proc()->sig_lock, flags);
@@ -117,7 +118,8 @@ static int siginfo_to_user(u64 user, const struct ksiginfo *k)
 	return copy_to_user(uptr(user), &u, sizeof(u));
 }
 
-/* Waits for a signal of set; its number, -EAGAIN after deadline, -EINTR when another was delivered. */
+/* Waits for a signal of set; its number, -EAGAIN after deadline, -EINTR when another was delivered.
+ */
 static int wait_for_signal(u64 set, struct ksiginfo *info, u64 deadline)
 {
 	struct thread *t = current();
@@ -221,7 +223,7 @@ SYSCALL(131, sigaltstack)
 		}
 		t->altstack_sp = new.sp;
 		t->altstack_size = new.size;
-		t->altstack_flags = (u32)new.flags;
+		t->altstack_flags = (u32) new.flags;
 	}
 	return b ? copy_to_user(uptr(b), &old, sizeof(old)) : 0;
 }
@@ -231,7 +233,10 @@ SYSCALL(131, sigaltstack)
 void signal_info_user(struct ksiginfo *info, int sig, int code)
 {
 	*info = (struct ksiginfo){
-		.signo = sig, .code = code, .pid = current_proc()->pid, .uid = current_proc()->cred.uid,
+		.signo = sig,
+		.code = code,
+		.pid = current_proc()->pid,
+		.uid = current_proc()->cred.uid,
 	};
 }
 
@@ -345,7 +350,11 @@ static int info_from_user(u64 user, int sig, int tgid, struct ksiginfo *info)
 	if ((u.code >= 0 || u.code == SI_TKILL) && tgid != current_proc()->pid)
 		return -EPERM;
 	*info = (struct ksiginfo){
-		.signo = sig, .errn = u.errn, .code = u.code, .pid = u.from.pid, .uid = u.from.uid,
+		.signo = sig,
+		.errn = u.errn,
+		.code = u.code,
+		.pid = u.from.pid,
+		.uid = u.from.uid,
 	};
 	memcpy(&info->value, &u.from.status, sizeof(info->value));
 	return 0;

@@ -10,7 +10,7 @@
 #include <weft/time.h>
 
 #define NR_RESTART_SYSCALL 219
-#define SYSCALL_INSN_SIZE 2	/* 0f 05 */
+#define SYSCALL_INSN_SIZE 2 /* 0f 05 */
 
 static void restart_call(struct trap_frame *f, u64 nr)
 {
@@ -18,7 +18,8 @@ static void restart_call(struct trap_frame *f, u64 nr)
 	f->rip -= SYSCALL_INSN_SIZE;
 }
 
-/* What the interrupted call does now that a handler (act) runs, or none does (NULL). Once per call. */
+/* What the interrupted call does now that a handler (act) runs, or none does (NULL). Once per call.
+ */
 static void settle_syscall(struct trap_frame *f, const struct ksigaction *act)
 {
 	u64 nr = f->orig_rax;
@@ -126,7 +127,8 @@ static void run_handler(struct trap_frame *f, int sig, const struct ksiginfo *in
 	}
 	settle_syscall(f, act);
 	if (arch_signal_setup(f, sig, info, act, old)) {
-		pr_warn("%s[%d]: no stack for the handler of signal %d\n", t->comm, t->proc->pid, sig);
+		pr_warn("%s[%d]: no stack for the handler of signal %d\n", t->comm, t->proc->pid,
+			sig);
 		proc_exit(SIGSEGV);
 	}
 	t->restore_sigmask = false;
@@ -192,7 +194,7 @@ void user_return_work(struct trap_frame *f)
 	if (work & USER_WORK_CONTINUED)
 		proc_report_continued(t->proc);
 	if (READ_ONCE(t->user_work) & USER_WORK_EXIT)
-		return;	/* killed while stopped: the caller comes again */
+		return; /* killed while stopped: the caller comes again */
 	if (work & (USER_WORK_SIGNAL | USER_WORK_RESTART | USER_WORK_STOP)) {
 		user_work_clear(t, USER_WORK_RESTART);
 		deliver(f);
@@ -210,11 +212,11 @@ static void describe(const struct trap_frame *f, int sig, u64 addr)
 	if (!printk_ratelimit(&limit, __func__))
 		return;
 	if (f->vector == 14)
-		printk(KERN_INFO "%s[%d]: %s at %lx ip %016lx sp %016lx error %lx\n", t->comm, t->tid, what,
-		       addr, f->rip, f->rsp, f->orig_rax);
+		printk(KERN_INFO "%s[%d]: %s at %lx ip %016lx sp %016lx error %lx\n", t->comm,
+		       t->tid, what, addr, f->rip, f->rsp, f->orig_rax);
 	else
-		printk(KERN_INFO "%s[%d]: trap %lu (signal %d) ip %016lx sp %016lx\n", t->comm, t->tid,
-		       f->vector, sig, f->rip, f->rsp);
+		printk(KERN_INFO "%s[%d]: trap %lu (signal %d) ip %016lx sp %016lx\n", t->comm,
+		       t->tid, f->vector, sig, f->rip, f->rsp);
 }
 
 /* A signal that the running instruction caused cannot be held back: blocked or ignored it kills, as

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* signal.c - sending and queueing signals. A signal is dropped at once when it would be ignored, else
- * it stays pending on a thread or on the process until one that does not block it takes it at the
- * border to user mode (sigdeliver.c). SIGKILL needs no taking: it ends all threads directly. */
+/* signal.c - sending and queueing signals. A signal is dropped at once when it would be ignored,
+ * else it stays pending on a thread or on the process until one that does not block it takes it at
+ * the border to user mode (sigdeliver.c). SIGKILL needs no taking: it ends all threads directly. */
 #include "proc.h"
 
 #include <weft/alloc.h>
@@ -9,15 +9,16 @@
 #include <weft/string.h>
 
 #define STOP_SIGNALS (SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
-#define IGNORED_BY_DEFAULT (SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
+#define IGNORED_BY_DEFAULT \
+	(SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
 /* These come from the instruction that runs and go before all others. */
-#define SYNCHRONOUS                                                                              \
-	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGFPE) | \
-	 SIG_BIT(SIGSYS))
+#define SYNCHRONOUS                                                                \
+	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | \
+	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 
 struct sigqueue {
 	struct list_head node;
-	struct proc *proc;	/* whose nr_queued it counts in */
+	struct proc *proc; /* whose nr_queued it counts in */
 	struct ksiginfo info;
 };
 
@@ -215,7 +216,7 @@ static bool wants(struct thread *t, int sig)
 	return !(t->sigmask & SIG_BIT(sig)) || (t->sigwait & SIG_BIT(sig));
 }
 
-/* A signal of the process goes to the running thread if it takes it, else to the first that does. */
+/* A process's signal goes to the running thread if it takes it, else to the first that does. */
 static void choose_locked(struct proc *p, int sig)
 {
 	struct thread *t;
@@ -270,7 +271,8 @@ static int send(struct proc *p, struct thread *t, int sig, const struct ksiginfo
 	} else if (signal_default_stops(sig)) {
 		signal_flush_ignored_locked(p, SIG_BIT(SIGCONT));
 	}
-	/* a blocked signal stays even when it is ignored now: the action may change before it is taken */
+	/* a blocked signal stays even when it is ignored now: the action may change before it is
+	 * taken */
 	if (ignored_locked(p, sig) && !anybody_blocks(p, t, sig))
 		goto out;
 	if (t)
@@ -375,7 +377,7 @@ void signal_orphan_check_locked(struct proc *member, struct proc *parent, struct
 	int pgid = member->pgid;
 
 	if (!proc_any_stopped() || !parent || parent->pgid == pgid || parent->sid != member->sid)
-		return;	/* it was not what kept the group from being orphaned */
+		return; /* it was not what kept the group from being orphaned */
 	if (orphaned_locked(pgid, gone) && has_stopped_locked(pgid)) {
 		signal_send_pgrp_locked(pgid, SIGHUP, NULL);
 		signal_send_pgrp_locked(pgid, SIGCONT, NULL);

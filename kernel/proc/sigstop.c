@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sigstop.c - job control: all threads of a process come to rest at the border to user mode, the last
- * one tells the parent; SIGCONT lets them go on. And the word to the parent about any such change. */
+/* sigstop.c - job control: all threads of a process come to rest at the border to user mode, the
+ * last one tells the parent; SIGCONT lets them go on. And the word to the parent about any such
+ * change. */
 #include "proc.h"
 
 #include <weft/time.h>

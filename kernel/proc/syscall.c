@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* syscall.c - from a number in rax to the function that serves it. The table is gathered at boot from
- * what each subsystem's SYSCALL() left in a linker section. */
+/* syscall.c - from a number in rax to the function that serves it. The table is gathered at boot
+ * from what each subsystem's SYSCALL() left in a linker section. */
 #include "proc.h"
 
 #include <weft/printk.h>
@@ -39,7 +39,7 @@ void syscall_dispatch(struct trap_frame *f)
 SYSCALL(219, restart_syscall)
 {
 	struct thread *t = current();
-	long (*fn)(struct thread *t) = t->restart.fn;
+	long (*fn)(struct thread * t) = t->restart.fn;
 
 	t->restart.fn = NULL;
 	return fn ? fn(t) : -EINTR;

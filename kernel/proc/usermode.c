@@ -14,11 +14,14 @@
 #define CMD_WORDS 8
 
 static char *const environment[] = {
-	(char *)"HOME=/", (char *)"PATH=/sbin:/usr/sbin:/bin:/usr/bin", (char *)"TERM=linux", NULL,
+	(char *)"HOME=/",
+	(char *)"PATH=/sbin:/usr/sbin:/bin:/usr/bin",
+	(char *)"TERM=linux",
+	NULL,
 };
 
 struct launch {
-	int (*exec)(struct launch *l);	/* in the new process; 0: go to user mode */
+	int (*exec)(struct launch *l); /* in the new process; 0: go to user mode */
 	const char *path;
 	char *const *argv;
 	/* the starter waits for it */
@@ -79,7 +82,8 @@ static struct proc *proc_new(void)
 	return p;
 }
 
-/* Starts l in a new process; its record with a reference, NULL without memory. as_init: it is pid 1. */
+/* Starts l in a new process; its record with a reference, NULL without memory. as_init: it is
+ * pid 1. */
 static struct proc *launch(struct launch *l, const char *name, bool as_init)
 {
 	struct proc *p = proc_new();
@@ -215,12 +219,12 @@ int usermode_run(const char *path, char *const argv[], u64 timeout_ns)
 	spin_lock(&pid_lock);
 	status = p->exit_status;
 	ended = p->zombie;
-	p->detached = true;	/* one that has not ended yet is reaped by itself */
+	p->detached = true; /* one that has not ended yet is reaped by itself */
 	if (ended)
 		proc_unlink_locked(p);
 	spin_unlock(&pid_lock);
 	if (ended)
-		proc_put(p);	/* the tables' reference */
+		proc_put(p); /* the tables' reference */
 	proc_put(p);
 	if (err)
 		return -ETIMEDOUT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wait.c - a parent asks for its children's changes: wait4 and waitid. The record of a zombie is given
- * up when its status has been taken, unless WNOWAIT leaves it. */
+/* wait.c - a parent asks for its children's changes: wait4 and waitid. The record of a zombie is
+ * given up when its status has been taken, unless WNOWAIT leaves it. */
 #include "proc.h"
 
 #define WNOHANG 0x1
@@ -37,7 +37,8 @@ static bool matches(const struct proc *c, const struct wait_ask *ask)
 	return (ask->options & WALL) || clone == !!(ask->options & WCLONE);
 }
 
-/* pid_lock held. True when c has something to tell; *dead: it was reaped by this, drop its reference. */
+/* pid_lock held. True when c has something to tell; *dead: it was reaped by this, drop its
+ * reference. */
 static bool collect_locked(struct proc *parent, struct proc *c, struct wait_ask *ask, bool *dead)
 {
 	ask->pid = c->pid;
@@ -102,7 +103,7 @@ static int wait_for_child(struct wait_ask *ask)
 {
 	int ret = 0, err;
 
-	/* the condition is tested again after it held: what was collected must not be overwritten */
+	/* the condition is tested again after it held: what was collected must stay */
 	err = wait_event_interruptible(&current_proc()->wait_child,
 				       ret || (ret = look(ask)) || (ask->options & WNOHANG));
 	return ret ? ret : err;
@@ -143,11 +144,13 @@ SYSCALL(247, waitid)
 	struct wait_ask ask = { .which = (int)a, .id = (int)b, .options = (u32)d };
 	int ret;
 
-	if (ask.options & ~(WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE))
+	if (ask.options &
+	    ~(WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE))
 		return -EINVAL;
 	if (!(ask.options & (WSTOPPED | WEXITED | WCONTINUED)))
 		return -EINVAL;
-	if (ask.which < P_ALL || ask.which > P_PGID || (ask.which == P_PID && ask.id <= 0) || ask.id < 0)
+	if (ask.which < P_ALL || ask.which > P_PGID || (ask.which == P_PID && ask.id <= 0) ||
+	    ask.id < 0)
 		return -EINVAL;
 	if (ask.which == P_PGID && !ask.id)
 		ask.id = current_proc()->pgid;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* core.c - who runs next. Per-CPU queues, fair by virtual run time; a woken thread runs where it ran
- * last unless that CPU is busy and another idles; a CPU that runs dry takes work from others.
- * The queue's lock is held across the switch, so nobody can run a thread before its registers are saved. */
+/* core.c - who runs next. Per-CPU queues, fair by virtual run time; a woken thread runs where it
+ * ran last unless that CPU is busy and another idles; a CPU that runs dry takes work from others.
+ * The queue's lock is held across the switch, so nobody can run a thread before its registers are
+ * saved. */
 #include "rq.h"
 
 #include <core/proc.h>
@@ -149,7 +150,8 @@ static void enqueue(struct rq *rq, struct thread *t)
 	if (cpu == cpu_id()) {
 		if (preempt) {
 			cpu_set_pending(CPU_PENDING_RESCHED);
-			/* where interrupts are off nothing else looks before the return to user mode */
+			/* where interrupts are off nothing else looks before the return to user
+			 * mode */
 			__atomic_fetch_or(&curr->user_work, USER_WORK_RESCHED, __ATOMIC_RELAXED);
 		}
 		if (curr != rq->idle)
@@ -176,7 +178,7 @@ bool thread_wake_states(struct thread *t, u32 mask)
 	u64 lag;
 	u32 cpu;
 
-	/* the caller's condition is written before the state is read; pairs with thread_set_state */
+	/* the condition is written before the state is read; pairs with thread_set_state */
 	smp_mb();
 	if (!(mask & BIT(READ_ONCE(t->state))))
 		return false;
@@ -224,8 +226,8 @@ void thread_set_state(u32 state)
 	smp_mb();
 }
 
-/* Takes a waiting thread from another CPU's queue for rq, whose lock is held. Locks of two queues are
- * only ever tried, so no order between them is needed. */
+/* Takes a waiting thread from another CPU's queue for rq, whose lock is held. Locks of two queues
+ * are only ever tried, so no order between them is needed. */
 static bool pull(struct rq *rq)
 {
 	u32 me = (u32)(rq - run_queues), i;
@@ -311,7 +313,8 @@ static void switch_to(struct rq *rq, struct thread *prev, struct thread *next)
 	finish_switch();
 }
 
-/* Interrupts off, preempt_count 1. preempted: prev goes on whatever its state says, it did not ask. */
+/* Interrupts off, preempt_count 1. preempted: prev goes on whatever its state says, it did not ask.
+ */
 void schedule_irqs_off(bool preempted)
 {
 	struct thread *prev = current(), *next;
@@ -338,7 +341,7 @@ void schedule_irqs_off(bool preempted)
 		rq->last_switch = prev->run_start;
 		if (prev != rq->idle)
 			tick_ensure(rq, prev->run_start +
-					(rq->nr > 1 ? SCHED_SLICE_NS : SCHED_SAMPLE_NS));
+						(rq->nr > 1 ? SCHED_SLICE_NS : SCHED_SAMPLE_NS));
 		spin_unlock(&rq->lock);
 		return;
 	}
@@ -355,7 +358,8 @@ void schedule(void)
 	bool irqs = irqs_enabled();
 
 	if (unlikely(atomic || !irqs)) {
-		/* A bug of the caller. Going on as if it were none keeps the machine alive to tell. */
+		/* A bug of the caller. Going on as if it were none keeps the machine alive to tell.
+		 */
 		warn_at(__FILE__, __LINE__, "scheduling while atomic");
 		irq_disable();
 		this_cpu()->preempt_count = 1;

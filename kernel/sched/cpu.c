@@ -9,10 +9,10 @@
 #include <weft/string.h>
 #include <weft/time.h>
 
-/* A round of pending work that always makes new work must not keep a CPU from its thread for ever. */
+/* Pending work that always makes new work must not keep a CPU from its thread for ever. */
 #define MAX_ROUNDS 8
 
-extern char boot_stack[], boot_stack_top[];	/* boot.asm */
+extern char boot_stack[], boot_stack_top[]; /* boot.asm */
 
 static struct thread boot_idle;
 
@@ -121,8 +121,8 @@ static void lockup_check(struct rq *rq)
 	if (stuck < SOFT_LOCKUP_NS || rq->lockup_told)
 		return;
 	rq->lockup_told = true;
-	printk(KERN_EMERG "soft lockup: CPU %u has run %s[%d] for %lu s while %u others wait\n", cpu_id(),
-	       rq->curr->comm, rq->curr->tid, (u64)(stuck / NSEC_PER_SEC), rq->nr - 1);
+	printk(KERN_EMERG "soft lockup: CPU %u has run %s[%d] for %lu s while %u others wait\n",
+	       cpu_id(), rq->curr->comm, rq->curr->tid, (u64)(stuck / NSEC_PER_SEC), rq->nr - 1);
 	backtrace_here();
 }
 

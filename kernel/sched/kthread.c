@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* kthread.c - threads that run kernel or module code. The creator keeps a reference until
- * kthread_stop; one made by a module stands in its ledger, so that none outlives the code it runs. */
+ * kthread_stop; a module's stands in its ledger, so that none outlives the code it runs. */
 #include "rq.h"
 
 #include <core/proc.h>

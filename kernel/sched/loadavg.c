@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* loadavg.c - the three load averages of uptime(1): the number of runnable threads, sampled every 5 s
- * and averaged exponentially over 1, 5 and 15 minutes, in fixed point with 11 fraction bits. */
+/* loadavg.c - the three load averages of uptime(1): the number of runnable threads, sampled every 5
+ * s and averaged exponentially over 1, 5 and 15 minutes, in fixed point with 11 fraction bits. */
 #include "rq.h"
 
 #include <weft/time.h>
@@ -13,7 +13,7 @@ static const u64 decay[3] = { 1884, 2014, 2037 };
 static u64 averages[3];
 static u64 next_sample;
 
-/* The samples that are due are taken when somebody asks or the tick comes by: no timer wakes an idle
+/* Samples that are due are taken when somebody asks or the tick comes by: no timer wakes an idle
  * machine for it. While it slept nothing ran, so samples that were missed count as none running. */
 void loadavg_update(void)
 {
@@ -34,7 +34,8 @@ void loadavg_update(void)
 		u64 sample = now - next_sample < SAMPLE_NS ? active : 0;
 
 		for (i = 0; i < 3; i++)
-			averages[i] = (averages[i] * decay[i] + sample * (FIXED_1 - decay[i])) / FIXED_1;
+			averages[i] =
+				(averages[i] * decay[i] + sample * (FIXED_1 - decay[i])) / FIXED_1;
 		WRITE_ONCE(next_sample, next_sample + SAMPLE_NS);
 	}
 	if (now >= next_sample)

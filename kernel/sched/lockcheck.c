@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lockcheck.c - debug builds look at each spin lock as it is taken: by its own holder again (panic), in
- * an interrupt handler as well as with interrupts on, and two static locks in both orders (each said
- * once). might_sleep() catches sleeping where it is forbidden, with the locks that forbid it. */
+/* lockcheck.c - debug builds look at each spin lock as it is taken: by its own holder again
+ * (panic), in an interrupt handler as well as with interrupts on, and two static locks in both
+ * orders (each said once). might_sleep() catches sleeping where it is forbidden, with the locks
+ * that forbid it. */
 #include <core/module.h>
 #include <core/sched.h>
 #include <weft/module.h>
@@ -21,18 +22,18 @@
 struct held {
 	struct spinlock *lock[MAX_HELD];
 	u32 n;
-	bool busy;	/* inside the checker: printing takes locks too */
+	bool busy; /* inside the checker: printing takes locks too */
 };
 static struct held held[MAX_CPUS];
 
-/* "second was taken while first was held", both static: an open-addressed set, filled without a lock;
- * a lost entry only delays a report. */
+/* "second was taken while first was held", both static: an open-addressed set, filled without a
+ * lock; a lost entry only delays a report. */
 struct pair {
 	const void *first, *second;
 };
 static struct pair pairs[NR_PAIRS];
 
-extern char kernel_data_start[], kernel_end[];	/* kernel.ld */
+extern char kernel_data_start[], kernel_end[]; /* kernel.ld */
 
 static bool is_static(const void *l)
 {
@@ -81,7 +82,8 @@ static void check_order(struct held *h, struct spinlock *l)
 		p = slot(l, h->lock[i]);
 		if (p && p->first && !(l->usage & TOLD)) {
 			l->usage |= TOLD;
-			printk(KERN_CRIT "lock order: %p wanted under %p, elsewhere the other way round\n",
+			printk(KERN_CRIT
+			       "lock order: %p wanted under %p, elsewhere the other way round\n",
 			       (void *)l, (void *)h->lock[i]);
 			show_held(h);
 			backtrace_here();
@@ -131,7 +133,8 @@ void lockcheck_taken(struct spinlock *l)
 		l->usage |= USED_IRQS_ON;
 	if ((l->usage & (USED_IN_IRQ | USED_IRQS_ON | TOLD)) == (USED_IN_IRQ | USED_IRQS_ON)) {
 		l->usage |= TOLD;
-		printk(KERN_CRIT "spin lock %p is taken in interrupts and with interrupts on\n", (void *)l);
+		printk(KERN_CRIT "spin lock %p is taken in interrupts and with interrupts on\n",
+		       (void *)l);
 		show_held(h);
 		backtrace_here();
 	}
@@ -170,7 +173,8 @@ void might_sleep(void)
 	if (!in_atomic() || !t || t->tid == 0 || READ_ONCE(told) > 10)
 		return;
 	__atomic_fetch_add(&told, 1, __ATOMIC_RELAXED);
-	printk(KERN_CRIT "sleeping call in atomic context: preempt_count %u, interrupts %s, thread %s\n",
+	printk(KERN_CRIT
+	       "sleeping call in atomic context: preempt_count %u, interrupts %s, thread %s\n",
 	       preempt_count(), irqs_enabled() ? "on" : "off", t->comm);
 	show_held(&held[cpu_id()]);
 	backtrace_here();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mutex.c - sleeping locks: 0 free, 1 held, 2 held and somebody may wait. Only unlocking a 2 looks at
- * the queue. A waiter that got the lock leaves it at 2, since others may be behind it. */
+/* mutex.c - sleeping locks: 0 free, 1 held, 2 held and somebody may wait. Only unlocking a 2 looks
+ * at the queue. A waiter that got the lock leaves it at 2, since others may be behind it. */
 #include "rq.h"
 
 #include <weft/module.h>

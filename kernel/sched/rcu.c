@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu.c - grace periods. Each CPU counts its quiescent states: context switches, and interrupts that
- * found it preemptible. A halted CPU is in no reader. As there is no periodic tick, CPUs that did not
- * report within a millisecond are interrupted. Callbacks run in one thread, in the order of call_rcu. */
+/* rcu.c - grace periods. Each CPU counts its quiescent states: context switches, and interrupts
+ * that found it preemptible. A halted CPU is in no reader. As there is no periodic tick, CPUs that
+ * did not report within a millisecond are interrupted. Callbacks run in one thread, in the order of
+ * call_rcu. */
 #include "rq.h"
 
 #include <weft/module.h>
@@ -12,9 +13,9 @@
 /* Callbacks gather for this long, so that one grace period and one switch serve many. */
 #define GATHER_NS (2 * NSEC_PER_MSEC)
 
-static struct rcu_head *callbacks;	/* lock-free stack, newest first */
+static struct rcu_head *callbacks; /* lock-free stack, newest first */
 static struct wait_queue rcu_wait = WAIT_QUEUE_INIT(rcu_wait);
-static bool hurry;			/* somebody waits in rcu_barrier */
+static bool hurry; /* somebody waits in rcu_barrier */
 
 void rcu_note_quiescent(void)
 {

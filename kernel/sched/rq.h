@@ -4,32 +4,32 @@
 
 #include <core/sched.h>
 
-#define SCHED_SLICE_NS (4 * NSEC_PER_MSEC)	/* while somebody else waits */
-#define SCHED_SAMPLE_NS (20 * NSEC_PER_MSEC)	/* a thread alone: only to sample its mode */
-#define SCHED_BONUS_NS (3 * NSEC_PER_MSEC)	/* what a sleeper may keep of the time it did not use */
-#define SCHED_GRAIN_NS (1 * NSEC_PER_MSEC)	/* no preemption for less than this */
+#define SCHED_SLICE_NS (4 * NSEC_PER_MSEC)   /* while somebody else waits */
+#define SCHED_SAMPLE_NS (20 * NSEC_PER_MSEC) /* a thread alone: only to sample its mode */
+#define SCHED_BONUS_NS (3 * NSEC_PER_MSEC) /* what a sleeper may keep of the time it did not use */
+#define SCHED_GRAIN_NS (1 * NSEC_PER_MSEC) /* no preemption for less than this */
 #define SOFT_LOCKUP_NS (10 * NSEC_PER_SEC)
 
 struct rq {
 	/* guarded by lock, which is held across a switch */
 	struct spinlock lock;
 	struct thread *curr, *idle;
-	struct thread *heap;		/* waiting threads, smallest vruntime at the root */
-	u32 nr;				/* runnable ones, the running one included, idle not */
+	struct thread *heap; /* waiting threads, smallest vruntime at the root */
+	u32 nr;		     /* runnable ones, the running one included, idle not */
 	u64 min_vruntime;
-	u64 user_ns;			/* sampled user time of threads that ran here */
+	u64 user_ns; /* sampled user time of threads that ran here */
 	u64 switches;
 	u64 last_switch;
 	bool lockup_told;
 	/* this CPU's own, interrupts off */
-	struct thread *prev;		/* who was switched away from, for the next one's first step */
-	u64 tick;			/* when the tick is due, 0: off */
+	struct thread *prev; /* who was switched away from, for the next one's first step */
+	u64 tick;	     /* when the tick is due, 0: off */
 	u64 idle_since, idle_ns;
-	bool sample;			/* a tick came: irq_exit knows from which mode */
+	bool sample; /* a tick came: irq_exit knows from which mode */
 	/* written by this CPU, read by all */
-	u32 idling;			/* halted, and in no RCU section */
+	u32 idling; /* halted, and in no RCU section */
 	bool online;
-	u64 quiescent;			/* RCU's counter */
+	u64 quiescent; /* RCU's counter */
 	/* written by all: re-examine the queue, an interrupt is on its way */
 	u32 kick;
 } __cacheline_aligned;
@@ -44,7 +44,7 @@ static inline struct rq *this_rq(void)
 /* runqueue.c: the heap */
 void rq_heap_insert(struct rq *rq, struct thread *t);
 void rq_heap_remove(struct rq *rq, struct thread *t);
-struct thread *rq_heap_next(struct thread *root, struct thread *t);	/* root, then its children */
+struct thread *rq_heap_next(struct thread *root, struct thread *t); /* root, then its children */
 
 /* core.c */
 void rq_init(struct rq *rq, struct thread *idle);

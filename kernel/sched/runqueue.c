@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* runqueue.c - the waiting threads of one CPU as a pairing heap ordered by vruntime. It lives in the
- * threads themselves, so that queueing needs no memory; insert is O(1), removing O(log n) amortised.
- * Callers hold the run queue's lock. */
+/* runqueue.c - the waiting threads of one CPU as a pairing heap ordered by vruntime. It lives in
+ * the threads themselves, so that queueing needs no memory; insert is O(1), removing O(log n)
+ * amortised. Callers hold the run queue's lock. */
 #include "rq.h"
 
 static bool before(const struct thread *a, const struct thread *b)
@@ -71,8 +71,8 @@ void rq_heap_remove(struct rq *rq, struct thread *t)
 	rq->heap = meld(rq->heap, rest);
 }
 
-/* A breadth-first walk would need memory; the children of the root are the interesting ones: each is
- * the next thread of some part of the queue. */
+/* A breadth-first walk would need memory; the children of the root are the interesting ones: each
+ * is the next thread of some part of the queue. */
 struct thread *rq_heap_next(struct thread *root, struct thread *t)
 {
 	if (!root)

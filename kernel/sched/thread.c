@@ -154,7 +154,7 @@ int thread_set_affinity(struct thread *t, u32 mask)
 		if (t == current())
 			sleep_ns(1);
 		else
-			rq_send_kick(cpu);	/* user_return_work leaves the CPU */
+			rq_send_kick(cpu); /* user_return_work leaves the CPU */
 	}
 	return 0;
 }

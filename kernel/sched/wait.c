@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wait.c - wait queues and timed sleep. A sleeper is queued and its state set before the condition is
- * looked at for the last time, so a wake-up in between only makes schedule() return at once. */
+/* wait.c - wait queues and timed sleep. A sleeper is queued and its state set before the condition
+ * is looked at for the last time, so a wake-up in between only makes schedule() return at once. */
 #include "rq.h"
 
 #include <weft/module.h>

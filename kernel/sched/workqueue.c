@@ -10,11 +10,11 @@
 #define NR_WORKERS 4
 #define WORK_QUEUED BIT(0)
 
-static struct spinlock work_lock;	/* taken with interrupts off */
-static LIST_HEAD(work_list);		/* guarded by work_lock */
-static struct work *running[NR_WORKERS];	/* guarded by work_lock */
-static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait);	/* for work */
-static struct wait_queue done_wait = WAIT_QUEUE_INIT(done_wait);	/* for a run to end */
+static struct spinlock work_lock;				 /* taken with interrupts off */
+static LIST_HEAD(work_list);					 /* guarded by work_lock */
+static struct work *running[NR_WORKERS];			 /* guarded by work_lock */
+static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait); /* for work */
+static struct wait_queue done_wait = WAIT_QUEUE_INIT(done_wait); /* for a run to end */
 
 static void work_timer_fire(struct timer *t)
 {
@@ -136,8 +136,8 @@ static bool take_off(struct work *w)
 	return busy;
 }
 
-/* A run may set the timer or queue the work again, the timer may queue it: until a round finds it at
- * rest before and after its timer was stopped. */
+/* A run may set the timer or queue the work again, the timer may queue it: until a round finds it
+ * at rest before and after its timer was stopped. */
 void work_cancel_sync(struct work *w)
 {
 	bool busy;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - the clocks of clock_gettime(2): one monotonic counter, a settable offset from it to Unix
- * time, and the CPU time of threads and processes; and sleeping on them. */
+/* clock.c - the clocks of clock_gettime(2): one monotonic counter, a settable offset from it to
+ * Unix time, and the CPU time of threads and processes; and sleeping on them. */
 #include <core/proc.h>
 #include <core/syscall.h>
 #include <weft/module.h>
@@ -23,11 +23,11 @@
 #define CPUCLOCK_PERTHREAD 4
 
 #define TIMER_ABSTIME 1
-#define MAX_SECONDS (1ll << 33)		/* 272 years in ns fit into 63 bits */
+#define MAX_SECONDS (1ll << 33) /* 272 years in ns fit into 63 bits */
 
-static u64 real_offset;			/* Unix time at ktime 0; one word, read and written whole */
-static struct wait_queue clock_set = WAIT_QUEUE_INIT(clock_set);	/* absolute sleepers look again */
-static u32 settings;			/* how often the clock was set */
+static u64 real_offset; /* Unix time at ktime 0; one word, read and written whole */
+static struct wait_queue clock_set = WAIT_QUEUE_INIT(clock_set); /* absolute sleepers look again */
+static u32 settings;						 /* how often the clock was set */
 
 u64 ktime_get_real(void)
 {
@@ -180,7 +180,8 @@ struct timeval64 {
 SYSCALL(96, gettimeofday)
 {
 	u64 ns = ktime_get_real();
-	struct timeval64 tv = { (s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
+	struct timeval64 tv = { (s64)(ns / NSEC_PER_SEC),
+				(s64)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
 	u32 zone[2] = { 0, 0 };
 
 	if (a && copy_to_user(uptr(a), &tv, sizeof(tv)))
@@ -195,7 +196,7 @@ SYSCALL(164, settimeofday)
 	if (current_uid() != 0)
 		return -EPERM;
 	if (!a)
-		return 0;	/* only the time zone, which the kernel has no use for */
+		return 0; /* only the time zone, which the kernel has no use for */
 	if (copy_from_user(&tv, uptr(a), sizeof(tv)))
 		return -EFAULT;
 	if (tv.sec < 0 || tv.sec > MAX_SECONDS || tv.usec < 0 || tv.usec >= 1000000)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* heap.c - the binary heap under the timers. Arming a timer may not fail, so one that finds the array
- * full is kept in a list until the array has grown. The caller's lock guards everything. */
+/* heap.c - the binary heap under the timers. Arming a timer may not fail, so one that finds the
+ * array full is kept in a list until the array has grown. The caller's lock guards everything. */
 #include "heap.h"
 
 #include <weft/string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* itimer.c - the real-time interval timer of a process: setitimer(2), alarm(2). The two timers of CPU
- * time are refused: without a periodic tick nothing would make them fire in time. */
+/* itimer.c - the real-time interval timer of a process: setitimer(2), alarm(2). The two timers of
+ * CPU time are refused: without a periodic tick nothing would make them fire in time. */
 #include <core/proc.h>
 #include <core/syscall.h>
 #include <uapi/signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* timer.c - one-shot timers, a heap per CPU, run in poll context. The CPU's one hardware timer serves
- * the first of them and the scheduler's tick; it is only ever set to an earlier time, since one that
- * comes too soon costs less than writing the device whenever a timer is put off. */
+/* timer.c - one-shot timers, a heap per CPU, run in poll context. The CPU's one hardware timer
+ * serves the first of them and the scheduler's tick; it is only ever set to an earlier time, since
+ * one that comes too soon costs less than writing the device whenever a timer is put off. */
 #include "heap.h"
 
 #include <core/sched.h>
@@ -15,13 +15,13 @@ struct timer_cpu {
 	/* guarded by lock */
 	struct spinlock lock;
 	struct timer_heap heap;
-	struct timer *running;		/* its fn is being called; only compared */
+	struct timer *running; /* its fn is being called; only compared */
 	struct timer *slots[FIRST_SLOTS];
 	/* this CPU's own, interrupts off */
-	u64 next;			/* the first timer's time, ~0: none */
-	u64 tick;			/* the scheduler's, 0: off */
-	u64 armed;			/* what the hardware is set to, 0: nothing */
-	bool due;			/* timers_run is to come: the hardware need not */
+	u64 next;  /* the first timer's time, ~0: none */
+	u64 tick;  /* the scheduler's, 0: off */
+	u64 armed; /* what the hardware is set to, 0: nothing */
+	bool due;  /* timers_run is to come: the hardware need not */
 } __cacheline_aligned;
 
 static struct timer_cpu timer_cpus[MAX_CPUS];

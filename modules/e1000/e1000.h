@@ -22,24 +22,24 @@ struct rx_ring {
 	/* fixed while the interface is up */
 	struct rx_desc *desc;
 	phys_addr_t bus;
-	struct pkt **pkt;	/* the buffer that each descriptor lends to the device */
-	u32 size;		/* descriptors, a multiple of 8 */
+	struct pkt **pkt; /* the buffer that each descriptor lends to the device */
+	u32 size;	  /* descriptors, a multiple of 8 */
 	/* poll context only */
-	u32 next;		/* first descriptor not yet looked at */
-	u32 unposted;		/* refilled descriptors that RDT does not cover yet */
+	u32 next;     /* first descriptor not yet looked at */
+	u32 unposted; /* refilled descriptors that RDT does not cover yet */
 };
 
 struct tx_ring {
 	/* fixed while the interface is up */
 	struct tx_desc *desc;
 	phys_addr_t bus;
-	struct pkt **pkt;	/* set on a packet's last descriptor: freed when that is done */
+	struct pkt **pkt; /* set on a packet's last descriptor: freed when that is done */
 	u32 size;
 	/* guarded by the interface's transmit lock */
-	u32 tail;		/* next to fill */
-	u32 clean;		/* oldest not reclaimed */
-	u32 told;		/* TDT's last value */
-	u64 context;		/* checksum context in force, 0: none */
+	u32 tail;    /* next to fill */
+	u32 clean;   /* oldest not reclaimed */
+	u32 told;    /* TDT's last value */
+	u64 context; /* checksum context in force, 0: none */
 };
 
 struct nic {
@@ -48,9 +48,9 @@ struct nic {
 	volatile u8 *regs;
 	enum e1000_family family;
 	struct netif *nif;
-	struct irq *irq, *irq_link;	/* irq_link: the 82574's second MSI-X vector */
+	struct irq *irq, *irq_link; /* irq_link: the 82574's second MSI-X vector */
 	bool msix;
-	u32 rx_causes, other_causes;	/* what IMS enables while the device may interrupt */
+	u32 rx_causes, other_causes; /* what IMS enables while the device may interrupt */
 	u8 mac[6];
 	/* set in interrupt context, taken by poll */
 	bool link_changed;
@@ -61,8 +61,8 @@ struct nic {
 	struct rx_ring rx;
 	struct tx_ring tx;
 	struct poller poller;
-	struct batch_end tx_kick;	/* one TDT write for what a poll batch sent */
-	struct timer tx_timer;		/* reclaims what no later send does */
+	struct batch_end tx_kick; /* one TDT write for what a poll batch sent */
+	struct timer tx_timer;	  /* reclaims what no later send does */
 	/* statistics registers clear on read; poll or process context under stats_lock */
 	struct spinlock stats_lock;
 	u64 crc_errors, missed, collisions, length_errors, rx_errors;
@@ -79,9 +79,9 @@ static inline void reg_write(const struct nic *nic, u32 reg, u32 v)
 }
 
 /* hw.c. Process context, under netif_lock once the interface is attached. */
-int e1000_hw_reset(struct nic *nic);		/* quiet, address read; -EIO when the device is not there */
-void e1000_hw_start(struct nic *nic);		/* receiver and transmitter on, once: see RCTL below */
-void e1000_hw_quiesce(struct nic *nic);		/* off for good: no DMA afterwards */
+int e1000_hw_reset(struct nic *nic);	/* quiet, address read; -EIO when the device is not there */
+void e1000_hw_start(struct nic *nic);	/* receiver and transmitter on, once: see RCTL below */
+void e1000_hw_quiesce(struct nic *nic); /* off for good: no DMA afterwards */
 void e1000_hw_set_mac(struct nic *nic, const u8 *mac);
 bool e1000_hw_link_up(struct nic *nic);
 void e1000_hw_read_stats(struct nic *nic);
@@ -90,18 +90,18 @@ void e1000_hw_read_stats(struct nic *nic);
 void e1000_hw_rx_mode(struct nic *nic, bool promisc, bool allmulti, const u8 (*groups)[6], u32 n);
 
 /* rx.c */
-int e1000_rx_alloc(struct nic *nic, u32 size);	/* ring memory; -ENOMEM */
+int e1000_rx_alloc(struct nic *nic, u32 size); /* ring memory; -ENOMEM */
 void e1000_rx_free(struct nic *nic);
-int e1000_rx_fill(struct nic *nic);		/* posts buffers before up; -ENOMEM when not one could be had */
-u32 e1000_rx_poll(struct nic *nic, u32 budget);	/* poll context; frames handed up */
+int e1000_rx_fill(struct nic *nic); /* posts buffers before up; -ENOMEM when not one could be had */
+u32 e1000_rx_poll(struct nic *nic, u32 budget); /* poll context; frames handed up */
 bool e1000_rx_pending(const struct nic *nic);	/* poll context; a frame waits in the ring */
 
 /* tx.c */
 int e1000_tx_alloc(struct nic *nic, u32 size);
-void e1000_tx_free(struct nic *nic);		/* the device is quiet: frees all packets */
+void e1000_tx_free(struct nic *nic); /* the device is quiet: frees all packets */
 /* Queues a frame; the doorbell is the caller's. Consumes. Transmit lock held. 0 or -ENOBUFS. */
 int e1000_tx_xmit(struct nic *nic, struct pkt *p);
-u32 e1000_tx_reclaim(struct nic *nic);		/* transmit lock held; descriptors got back */
-void e1000_tx_doorbell(struct nic *nic);	/* transmit lock held */
-u32 e1000_tx_room(const struct nic *nic);	/* free descriptors */
-bool e1000_tx_busy(const struct nic *nic);	/* descriptors told to the device and not reclaimed */
+u32 e1000_tx_reclaim(struct nic *nic);	   /* transmit lock held; descriptors got back */
+void e1000_tx_doorbell(struct nic *nic);   /* transmit lock held */
+u32 e1000_tx_room(const struct nic *nic);  /* free descriptors */
+bool e1000_tx_busy(const struct nic *nic); /* descriptors told to the device and not reclaimed */

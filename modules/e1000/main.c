@@ -51,7 +51,7 @@ static enum irq_return link_vector(void *arg)
 {
 	struct nic *nic = arg;
 
-	reg_write(nic, REG_ICR, nic->other_causes);
+	reg_write(nic, REG_ICR, INT_OTHER | INT_OTHER_CAUSES);
 	WRITE_ONCE(nic->link_changed, true);
 	poller_schedule(&nic->poller);
 	return IRQ_HANDLED;
@@ -165,7 +165,8 @@ static void nic_rx_mode(struct netif *nif)
 		n++;
 	}
 	if (groups && n <= MAX_GROUPS)
-		e1000_hw_rx_mode(nic, nif->flags & IFF_PROMISC, nif->flags & IFF_ALLMULTI, groups, n);
+		e1000_hw_rx_mode(nic, nif->flags & IFF_PROMISC, nif->flags & IFF_ALLMULTI, groups,
+				 n);
 	else
 		e1000_hw_rx_mode(nic, nif->flags & IFF_PROMISC, true, NULL, 0);
 	kfree(groups);
@@ -264,8 +265,8 @@ static const struct netif_driver driver_8254x = {
 
 /* ---- PCI ---- */
 
-/* The 82574 has a vector for the receive queue and one for everything else; without MSI-X, and on the
- * 8254x always, one interrupt serves all causes. */
+/* The 82574 has a vector for the receive queue and one for everything else; without MSI-X, and on
+ * the 8254x always, one interrupt serves all causes. */
 static int request_irqs(struct nic *nic)
 {
 	nic->rx_causes = RX_CAUSES_LEGACY;
@@ -273,7 +274,8 @@ static int request_irqs(struct nic *nic)
 	if (nic->family == FAMILY_82574) {
 		nic->irq = pci_msix_request(nic->pci, 0, 0, rx_vector, nic, "e1000-rx");
 		if (!IS_ERR(nic->irq)) {
-			nic->irq_link = pci_msix_request(nic->pci, 1, 0, link_vector, nic, "e1000-link");
+			nic->irq_link =
+				pci_msix_request(nic->pci, 1, 0, link_vector, nic, "e1000-link");
 			if (!IS_ERR(nic->irq_link)) {
 				nic->msix = true;
 				nic->rx_causes = INT_RXQ0;

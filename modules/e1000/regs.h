@@ -14,8 +14,8 @@ enum {
 	REG_ITR = 0x00c4,
 	REG_IMS = 0x00d0,
 	REG_IMC = 0x00d8,
-	REG_EIAC = 0x00dc,	/* 82574 */
-	REG_IVAR = 0x00e4,	/* 82574 */
+	REG_EIAC = 0x00dc, /* 82574 */
+	REG_IVAR = 0x00e4, /* 82574 */
 	REG_RCTL = 0x0100,
 	REG_TCTL = 0x0400,
 	REG_TIPG = 0x0410,
@@ -41,7 +41,7 @@ enum {
 	REG_RLEC = 0x4040,
 	REG_STATS_LAST = 0x40fc,
 	REG_RXCSUM = 0x5000,
-	REG_MTA = 0x5200,	/* 128 words */
+	REG_MTA = 0x5200, /* 128 words */
 	REG_RAL0 = 0x5400,
 	REG_RAH0 = 0x5404,
 };
@@ -68,6 +68,8 @@ enum {
 #define INT_RXT0 BIT(7)
 #define INT_RXQ0 BIT(20)  /* 82574 with MSI-X */
 #define INT_OTHER BIT(24) /* 82574 with MSI-X */
+/* What sets INT_OTHER: LSC, RXO, MDAC, SRPD, ACK, MNG. One that stays set raises it again and again. */
+#define INT_OTHER_CAUSES (INT_LSC | INT_RXO | BIT(9) | BIT(16) | BIT(17) | BIT(18))
 #define INT_ALL 0xffffffffu
 
 /* IVAR of the 82574 (10.2.4.9): 4 bits a cause, bit 3 of each says valid. */
@@ -111,17 +113,17 @@ struct rx_desc {
 #define RX_STATUS_UDPCS BIT(4) /* 82574 */
 #define RX_STATUS_TCPCS BIT(5)
 #define RX_STATUS_IPCS BIT(6)
-#define RX_ERROR_FRAME 0x97    /* CE, SE, SEQ, CXE, RXE: the frame is bad */
+#define RX_ERROR_FRAME 0x97 /* CE, SE, SEQ, CXE, RXE: the frame is bad */
 #define RX_ERROR_TCPE BIT(5)
 #define RX_ERROR_IPE BIT(6)
 
 /* Transmit data and context descriptors (3.3.6, 3.3.7): the same 16 bytes. */
 struct tx_desc {
-	u64 addr;	/* context: IPCSS IPCSO IPCSE(16) TUCSS TUCSO TUCSE(16) */
-	u32 cmd;	/* DTALEN or PAYLEN 0-19, DTYP 20-23, DCMD/TUCMD 24-31 */
+	u64 addr; /* context: IPCSS IPCSO IPCSE(16) TUCSS TUCSO TUCSE(16) */
+	u32 cmd;  /* DTALEN or PAYLEN 0-19, DTYP 20-23, DCMD/TUCMD 24-31 */
 	u8 status;
-	u8 popts;	/* context: HDRLEN */
-	u16 special;	/* context: MSS */
+	u8 popts;    /* context: HDRLEN */
+	u16 special; /* context: MSS */
 };
 
 #define TX_DTYP_CONTEXT (0u << 20)

@@ -53,7 +53,8 @@ static void lend(struct rx_ring *rx, u32 i, struct pkt *p)
 	rx->unposted++;
 }
 
-/* The device may use descriptors up to, not including, RDT: one stays empty to tell full from empty. */
+/* The device may use descriptors up to, not including, RDT: one stays empty to tell full from
+ * empty. */
 static void post(struct nic *nic)
 {
 	struct rx_ring *rx = &nic->rx;
@@ -103,8 +104,7 @@ static void take_frame(struct nic *nic, struct rx_desc *d, u32 i)
 	struct pkt *p = rx->pkt[i], *fresh;
 	u32 len = d->length;
 
-	if (!(d->status & RX_STATUS_EOP) || (d->errors & RX_ERROR_FRAME) ||
-	    len > pkt_tailroom(p)) {
+	if (!(d->status & RX_STATUS_EOP) || (d->errors & RX_ERROR_FRAME) || len > pkt_tailroom(p)) {
 		netif_stats_this(nic->nif)->rx_errors++;
 		ip_drop_count(d->status & RX_STATUS_EOP ? DROP_RX_ERROR : DROP_TOO_LONG);
 		lend(rx, i, p);

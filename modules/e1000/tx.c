@@ -7,7 +7,7 @@
 #include <weft/net/ether.h>
 #include <weft/string.h>
 
-#define RECLAIM_AT 16		/* free descriptors below which each send tries to reclaim */
+#define RECLAIM_AT 16 /* free descriptors below which each send tries to reclaim */
 
 int e1000_tx_alloc(struct nic *nic, u32 size)
 {
@@ -106,7 +106,8 @@ static void load_context(struct tx_ring *tx, const struct pkt *p)
 	tx->context = context;
 }
 
-/* The emulated 8254x leaves padding (TCTL.PSP) to us; a packet without tail room for that is copied. NULL: freed. */
+/* The emulated 8254x leaves padding (TCTL.PSP) to us; a packet without tail room for that is
+ * copied. NULL: freed. */
 static struct pkt *pad(struct pkt *p)
 {
 	u32 missing = ETH_ZLEN - p->len;

@@ -12,8 +12,8 @@
 #include <weft/time.h>
 
 #define IPV4_MIN_HEADER 20
-#define ERROR_MAX 576		/* the whole datagram, RFC 1812 4.3.2.3 */
-#define MIN_MTU 68		/* RFC 791 3.2 */
+#define ERROR_MAX 576 /* the whole datagram, RFC 1812 4.3.2.3 */
+#define MIN_MTU 68    /* RFC 791 3.2 */
 
 /* ---- rate limits: one bucket a receiver (hashed with a secret), and one for all ---- */
 
@@ -25,11 +25,11 @@ int icmp_ratelimit_ms = 1000;
 int icmp_msgs_per_sec = 1000;
 
 struct bucket {
-	u64 full_at;	/* ktime when it will be full again */
+	u64 full_at; /* ktime when it will be full again */
 };
 
 static struct spinlock limit_lock = SPINLOCK_INIT;
-static struct bucket receiver[BUCKETS], everybody;	/* guarded by limit_lock */
+static struct bucket receiver[BUCKETS], everybody; /* guarded by limit_lock */
 static struct siphash_key limit_key;
 
 void icmp_error_init(void)
@@ -139,7 +139,7 @@ void icmp_send_error(const struct pkt *p, enum ip_error_kind kind, u32 info)
 	h[1] = wire[kind].code;
 	put_be32(h + 4, 0);
 	if (kind == IP_ERR_TOO_BIG)
-		put_be16(h + 6, info);	/* RFC 1191 4 */
+		put_be16(h + 6, info); /* RFC 1191 4 */
 	else if (h[0] == ICMP_PARAMETER)
 		h[4] = info;
 	memcpy(h + ICMP_HEADER, ip, len);
@@ -222,8 +222,8 @@ int icmp_receive_error(struct pkt *p, const struct ip_rx *rx)
 	u32 left = p->len - ICMP_HEADER, header_len;
 	struct ip_error e = { .ifindex = rx->ifindex, .offender = rx->src };
 
-	/* RFC 6633: quench is history. Redirects could only harm a host with one router, and whoever has
-	 * more runs a routing protocol */
+	/* RFC 6633: quench is history. Redirects could only harm a host with one router, and
+	 * whoever has more runs a routing protocol */
 	if (h[0] == ICMP_SOURCE_QUENCH)
 		return ip_drop(p, DROP_IGNORED);
 	if (h[0] == ICMP_REDIRECT)

@@ -45,7 +45,7 @@ void icmp_finish(u8 *h, u32 len);
 
 /* Counted per message type, shown by /proc/net/weft/icmp. */
 struct icmp_counters {
-	u64 in[32], out[32];		/* types above 31 share the last */
+	u64 in[32], out[32]; /* types above 31 share the last */
 	u64 in_bad, out_limited;
 };
 extern struct icmp_counters icmp_counters;
@@ -57,7 +57,8 @@ extern int icmp_echo_ignore_all, icmp_echo_ignore_broadcasts;
 /* input.c */
 int icmp_input(struct pkt *p, struct ip_rx *rx);
 
-/* error.c: sending is the ip_error_sender; receiving parses the quote and hands it to its transport */
+/* error.c: sending is the ip_error_sender; receiving parses the quote and hands it to its transport
+ */
 void icmp_send_error(const struct pkt *p, enum ip_error_kind kind, u32 info);
 int icmp_receive_error(struct pkt *p, const struct ip_rx *rx);
 void icmp_error_init(void);

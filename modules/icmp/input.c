@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* input.c - ICMP messages for this host: echo is answered in the buffer it came in, errors go to the
- * transport whose packet they quote, the rest is counted and dropped in silence (RFC 1122 3.2.2). */
+/* input.c - ICMP messages for this host: echo is answered in the buffer it came in, errors go to
+ * the transport whose packet they quote, the rest is counted and dropped in silence (RFC
+ * 1122 3.2.2). */
 #include "icmp.h"
 
 #include <weft/bytes.h>
@@ -18,8 +19,8 @@ void icmp_finish(u8 *h, u32 len)
 	memcpy(h + 2, &sum, sizeof(sum));
 }
 
-/* The checksum of a message of which only the first word changed from old to new (RFC 1624 eqn. 3). It
- * cannot tell a sum of 0, which only a message of zeros has, from 0xffff: 0xffff fits both. */
+/* The checksum of a message of which only the first word changed from old to new (RFC 1624 eqn. 3).
+ * It cannot tell a sum of 0, which only a message of zeros has, from 0xffff: 0xffff fits both. */
 static void patch_checksum(u8 *h, u16 old, u16 new)
 {
 	u32 sum = (u16)~get_be16(h + 2) + (u16)~old + new;
@@ -43,7 +44,8 @@ static int echo(struct pkt *p, const struct ip_rx *rx)
 	if (READ_ONCE(icmp_echo_ignore_all) || p->data[1] != 0)
 		return ip_drop(p, DROP_IGNORED);
 	if (ip_rx_is_group(rx)) {
-		/* RFC 1122 3.2.2.6 leaves it open; smurf decided it. The reply's source is one host */
+		/* RFC 1122 3.2.2.6 leaves it open; smurf decided it. The reply's source is one host
+		 */
 		if (READ_ONCE(icmp_echo_ignore_broadcasts))
 			return ip_drop(p, DROP_IGNORED);
 		f.src = ip_addr_any(AF_INET);

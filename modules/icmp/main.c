@@ -40,10 +40,13 @@ static struct procfile file = { .path = "net/weft/icmp", .mode = 0444, .show = s
 
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv4/icmp_echo_ignore_all", .value = &icmp_echo_ignore_all, .max = 1 },
-	{ .path = "net/ipv4/icmp_echo_ignore_broadcasts", .value = &icmp_echo_ignore_broadcasts,
+	{ .path = "net/ipv4/icmp_echo_ignore_broadcasts",
+	  .value = &icmp_echo_ignore_broadcasts,
 	  .max = 1 },
 	{ .path = "net/ipv4/icmp_ratelimit", .value = &icmp_ratelimit_ms, .max = 1000000 },
-	{ .path = "net/ipv4/icmp_msgs_per_sec", .value = &icmp_msgs_per_sec, .min = 1,
+	{ .path = "net/ipv4/icmp_msgs_per_sec",
+	  .value = &icmp_msgs_per_sec,
+	  .min = 1,
 	  .max = 1000000 },
 };
 
@@ -52,7 +55,8 @@ static struct ip_proto icmp_proto = {
 	.number = IPPROTO_ICMP,
 	.af = AF_INET,
 	.sock_type = SOCK_DGRAM,
-	.flags = IP_PROTO_SILENT, /* RFC 1122 3.2.2.1 speaks of transports; a lone ping stays unanswered */
+	.flags = IP_PROTO_SILENT, /* RFC 1122 3.2.2.1 speaks of transports; a lone ping stays
+				     unanswered */
 	.input = icmp_input,
 	.error = ping_error,
 	.socket = ping_socket,

@@ -15,12 +15,13 @@
 #define PAYLOAD_MAX (65535 - 20)
 
 struct ping_sock {
-	struct inet_sock inet;	/* first; lport is the identifier */
+	struct inet_sock inet; /* first; lport is the identifier */
 	struct hlist_node node;
 	struct rcu_head rcu;
 };
 
-static struct hlist_head table[BUCKETS];	/* by identifier; written under table_lock, read under RCU */
+static struct hlist_head
+	table[BUCKETS]; /* by identifier; written under table_lock, read under RCU */
 static struct spinlock table_lock = SPINLOCK_INIT;
 
 /* Groups that may have them, and root always. Linux's default is nobody: "1 0". */
@@ -30,9 +31,8 @@ static struct ping_sock *find(u16 ident)
 {
 	struct ping_sock *ps;
 
-	hlist_for_each_entry(ps, &table[ident % BUCKETS], node)
-		if (ps->inet.lport == ident)
-			return ps;
+	hlist_for_each_entry(ps, &table[ident % BUCKETS],
+			     node) if (ps->inet.lport == ident) return ps;
 	return NULL;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* arp.c - address resolution (RFC 826) and address conflicts (RFC 5227). The neighbour cache decides
- * when to ask and what to believe; this file only speaks the packets. */
+/* arp.c - address resolution (RFC 826) and address conflicts (RFC 5227). The neighbour cache
+ * decides when to ask and what to believe; this file only speaks the packets. */
 #define LOG_NAME "arp: "
 #include "ipv4.h"
 
@@ -82,7 +82,8 @@ static void send(struct netif *nif, u16 op, const u8 *dst, u32 spa, const u8 *th
 	put_be32(h + 24, tpa);
 	p->net_off = pkt_headroom(p);
 	p->ethertype = ETH_P_ARP;
-	link->header(nif, pkt_push(p, link->header_len), ETH_P_ARP, dst ? dst : link->broadcast, NULL);
+	link->header(nif, pkt_push(p, link->header_len), ETH_P_ARP, dst ? dst : link->broadcast,
+		     NULL);
 	p->link_off = pkt_headroom(p);
 	netif_tx(nif, p);
 }
@@ -96,7 +97,7 @@ void arp_announce(struct netif *nif, u32 addr)
 /* ---- conflicts: somebody else says that an address of ours is theirs (RFC 5227 2.4) ---- */
 
 static struct spinlock defend_lock = SPINLOCK_INIT;
-static u64 last_defence;	/* guarded by defend_lock */
+static u64 last_defence; /* guarded by defend_lock */
 
 /* 2.4 (b): defend once in a while, not in a duel; the address is kept, as a server's should be. */
 static void conflict(struct netif *nif, const struct arp_packet *a)
@@ -110,9 +111,10 @@ static void conflict(struct netif *nif, const struct arp_packet *a)
 	if (defend)
 		last_defence = now;
 	spin_unlock(&defend_lock);
-	pr_warn_ratelimited("%s: address conflict: %02x:%02x:%02x:%02x:%02x:%02x uses our %u.%u.%u.%u\n",
-			    nif->name, a->sha[0], a->sha[1], a->sha[2], a->sha[3], a->sha[4], a->sha[5],
-			    a->spa >> 24, a->spa >> 16 & 255, a->spa >> 8 & 255, a->spa & 255);
+	pr_warn_ratelimited(
+		"%s: address conflict: %02x:%02x:%02x:%02x:%02x:%02x uses our %u.%u.%u.%u\n",
+		nif->name, a->sha[0], a->sha[1], a->sha[2], a->sha[3], a->sha[4], a->sha[5],
+		a->spa >> 24, a->spa >> 16 & 255, a->spa >> 8 & 255, a->spa & 255);
 	if (defend)
 		arp_announce(nif, a->spa);
 }
@@ -172,7 +174,8 @@ static int arp_input(struct netif *nif, struct pkt *p)
 
 /* ---- the cache's questions ---- */
 
-/* The address to ask from: the asker's if it is on this link, else one in the target's prefix, else any. */
+/* The address to ask from: the asker's if it is on this link, else one in the target's prefix, else
+ * any. */
 static u32 source_for(struct netif *nif, u32 target, const struct ip_addr *hint)
 {
 	struct ip_addr t = ip_addr_v4(target);
@@ -181,7 +184,8 @@ static u32 source_for(struct netif *nif, u32 target, const struct ip_addr *hint)
 
 	if (hint && ip_addr_is_v4(hint) && !ip_addr_is_any(hint) && ifaddr_find(nif, hint))
 		return ip_addr_to_v4(hint);
-	ifaddr_for_each(a, nif) {
+	ifaddr_for_each(a, nif)
+	{
 		if (a->af != AF_INET || (a->flags & IFADDR_TENTATIVE))
 			continue;
 		if (ip_addr_in_prefix(&t, &a->addr, a->plen))
@@ -210,7 +214,8 @@ static void announce_all(struct netif *nif)
 	const struct ifaddr *a;
 
 	rcu_read_lock();
-	ifaddr_for_each(a, nif) {
+	ifaddr_for_each(a, nif)
+	{
 		if (a->af == AF_INET && !(a->flags & IFADDR_TENTATIVE))
 			arp_announce(nif, ip_addr_to_v4(&a->addr));
 	}
@@ -220,7 +225,7 @@ static void announce_all(struct netif *nif)
 static void announce_again(struct work *w);
 static struct work again;
 static struct mutex again_lock = MUTEX_INIT(again_lock);
-static u32 again_left;	/* guarded by again_lock */
+static u32 again_left; /* guarded by again_lock */
 
 static void nif_event(struct netif_watcher *w, struct netif *nif, enum netif_event ev)
 {
@@ -242,7 +247,8 @@ static void announce_again(struct work *w)
 	bool more;
 
 	netif_lock();
-	netif_for_each(nif) {
+	netif_for_each(nif)
+	{
 		if (netif_running(nif) && netif_resolves(nif))
 			announce_all(nif);
 	}

@@ -29,13 +29,16 @@ static void show_entry(const struct neigh_info *i, void *arg)
 
 static int show(struct seq *s)
 {
-	seq_puts(s, "IP address       HW type     Flags       HW address            Mask     Device\n");
+	seq_puts(
+		s,
+		"IP address       HW type     Flags       HW address            Mask     Device\n");
 	return neigh_for_each(AF_INET, show_entry, s);
 }
 
 static struct procfile arp_file = { .path = "net/arp", .mode = 0444, .show = show };
 
-/* The interface that a request means: by its name, else the one that the address is reached through. */
+/* The interface that a request means: by its name, else the one that the address is reached
+ * through. */
 static struct netif *request_nif(const struct arpreq *r, const struct ip_addr *addr)
 {
 	struct route_result res;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* forward.c - datagrams for other hosts: dropped unless net/ipv4/ip_forward says that this host is a
- * router (RFC 1122 3.3.1), then sent on by RFC 1812 5.2.1 and 5.3.1. */
+/* forward.c - datagrams for other hosts: dropped unless net/ipv4/ip_forward says that this host is
+ * a router (RFC 1122 3.3.1), then sent on by RFC 1812 5.2.1 and 5.3.1. */
 #include "ipv4.h"
 
 #include <weft/bytes.h>

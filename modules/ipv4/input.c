@@ -36,7 +36,8 @@ int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 	return 0;
 }
 
-/* RFC 1122 3.2.1.3, RFC 1812 5.3.7, RFC 6890: addresses that no wire may carry. 0 or a drop reason. */
+/* RFC 1122 3.2.1.3, RFC 1812 5.3.7, RFC 6890: addresses that no wire may carry. 0 or a drop reason.
+ */
 static int martian(const struct netif *nif, const struct ipv4_header *h)
 {
 	bool lo = nif->flags & IFF_LOOPBACK;
@@ -90,7 +91,8 @@ static bool is_member(const struct netif *nif, u32 group)
 	return group == 0xe0000001 || (nif->flags & IFF_LOOPBACK) || ip_group_find(nif, &a);
 }
 
-static void fill_rx(struct netif *nif, struct pkt *p, const struct ipv4_header *h, enum destination d)
+static void fill_rx(struct netif *nif, struct pkt *p, const struct ipv4_header *h,
+		    enum destination d)
 {
 	struct ip_rx *rx = ip_rx(p);
 
@@ -111,7 +113,8 @@ static void fill_rx(struct netif *nif, struct pkt *p, const struct ipv4_header *
 }
 
 /* Whole, for us: the transport's turn. */
-static int deliver(struct netif *nif, struct pkt *p, const struct ipv4_header *h, enum destination d)
+static int deliver(struct netif *nif, struct pkt *p, const struct ipv4_header *h,
+		   enum destination d)
 {
 	fill_rx(nif, p, h, d);
 	p->ip_proto = h->proto;
@@ -156,7 +159,8 @@ int ipv4_input(struct netif *nif, struct pkt *p)
 	if (why)
 		return ip_drop(p, why);
 	d = classify(nif, h.dst);
-	/* RFC 1122 3.3.6: a link-level broadcast of a datagram for one host is an attack or a mistake */
+	/* RFC 1122 3.3.6: a link-level broadcast of a datagram for one host is an attack or a
+	 * mistake */
 	if ((d == FOR_US || d == FOR_OTHERS) && p->pkttype != PKT_HOST)
 		return ip_drop(p, DROP_BAD_DEST);
 	if (d == FOR_GROUP && !is_member(nif, h.dst))
@@ -166,7 +170,8 @@ int ipv4_input(struct netif *nif, struct pkt *p)
 		if (why) {
 			fill_rx(nif, p, &h, d);
 			return ip_reject(p, why,
-					 why == DROP_SOURCE_ROUTE ? IP_ERR_SOURCE_ROUTE : IP_ERR_HEADER,
+					 why == DROP_SOURCE_ROUTE ? IP_ERR_SOURCE_ROUTE :
+								    IP_ERR_HEADER,
 					 pointer);
 		}
 	}

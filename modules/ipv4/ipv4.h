@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ipv4.h - the module's own border: IPv4 (RFC 791, 1122, 1812) and ARP (RFC 826, 5227). Addresses are
- * u32 in host order inside this module and struct ip_addr outside of it. */
+/* ipv4.h - the module's own border: IPv4 (RFC 791, 1122, 1812) and ARP (RFC 826, 5227). Addresses
+ * are u32 in host order inside this module and struct ip_addr outside of it. */
 #pragma once
 
 #include <weft/net/flow.h>
@@ -19,7 +19,7 @@
 struct ipv4_header {
 	u32 src, dst;
 	u16 total_len, id;
-	u32 frag_off;		/* bytes */
+	u32 frag_off; /* bytes */
 	bool df, mf;
 	u8 header_len, ttl, proto, tos;
 };
@@ -49,27 +49,27 @@ static inline bool ipv4_is_zero_net(u32 a)
 /* input.c */
 int ipv4_input(struct netif *nif, struct pkt *p);
 
-/* options.c: looks at the options of a received header (RFC 791 3.1, RFC 1122 3.2.1.8). 0, or a drop
- * reason with *pointer at the bad byte. Source routes are refused (RFC 7126 4.3). */
+/* options.c: looks at the options of a received header (RFC 791 3.1, RFC 1122 3.2.1.8). 0, or a
+ * drop reason with *pointer at the bad byte. Source routes are refused (RFC 7126 4.3). */
 int ipv4_options_check(const u8 *h, u32 header_len, u32 *pointer);
 /* The options that each fragment carries (copied bit set): writes them padded to a multiple of 4,
  * returns the length. out has room for 40 bytes. */
 u32 ipv4_options_copied(const u8 *opts, u32 len, u8 *out);
 
-/* reasm.c: takes a fragment (data at the IP header). The whole datagram when it completes one, else NULL.
- * Consumes. Poll context. */
+/* reasm.c: takes a fragment (data at the IP header). The whole datagram when it completes one, else
+ * NULL. Consumes. Poll context. */
 struct pkt *ipv4_reassemble(struct pkt *p, const struct ipv4_header *h);
 int ipv4_reasm_init(void);
 void ipv4_reasm_exit(void);
 
 /* output.c */
 int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p);
-void ipv4_header_finish(u8 *h, u32 header_len);	/* stores the header checksum */
+void ipv4_header_finish(u8 *h, u32 header_len); /* stores the header checksum */
 void ipv4_output_init(void);
 
 /* forward.c: a datagram for somebody else. Consumes. Poll context. */
 int ipv4_forward(struct netif *nif, struct pkt *p, const struct ipv4_header *h);
-extern int ipv4_forwarding;	/* sysctl net/ipv4/ip_forward */
+extern int ipv4_forwarding; /* sysctl net/ipv4/ip_forward */
 extern int ipv4_default_ttl;
 
 /* arp.c */
@@ -77,7 +77,7 @@ int arp_init(void);
 void arp_exit(void);
 /* Tells the link that addr is ours (RFC 5227 2.3). Poll or process context. */
 void arp_announce(struct netif *nif, u32 addr);
-extern u64 arp_conflicts;	/* seen since load */
+extern u64 arp_conflicts; /* seen since load */
 
 /* arpctl.c: /proc/net/arp and the SIOC?ARP ioctls */
 int arpctl_init(void);

@@ -28,14 +28,15 @@ static bool usable_source(const struct ifaddr *a)
 	return a->af == AF_INET && !(a->flags & (IFADDR_TENTATIVE | IFADDR_SECONDARY));
 }
 
-/* RFC 1122 3.3.4.3: the address in the destination's prefix, else the interface's first, else one of
- * another interface that is good beyond its link. */
+/* RFC 1122 3.3.4.3: the address in the destination's prefix, else the interface's first, else one
+ * of another interface that is good beyond its link. */
 static int source(struct netif *nif, const struct ip_addr *dst, struct ip_addr *src)
 {
 	const struct ifaddr *a, *first = NULL;
 	struct netif *other;
 
-	ifaddr_for_each(a, nif) {
+	ifaddr_for_each(a, nif)
+	{
 		if (!usable_source(a))
 			continue;
 		if (ip_addr_in_prefix(dst, &a->addr, a->plen)) {
@@ -49,10 +50,12 @@ static int source(struct netif *nif, const struct ip_addr *dst, struct ip_addr *
 		*src = first->addr;
 		return 0;
 	}
-	netif_for_each(other) {
+	netif_for_each(other)
+	{
 		if ((other->flags & IFF_LOOPBACK) || !netif_present(other))
 			continue;
-		ifaddr_for_each(a, other) {
+		ifaddr_for_each(a, other)
+		{
 			if (usable_source(a) && !ip_addr_is_link_local(&a->addr)) {
 				*src = a->addr;
 				return 0;
@@ -66,7 +69,8 @@ static int addr_check(struct ifaddr *a)
 {
 	u32 addr = ip_addr_to_v4(&a->addr), mask;
 
-	if (a->plen > 32 || ipv4_is_multicast(addr) || ipv4_is_class_e(addr) || ipv4_is_zero_net(addr))
+	if (a->plen > 32 || ipv4_is_multicast(addr) || ipv4_is_class_e(addr) ||
+	    ipv4_is_zero_net(addr))
 		return -EINVAL;
 	if (ipv4_is_loopback(addr) && !(a->nif->flags & IFF_LOOPBACK))
 		return -EINVAL;

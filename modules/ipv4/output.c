@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - the IPv4 header goes in front; what is longer than the path's MTU is cut into fragments
- * (RFC 791 3.2), unless the flow forbids it. */
+/* output.c - the IPv4 header goes in front; what is longer than the path's MTU is cut into
+ * fragments (RFC 791 3.2), unless the flow forbids it. */
 #include "ipv4.h"
 
 #include <weft/bytes.h>
@@ -107,7 +107,8 @@ static struct pkt *make_fragment(const struct pkt *p, const struct flow *f, cons
 	memcpy(h + header_len, payload + off, len);
 	h[0] = 4 << 4 | header_len / 4;
 	put_be16(h + 2, q->len);
-	/* a datagram that is itself a fragment (raw socket, forwarding) goes on from its own offset */
+	/* a datagram that is itself a fragment (raw socket, forwarding) goes on from its own offset
+	 */
 	put_be16(h + 6, ((first & IPV4_OFFSET_MASK) + off / 8) |
 				(more || (first & IPV4_MF) ? IPV4_MF : 0));
 	ipv4_header_finish(h, header_len);
@@ -133,7 +134,8 @@ static int fragment(struct netif *nif, struct flow *f, struct pkt *p)
 	while (left) {
 		u32 room = (f->mtu - header_len) & ~7u;
 		u32 len = min(left, room);
-		struct pkt *q = make_fragment(p, f, header, header_len, payload, off, len, len < left);
+		struct pkt *q =
+			make_fragment(p, f, header, header_len, payload, off, len, len < left);
 
 		if (!q) {
 			ip_drop_count(DROP_NO_MEMORY);

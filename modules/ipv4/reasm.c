@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* reasm.c - reassembly (RFC 791 3.2, RFC 815's aim with a sorted list). Memory is bounded by the true
- * size of the buffers held; beyond it the oldest datagram goes. An overlap that is not a plain repeat
- * condemns its datagram: nobody honest sends one (RFC 1858, 3128, and RFC 5722's rule for IPv6). */
+/* reasm.c - reassembly (RFC 791 3.2, RFC 815's aim with a sorted list). Memory is bounded by the
+ * true size of the buffers held; beyond it the oldest datagram goes. An overlap that is not a plain
+ * repeat condemns its datagram: nobody honest sends one (RFC 1858, 3128, and RFC 5722's rule for
+ * IPv6). */
 #include "ipv4.h"
 
 #include <weft/bytes.h>
@@ -11,31 +12,31 @@
 #include <weft/time.h>
 
 #define BUCKETS 64
-#define MAX_FRAGMENTS 256	/* a datagram; keeps insertion and memory linear */
+#define MAX_FRAGMENTS 256 /* a datagram; keeps insertion and memory linear */
 
-struct fragment_place {		/* in a queued fragment's cb, behind struct ip_rx's first use */
-	u32 start, end;		/* bytes of payload */
+struct fragment_place { /* in a queued fragment's cb, behind struct ip_rx's first use */
+	u32 start, end; /* bytes of payload */
 };
 
 struct datagram {
-	struct list_head node;		/* in its bucket */
-	struct list_head age;		/* all, oldest first */
+	struct list_head node; /* in its bucket */
+	struct list_head age;  /* all, oldest first */
 	u32 src, dst;
 	u16 id;
 	u8 proto;
 	u32 ifindex;
 	u64 deadline;
 	u32 truesize, nr;
-	u32 have;			/* bytes of payload collected */
-	u32 total;			/* payload length, 0 until the last fragment came */
-	struct list_head fragments;	/* of struct pkt, by start, no overlaps; data at the payload */
-	struct pkt *first;		/* the one at offset 0: its header and its ip_rx are whole */
-	struct ip_rx rx;		/* of the first fragment */
+	u32 have;		    /* bytes of payload collected */
+	u32 total;		    /* payload length, 0 until the last fragment came */
+	struct list_head fragments; /* of struct pkt, by start, no overlaps; data at the payload */
+	struct pkt *first;	    /* the one at offset 0: its header and its ip_rx are whole */
+	struct ip_rx rx;	    /* of the first fragment */
 	u8 header[IPV4_HEADER_MAX];
 	u8 header_len;
 };
 
-static struct spinlock lock = SPINLOCK_INIT;	/* guards all below; poll context */
+static struct spinlock lock = SPINLOCK_INIT; /* guards all below; poll context */
 static struct list_head bucket[BUCKETS];
 static LIST_HEAD(by_age);
 static u32 held_bytes, held_datagrams;
@@ -68,7 +69,8 @@ static struct datagram *find(const struct ipv4_header *h, u32 b)
 	return NULL;
 }
 
-/* Takes it out of the tables and frees it with all it holds; every fragment is a drop of this kind. */
+/* Takes it out of the tables and frees it with all it holds; every fragment is a drop of this kind.
+ */
 static void discard(struct datagram *d, enum drop_reason why)
 {
 	struct pkt *p, *next;
@@ -176,7 +178,8 @@ static void remember_first(struct datagram *d, struct pkt *p, const struct ip_rx
 	memcpy(d->header, pkt_at(p, p->net_off), h->header_len);
 }
 
-/* One buffer with the first fragment's header and all payloads; d is gone afterwards. NULL: no memory. */
+/* One buffer with the first fragment's header and all payloads; d is gone afterwards. NULL: no
+ * memory. */
 static struct pkt *join(struct datagram *d)
 {
 	struct pkt *whole = pkt_alloc(PKT_POOL_RX, PKT_HEADROOM, d->header_len + d->total), *p;
@@ -322,14 +325,18 @@ static struct netif_watcher watcher = { .name = "ipv4 reassembly", .event = nif_
 
 static int show(struct seq *s)
 {
-	seq_printf(s, "datagrams %u\nbytes %u of %d\n", held_datagrams, held_bytes, reasm_max_bytes);
+	seq_printf(s, "datagrams %u\nbytes %u of %d\n", held_datagrams, held_bytes,
+		   reasm_max_bytes);
 	return 0;
 }
 
 static struct procfile file = { .path = "net/weft/ipv4_reassembly", .mode = 0444, .show = show };
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv4/ipfrag_time", .value = &reasm_time_s, .min = 1, .max = 120 },
-	{ .path = "net/ipv4/ipfrag_high_thresh", .value = &reasm_max_bytes, .min = 0, .max = 1 << 28 },
+	{ .path = "net/ipv4/ipfrag_high_thresh",
+	  .value = &reasm_max_bytes,
+	  .min = 0,
+	  .max = 1 << 28 },
 };
 
 int ipv4_reasm_init(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_elf.c - the checks before a program is loaded: good files give the plan they should, each kind of
- * broken one ENOEXEC, and whatever random damage passes still has segments that lie where they may. */
+/* test_elf.c - the checks before a program is loaded: good files give the plan they should, each
+ * kind of broken one ENOEXEC, and whatever random damage passes still has segments that lie where
+ * they may. */
 /* sources: kernel/proc/elf_check.c */
 #include <setjmp.h>
 #include <stdarg.h>

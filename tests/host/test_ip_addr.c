@@ -14,8 +14,17 @@
 static void text_round_trip(void **state)
 {
 	static const char *const same[] = {
-		"0.0.0.0", "10.0.2.15", "255.255.255.255", "::", "::1", "1::", "fe80::1:2",
-		"2001:db8::8:800:200c:417a", "1:2:3:4:5:6:7:8", "1:0:0:4::8", "1::4:5:0:0:8",
+		"0.0.0.0",
+		"10.0.2.15",
+		"255.255.255.255",
+		"::",
+		"::1",
+		"1::",
+		"fe80::1:2",
+		"2001:db8::8:800:200c:417a",
+		"1:2:3:4:5:6:7:8",
+		"1:0:0:4::8",
+		"1::4:5:0:0:8",
 		"ff02::1:ff00:0",
 	};
 	static const struct {
@@ -43,9 +52,27 @@ static void text_round_trip(void **state)
 static void wrong_text_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.", "1.2.3.4 ", "a.b.c.d", ":",
-		":::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::", "1:",
-		":1", "::1.2.3", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:6:7:8::", "::1:",
+		"",
+		"1",
+		"1.2.3",
+		"1.2.3.4.5",
+		"256.1.1.1",
+		"1.2.3.",
+		"1.2.3.4 ",
+		"a.b.c.d",
+		":",
+		":::",
+		"1:2:3:4:5:6:7",
+		"1:2:3:4:5:6:7:8:9",
+		"1::2::3",
+		"12345::",
+		"g::",
+		"1:",
+		":1",
+		"::1.2.3",
+		"1:2:3:4:5:6:7:1.2.3.4",
+		"1:2:3:4:5:6:7:8::",
+		"::1:",
 	};
 	struct ip_addr a;
 
@@ -95,8 +122,10 @@ static void socket_names(void **state)
 	assert_int_equal(ip_addr_from_sockaddr(name, 16, AF_INET, &a, &port, &scope), 0);
 	assert_int_equal(ip_addr_to_v4(&a), 0x01020304);
 	assert_int_equal(port, 53);
-	assert_int_equal(ip_addr_from_sockaddr(name, 28, AF_INET6, &a, &port, &scope), -EAFNOSUPPORT);
-	assert_int_equal(ip_addr_to_sockaddr(name, AF_INET6, &a, 7, 3), sizeof(struct sockaddr_in6));
+	assert_int_equal(ip_addr_from_sockaddr(name, 28, AF_INET6, &a, &port, &scope),
+			 -EAFNOSUPPORT);
+	assert_int_equal(ip_addr_to_sockaddr(name, AF_INET6, &a, 7, 3),
+			 sizeof(struct sockaddr_in6));
 	assert_int_equal(ip_addr_from_sockaddr(name, 28, AF_INET6, &a, &port, &scope), 0);
 	assert_int_equal(ip_addr_to_v4(&a), 0x01020304);
 	assert_int_equal(port, 7);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_run_queue.c - the pairing heap of waiting threads: the root has the smallest vruntime whatever
- * was inserted and removed before, also when vruntime wraps around. */
+/* test_run_queue.c - the pairing heap of waiting threads: the root has the smallest vruntime
+ * whatever was inserted and removed before, also when vruntime wraps around. */
 /* sources: kernel/sched/runqueue.c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ static void check(void)
 
 static void random_churn(void **state)
 {
-	u64 base = ~0ull - 5000;	/* wraps while the test runs */
+	u64 base = ~0ull - 5000; /* wraps while the test runs */
 	struct thread *t;
 
 	for (u32 i = 0; i < 50000; i++, base++) {

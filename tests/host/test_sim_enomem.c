@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_enomem.c - allocations fail while modules load, addresses change, packets travel and modules
- * leave again: errors are answers, nothing is leaked, nothing crashes. */
+/* test_sim_enomem.c - allocations fail while modules load, addresses change, packets travel and
+ * modules leave again: errors are answers, nothing is leaked, nothing crashes. */
 #include "stack.h"
 
 static void traffic(void)

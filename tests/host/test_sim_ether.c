@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_ether.c - odd frames of IEEE 802.3, RFC 894 and RFC 1042: what is meant for us is answered,
- * the rest is dropped by name. */
+/* test_sim_ether.c - odd frames of IEEE 802.3, RFC 894 and RFC 1042: what is meant for us is
+ * answered, the rest is dropped by name. */
 #include "stack.h"
 
 /* The IPv4 echo request that all these frames carry. */

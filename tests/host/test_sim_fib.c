@@ -13,8 +13,13 @@ static struct netif *eth(void)
 static int change(bool add, u32 prefix, u32 plen, u32 gateway, u32 metric, u8 type)
 {
 	struct route r = {
-		.af = AF_INET, .plen = plen, .type = type, .metric = metric, .flags = RTF_UP,
-		.prefix = ip_addr_v4(prefix), .gateway = ip_addr_v4(gateway),
+		.af = AF_INET,
+		.plen = plen,
+		.type = type,
+		.metric = metric,
+		.flags = RTF_UP,
+		.prefix = ip_addr_v4(prefix),
+		.gateway = ip_addr_v4(gateway),
 		.source = ip_addr_any(AF_INET),
 	};
 	int err;

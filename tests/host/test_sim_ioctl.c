@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_ioctl.c - the calls of ifconfig, with Linux's answers: addresses, aliases, masks, flags. */
+/* test_sim_ioctl.c - the calls of ifconfig, with Linux's answers: addresses, aliases, masks,
+ * flags. */
 #include "stack.h"
 
 #include <weft/net/ifaddr.h>
@@ -131,7 +132,7 @@ static void flags_and_numbers(void **state)
 	netif_unlock();
 	r.u.flags &= ~IFF_PROMISC;
 	assert_int_equal(sock_ioctl(SIOCSIFFLAGS, &r), 0);
-	assert_true(nif->flags & IFF_PROMISC);	/* a socket still wants it, which nobody is shown */
+	assert_true(nif->flags & IFF_PROMISC); /* a socket still wants it, which nobody is shown */
 	named("eth0");
 	sock_ioctl(SIOCGIFFLAGS, &r);
 	assert_false(r.u.flags & IFF_PROMISC);

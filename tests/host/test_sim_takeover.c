@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_takeover.c - an interface outlives its driver: what the user gave it waits for the next one
- * with the same hardware address. */
+/* test_sim_takeover.c - an interface outlives its driver: what the user gave it waits for the
+ * next one with the same hardware address. */
 #include "stack.h"
 
 #include <weft/net/ifaddr.h>
@@ -89,8 +89,8 @@ static void note(struct netif_watcher *w, struct netif *nif, enum netif_event ev
 
 static void watchers_hear_in_order(void **state)
 {
-	static const u32 want[] = { NETIF_COMING, NETIF_UP, NETIF_MTU, NETIF_LINK, NETIF_DOWN, NETIF_GONE,
-				    NETIF_COMING, NETIF_UP };
+	static const u32 want[] = { NETIF_COMING, NETIF_UP,   NETIF_MTU,    NETIF_LINK,
+				    NETIF_DOWN,	  NETIF_GONE, NETIF_COMING, NETIF_UP };
 	struct netif_watcher w = { .name = "test", .event = note };
 
 	assert_int_equal(stack_up(), 0);

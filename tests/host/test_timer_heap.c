@@ -93,7 +93,8 @@ static void in_order(void **state)
 
 static void full_array_overflows(void **state)
 {
-	struct timer *slots[8], **more = calloc(64, sizeof(*more)), **most = calloc(512, sizeof(*most));
+	struct timer *slots[8], **more = calloc(64, sizeof(*more)),
+				**most = calloc(512, sizeof(*most));
 	struct timer_heap h;
 
 	timer_heap_init(&h, slots, 8);

@@ -7,18 +7,19 @@
 /* What THIS_MODULE points to. In a loadable module it lies at the head of its data, near its code. */
 struct module {
 	const char *name;
-	struct module_state *state;	/* the loader's; NULL for a built-in one before modules_init */
+	struct module_state *state; /* the loader's; NULL for a built-in one before modules_init */
 };
 
 /* Made by the build, one for each module linked into the kernel. */
-#define BUILTIN_MODULE(n, depends)                        \
-	extern struct module weft_builtin_##n;            \
+#define BUILTIN_MODULE(n, depends)             \
+	extern struct module weft_builtin_##n; \
 	struct module weft_builtin_##n = { .name = #n }
 
-void modules_init(void);			/* /proc/modules, /sys/module, built-in modules' init */
+void modules_init(void); /* /proc/modules, /sys/module, built-in modules' init */
 /* "name+0x12/0x40 [module]" for an address; "" when unknown. Any context. */
 void symbol_name(u64 addr, char *buf, size_t size);
-/* Marks the module whose code oopsed as broken (it stays, cannot be unloaded): shown by lsmod as such. */
+/* Marks the module whose code oopsed as broken (it stays, cannot be unloaded): shown by lsmod as
+ * such. */
 void module_note_oops(u64 addr);
 
 /* Bits of /proc/sys/kernel/tainted, Linux's numbers. Any context. */
@@ -27,7 +28,7 @@ void module_note_oops(u64 addr);
 #define TAINT_OUT_OF_TREE BIT(12)
 void taint_add(u32 bits);
 
-void pci_init(void);				/* enumerates; /sys/bus/pci */
+void pci_init(void); /* enumerates; /sys/bus/pci */
 void socket_init(void);
 void pkt_init(void);
 void interrupts_show_init(void);

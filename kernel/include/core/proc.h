@@ -8,7 +8,7 @@
 #include <weft/mutex.h>
 
 #define NR_SIGNALS 64
-#define SIG_BIT(sig) (1ull << ((sig) - 1))
+#define SIG_BIT(sig) (1ull << ((sig)-1))
 #define NR_RLIMITS 16
 #define RLIMIT_CPU 0
 #define RLIMIT_FSIZE 1
@@ -25,8 +25,8 @@
 #define PID_MAX 32768
 
 struct tty;
-struct fs_context;	/* cwd, root, umask: core/vfs.h */
-struct fd_table;	/* core/vfs.h */
+struct fs_context; /* cwd, root, umask: core/vfs.h */
+struct fd_table;   /* core/vfs.h */
 
 struct ksigaction {
 	u64 handler;
@@ -35,7 +35,7 @@ struct ksigaction {
 	u64 mask;
 };
 
-struct ksiginfo {	/* as Linux's siginfo_t, 128 bytes on the user's stack */
+struct ksiginfo { /* as Linux's siginfo_t, 128 bytes on the user's stack */
 	int signo, errn, code;
 	int pid;
 	u32 uid;
@@ -45,7 +45,7 @@ struct ksiginfo {	/* as Linux's siginfo_t, 128 bytes on the user's stack */
 
 struct sighand {
 	struct refcount refs;
-	struct spinlock lock;		/* innermost, interrupts off: CLONE_SIGHAND shares it */
+	struct spinlock lock; /* innermost, interrupts off: CLONE_SIGHAND shares it */
 	struct ksigaction action[NR_SIGNALS];
 };
 
@@ -63,50 +63,50 @@ struct rlimit64 {
 /* struct proc.stop_state: what wait4 may still report */
 enum {
 	STOP_NONE,
-	STOP_STOPPED,		/* stopped, not yet reported */
+	STOP_STOPPED, /* stopped, not yet reported */
 	STOP_REPORTED,
-	STOP_CONTINUED,		/* continued, not yet reported */
+	STOP_CONTINUED, /* continued, not yet reported */
 };
 
 struct proc {
 	struct refcount refs;
-	int pid;			/* = tid of the first thread */
+	int pid; /* = tid of the first thread */
 	/* guarded by pid_lock */
 	struct hlist_node pid_node;
 	struct list_head children, sibling, all_node;
-	struct proc *parent;		/* NULL: started by the kernel itself, or it is pid 1 */
+	struct proc *parent; /* NULL: started by the kernel itself, or it is pid 1 */
 	int pgid, sid;
-	struct tty *ctty;		/* controlling terminal of the session, with a reference */
-	bool leader;			/* session leader */
+	struct tty *ctty; /* controlling terminal of the session, with a reference */
+	bool leader;	  /* session leader */
 	bool did_exec;
-	bool zombie;			/* all threads gone; exit_status is final */
-	bool detached;			/* nobody will wait: reaped by itself */
+	bool zombie;   /* all threads gone; exit_status is final */
+	bool detached; /* nobody will wait: reaped by itself */
 	int exit_signal;
 	u32 stop_state;
-	int stop_report;		/* the signal of the stop to report */
-	u64 cutime_ns, cstime_ns;	/* of children waited for */
+	int stop_report;	  /* the signal of the stop to report */
+	u64 cutime_ns, cstime_ns; /* of children waited for */
 	/* changed with lock and sig_lock held, so that either one is enough to read */
 	struct spinlock lock;
 	struct list_head threads;
 	u32 nr_threads;
-	bool exiting;			/* every thread is to go */
-	int exit_status;		/* wait4's encoding */
-	struct thread *exec_thread;	/* the others are to go */
+	bool exiting;		    /* every thread is to go */
+	int exit_status;	    /* wait4's encoding */
+	struct thread *exec_thread; /* the others are to go */
 	/* guarded by sig_lock (interrupts off) */
 	struct spinlock sig_lock;
 	struct sighand *sighand;
 	u64 sigpending;
 	struct list_head sigqueue;
 	u32 nr_queued;
-	bool stopped;			/* job control: threads stop at the border to user mode */
+	bool stopped; /* job control: threads stop at the border to user mode */
 	u32 nr_stopped;
 	int stop_sig;
-	u64 utime_ns, stime_ns;		/* of threads that ended */
+	u64 utime_ns, stime_ns; /* of threads that ended */
 	/* shared objects, counted; the pointers change under lock */
 	struct proc_mm *mm;
 	struct fs_context *fs;
 	struct fd_table *files;
-	bool files_shared;		/* with another process: exec makes a copy */
+	bool files_shared; /* with another process: exec makes a copy */
 	/* changed by the process's own threads under lock */
 	struct cred cred;
 	struct rlimit64 rlim[NR_RLIMITS];
@@ -114,18 +114,18 @@ struct proc {
 	u32 personality, dumpable, keepcaps, no_new_privs, subreaper;
 	int parent_death_signal;
 	int oom_score_adj;
-	struct wait_queue wait_child;	/* children's changes */
-	struct wait_queue wait_self;	/* its own: threads gone, zombie, vfork released */
+	struct wait_queue wait_child; /* children's changes */
+	struct wait_queue wait_self;  /* its own: threads gone, zombie, vfork released */
 	bool vfork_released;
-	struct timer itimer;		/* ITIMER_REAL */
+	struct timer itimer; /* ITIMER_REAL */
 	/* guarded by sig_lock */
 	u64 itimer_interval, itimer_expires;
 	u64 start_ns;
-	char last_comm[16];		/* of the last thread, for a zombie */
+	char last_comm[16]; /* of the last thread, for a zombie */
 };
 
 extern struct spinlock pid_lock;
-extern struct list_head all_procs;	/* guarded by pid_lock */
+extern struct list_head all_procs; /* guarded by pid_lock */
 extern struct proc *init_proc;
 
 static inline struct proc *current_proc(void)
@@ -133,26 +133,26 @@ static inline struct proc *current_proc(void)
 	return current()->proc;
 }
 
-/* pid.c: numbers of threads, processes, groups and sessions; free when nobody uses it in any role. */
-int pid_alloc(void);		/* with one use; -EAGAIN */
-void pid_get(int pid);		/* pid_lock held */
+/* pid.c: numbers of threads, processes, groups and sessions; free when in no role any more. */
+int pid_alloc(void);   /* with one use; -EAGAIN */
+void pid_get(int pid); /* pid_lock held */
 void pid_put(int pid);
 void pid_put_locked(int pid);
 
 void proc_init(void);
-int proc_start_init(void);	/* pid 1: executes init= or /sbin/init or /bin/sh; -ENOMEM */
-struct proc *proc_find_get(int pid);		/* with a reference, NULL */
-struct proc *proc_find_locked(int pid);		/* pid_lock held, no reference */
-struct thread *thread_find_get(int tid);	/* of a process; with a reference, NULL */
+int proc_start_init(void);	     /* pid 1: executes init= or /sbin/init or /bin/sh; -ENOMEM */
+struct proc *proc_find_get(int pid); /* with a reference, NULL */
+struct proc *proc_find_locked(int pid);	 /* pid_lock held, no reference */
+struct thread *thread_find_get(int tid); /* of a process; with a reference, NULL */
 void proc_get(struct proc *p);
-void proc_put(struct proc *p);			/* process context */
-void proc_exit(int status) __noreturn;		/* whole process; status in wait4's encoding */
-/* A program for a thread that is to become a user's: kernel strings. On success the caller goes on with
- * arch_enter_user(). */
+void proc_put(struct proc *p);	       /* process context */
+void proc_exit(int status) __noreturn; /* whole process; status in wait4's encoding */
+/* A program for a thread that is to become a user's: kernel strings. On success the caller goes on
+ * with arch_enter_user(). */
 int proc_exec(const char *path, char *const *argv, char *const *envp);
 /* Interval timer, kernel/time/itimer.c. */
 void itimer_init(struct proc *p);
-void itimer_stop(struct proc *p);		/* process context */
+void itimer_stop(struct proc *p); /* process context */
 /* uname's two settable names; size 65 holds any. */
 void hostname_get(char *buf, size_t size);
 void hostname_set(const char *name);
@@ -163,25 +163,28 @@ void domainname_set(const char *name);
 int usermode_run(const char *path, char *const argv[], u64 timeout_ns);
 
 /* ---- signals ---- */
-/* Process or poll context. NULL info: from the kernel (SI_KERNEL). 0, -EAGAIN (queue full, real-time). */
+/* Process or poll context. NULL info: from the kernel (SI_KERNEL). 0, -EAGAIN (queue full,
+ * real-time). */
 int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info);
 int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info);
-int signal_send_pgrp(int pgid, int sig, const struct ksiginfo *info);		/* takes pid_lock; -ESRCH */
+int signal_send_pgrp(int pgid, int sig, const struct ksiginfo *info); /* takes pid_lock; -ESRCH */
 int signal_send_pgrp_locked(int pgid, int sig, const struct ksiginfo *info);
-bool signal_ignored_or_blocked(int sig);	/* by the caller: tty's SIGTTOU rule */
+bool signal_ignored_or_blocked(int sig); /* by the caller: tty's SIGTTOU rule */
 bool pgrp_is_orphaned(int pgid);
-/* Swaps the caller's mask for the time of a call (sigsuspend, pselect, ppoll, epoll_pwait); the old one
- * comes back when the call returns to user mode. */
+/* Swaps the caller's mask for the time of a call (sigsuspend, pselect, ppoll, epoll_pwait); the old
+ * one comes back when the call returns to user mode. */
 void sigmask_swap(u64 newmask);
 
 /* ---- pieces used by /proc ---- */
-struct proc *proc_next_get(int after_pid);	/* next process by pid, with a reference; NULL at the end */
-struct thread *proc_thread_next(struct proc *p, int after_tid);	/* next thread by tid, reference; NULL */
-u64 proc_total_time(struct proc *p, u64 *utime, u64 *stime);	/* ns; ended threads included */
-char proc_state_char(struct proc *p);		/* p->lock held */
+struct proc *
+proc_next_get(int after_pid); /* next process by pid, with a reference; NULL at the end */
+struct thread *proc_thread_next(struct proc *p,
+				int after_tid); /* next thread by tid, reference; NULL */
+u64 proc_total_time(struct proc *p, u64 *utime, u64 *stime); /* ns; ended threads included */
+char proc_state_char(struct proc *p);			     /* p->lock held */
 char thread_state_char(struct thread *t);
 u32 proc_count(void);
-u32 thread_count(void);				/* of processes */
+u32 thread_count(void); /* of processes */
 u64 proc_forks(void);
 int proc_last_pid(void);
 /* The process's shared objects with a reference of the caller's; NULL when it has given them up. */

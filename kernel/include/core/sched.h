@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* core/sched.h - threads and the run queues, for the core only. Each CPU has its own queue; a thread
- * runs where it last ran unless an idle CPU takes it. */
+/* core/sched.h - threads and the run queues, for the core only. Each CPU has its own queue; a
+ * thread runs where it last ran unless an idle CPU takes it. */
 #pragma once
 
 #include <weft/arch.h>
@@ -12,75 +12,75 @@
 #define KSTACK_SIZE (16 * 1024)
 
 enum thread_state {
-	THREAD_RUNNING,		/* on a CPU or in a queue */
-	THREAD_SLEEPING,	/* interruptible: signals wake it */
-	THREAD_BLOCKED,		/* not interruptible */
-	THREAD_KILLABLE,	/* only the end of its process interrupts it */
-	THREAD_STOPPED,		/* job control */
-	THREAD_DEAD,		/* will never run again */
+	THREAD_RUNNING,	 /* on a CPU or in a queue */
+	THREAD_SLEEPING, /* interruptible: signals wake it */
+	THREAD_BLOCKED,	 /* not interruptible */
+	THREAD_KILLABLE, /* only the end of its process interrupts it */
+	THREAD_STOPPED,	 /* job control */
+	THREAD_DEAD,	 /* will never run again */
 };
 #define THREAD_ANY_SLEEP (BIT(THREAD_SLEEPING) | BIT(THREAD_BLOCKED) | BIT(THREAD_KILLABLE))
 
-#define USER_WORK_SIGNAL BIT(0)		/* a signal may be deliverable: user_return_work looks */
-#define USER_WORK_STOP BIT(1)		/* the process is stopped by job control */
-#define USER_WORK_EXIT BIT(2)		/* the process ends, or another thread executes a program */
-#define USER_WORK_RESCHED BIT(3)	/* somebody with a better right to the CPU waits */
-#define USER_WORK_RESTART BIT(4)	/* a call ended in -ERESTART*: decide what user space sees */
-#define USER_WORK_CONTINUED BIT(5)	/* SIGCONT ended a stop: the parent is to be told */
+#define USER_WORK_SIGNAL BIT(0)	   /* a signal may be deliverable: user_return_work looks */
+#define USER_WORK_STOP BIT(1)	   /* the process is stopped by job control */
+#define USER_WORK_EXIT BIT(2)	   /* the process ends, or another thread executes a program */
+#define USER_WORK_RESCHED BIT(3)   /* somebody with a better right to the CPU waits */
+#define USER_WORK_RESTART BIT(4)   /* a call ended in -ERESTART*: decide what user space sees */
+#define USER_WORK_CONTINUED BIT(5) /* SIGCONT ended a stop: the parent is to be told */
 #define USER_WORK_INTR (USER_WORK_SIGNAL | USER_WORK_STOP | USER_WORK_EXIT)
 
 #define NICE_0_PRIO 20
 
 struct thread {
-	struct arch_thread arch;	/* first: arch code */
-	void *kstack;			/* lowest address; guard page below */
+	struct arch_thread arch; /* first: arch code */
+	void *kstack;		 /* lowest address; guard page below */
 	u64 kstack_top;
-	u32 user_work;			/* USER_WORK_*; set atomically by anybody */
-	/* guarded by the lock of its CPU's run queue; state is set to a sleep by the thread itself */
-	u32 state;			/* enum thread_state */
-	u32 cpu;			/* queue it belongs to */
-	u32 prio;			/* 0 idle, 1..40; nice 0 = 20 */
-	u32 affinity;			/* CPUs it may run on, a bit each */
-	bool on_rq;			/* running or in the queue */
+	u32 user_work; /* USER_WORK_*; set atomically by anybody */
+	/* guarded by its run queue's lock; state is set to a sleep by the thread itself */
+	u32 state;    /* enum thread_state */
+	u32 cpu;      /* queue it belongs to */
+	u32 prio;     /* 0 idle, 1..40; nice 0 = 20 */
+	u32 affinity; /* CPUs it may run on, a bit each */
+	bool on_rq;   /* running or in the queue */
 	bool in_heap;
 	struct list_head rq_node, rq_children;
 	u64 vruntime, run_start;
-	u64 run_ns;			/* CPU time in all; utime and stime are what ticks sampled of it */
+	u64 run_ns; /* CPU time in all; utime and stime are what ticks sampled of it */
 	u64 utime_ns, stime_ns;
 	u32 nvcsw, nivcsw;
 	/* fixed once started */
 	u64 start_ns;
-	int tid;			/* except by exec of a thread that is not the first */
-	struct proc *proc;		/* NULL for kernel threads; a reference */
+	int tid;	   /* except by exec of a thread that is not the first */
+	struct proc *proc; /* NULL for kernel threads; a reference */
 	char comm[16];
 	struct refcount refs;
-	struct rcu_head rcu;		/* the last reference went */
+	struct rcu_head rcu; /* the last reference went */
 	/* guarded by pid_lock */
 	struct hlist_node tid_node;
 	/* guarded by proc->lock */
-	struct list_head proc_node;	/* in proc->threads */
+	struct list_head proc_node; /* in proc->threads */
 	/* signals; guarded by proc->sig_lock */
 	u64 sigmask, sigpending, saved_sigmask;
-	u64 sigwait;			/* what rt_sigtimedwait waits for, blocked or not */
+	u64 sigwait; /* what rt_sigtimedwait waits for, blocked or not */
 	bool restore_sigmask;
 	struct list_head sigqueue;
 	/* used by the thread itself only */
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
-	u64 clear_tid;			/* user address */
+	u64 clear_tid; /* user address */
 	u64 robust_list;
 	struct {
 		long (*fn)(struct thread *t);
 		u64 arg[5];
-	} restart;			/* restart_syscall */
+	} restart; /* restart_syscall */
 	/* kernel threads */
-	bool should_stop;		/* kthread_stop */
+	bool should_stop; /* kthread_stop */
 	bool exited;
 	int exit_code;
 	struct wait_queue exit_wait;
 	int (*kfn)(void *arg);
 	void *karg;
-	struct module *kowner;		/* the module whose code it runs */
+	struct module *kowner; /* the module whose code it runs */
 	struct ledger_entry ledger;
 };
 
@@ -94,8 +94,9 @@ static inline int thread_nice(const struct thread *t)
 	return NICE_0_PRIO - (int)t->prio;
 }
 
-void sched_init(void);				/* boot CPU: makes the running code the idle thread of CPU 0 */
-struct thread *sched_idle_thread(u32 cpu);	/* of a CPU that is about to be started; NULL: no memory */
+void sched_init(void); /* boot CPU: makes the running code the idle thread of CPU 0 */
+struct thread *
+sched_idle_thread(u32 cpu); /* of a CPU that is about to be started; NULL: no memory */
 void cpu_idle(void) __noreturn;
 /* Gives up the CPU until the thread is woken; in state RUNNING until it is its turn again. Process
  * context, no spin lock held, interrupts on. */
@@ -105,20 +106,20 @@ void schedule(void);
 bool thread_wake(struct thread *t);
 /* The same for threads in one of the states of mask (bits of enum thread_state). */
 bool thread_wake_states(struct thread *t, u32 mask);
-/* Makes a thread that is running in user mode enter the kernel and look at user_work. Any context. */
+/* Makes a thread that runs in user mode enter the kernel and look at user_work. Any context. */
 void thread_kick(struct thread *t);
 /* Sets the caller's state before it tests its condition a last time and calls schedule(). */
 void thread_set_state(u32 state);
-struct thread *thread_alloc(const char *comm);	/* stack, tid, one reference; state BLOCKED; NULL */
-void thread_start(struct thread *t);		/* first wake-up */
+struct thread *thread_alloc(const char *comm); /* stack, tid, one reference; state BLOCKED; NULL */
+void thread_start(struct thread *t);	       /* first wake-up */
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);
-void thread_exit(int code) __noreturn;		/* kernel threads and the tail of process exit */
+void thread_exit(int code) __noreturn; /* kernel threads and the tail of process exit */
 /* CPU time used so far, split; any context. */
 void thread_times(struct thread *t, u64 *user, u64 *sys);
-int thread_set_affinity(struct thread *t, u32 mask);	/* -EINVAL: no CPU online in it */
-void thread_set_nice(struct thread *t, int nice);	/* -20..19 */
-bool thread_is_running(struct thread *t);	/* on a CPU or waiting for one */
+int thread_set_affinity(struct thread *t, u32 mask); /* -EINVAL: no CPU online in it */
+void thread_set_nice(struct thread *t, int nice);    /* -20..19 */
+bool thread_is_running(struct thread *t);	     /* on a CPU or waiting for one */
 
 /* kthread_run for a thread that stays on one CPU. */
 struct thread *kthread_run_on(u32 cpu, int (*fn)(void *arg), void *arg, const char *fmt, ...)
@@ -129,23 +130,24 @@ int sleep_until(u64 deadline_ns, bool interruptible);
 /* schedule(), but no longer than to deadline_ns (~0: no limit). The caller has set its state. */
 void sleep_once(u64 deadline_ns);
 
-void sched_tick(void);				/* timer interrupt: the tick's time has come */
-void sched_cpu_times(u32 cpu, u64 *user, u64 *sys, u64 *idle);	/* ns, for /proc/stat */
+void sched_tick(void); /* timer interrupt: the tick's time has come */
+void sched_cpu_times(u32 cpu, u64 *user, u64 *sys, u64 *idle); /* ns, for /proc/stat */
 u32 sched_runnable(void);
-u64 sched_switches(void);			/* context switches since boot */
-void loadavg_get(u64 avg[3]);			/* fixed point, 11 fraction bits */
+u64 sched_switches(void);     /* context switches since boot */
+void loadavg_get(u64 avg[3]); /* fixed point, 11 fraction bits */
 void rcu_init(void);
 /* schedule(), and interrupts that found the CPU preemptible or in user mode, tell RCU. */
 void rcu_note_quiescent(void);
 
 void timers_init_cpu(void);
-void realtime_init(void);			/* from the machine's clock chip, once */
-void timers_run(void);				/* poll context: runs what is due on this CPU */
-void timer_tick_set(u64 deadline_ns);		/* calls sched_tick on this CPU; interrupts off; 0 = off */
+void realtime_init(void);	      /* from the machine's clock chip, once */
+void timers_run(void);		      /* poll context: runs what is due on this CPU */
+void timer_tick_set(u64 deadline_ns); /* calls sched_tick on this CPU; interrupts off; 0 = off */
 
 void workqueue_init(void);
 void pollers_init_cpu(void);
-void poll_run_pending(void);			/* kernel/net/poller.c: the poll context; called with preempt_count 1 */
+void poll_run_pending(
+	void); /* kernel/net/poller.c: the poll context; called with preempt_count 1 */
 
 /* Debug builds: says so when the caller may not sleep here. */
 #ifdef WEFT_DEBUG

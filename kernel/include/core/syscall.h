@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* core/syscall.h - one file of each subsystem defines its calls with SYSCALL(); the table gathers them
- * from a linker section, so no central list names them. */
+/* core/syscall.h - one file of each subsystem defines its calls with SYSCALL(); the table gathers
+ * them from a linker section, so no central list names them. */
 #pragma once
 
 #include <weft/arch.h>
@@ -19,24 +19,24 @@ struct syscall_entry {
  *		return current_proc()->pid;
  *	}
  */
-#define SYSCALL(number, sname)                                                                      \
-	static long sys_##sname(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);                          \
-	static const struct syscall_entry syscall_entry_##sname __section(".weft_syscalls")         \
-		__aligned(8) = { number, #sname, sys_##sname };                                     \
-	static long sys_##sname(u64 a __attribute__((unused)), u64 b __attribute__((unused)),       \
-				u64 c __attribute__((unused)), u64 d __attribute__((unused)),       \
+#define SYSCALL(number, sname)                                                                \
+	static long sys_##sname(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);                    \
+	static const struct syscall_entry syscall_entry_##sname __section(".weft_syscalls")   \
+		__aligned(8) = { number, #sname, sys_##sname };                               \
+	static long sys_##sname(u64 a __attribute__((unused)), u64 b __attribute__((unused)), \
+				u64 c __attribute__((unused)), u64 d __attribute__((unused)), \
 				u64 e __attribute__((unused)), u64 f __attribute__((unused)))
 
-extern const struct syscall_entry syscall_table_start[], syscall_table_end[];	/* kernel.ld */
+extern const struct syscall_entry syscall_table_start[], syscall_table_end[]; /* kernel.ld */
 
 /* A path from user space: 0, -EFAULT, -ENAMETOOLONG (size is PATH_MAX), -ENOENT for "". */
 #define PATH_MAX 4096
 int path_from_user(char *buf, u64 user, bool allow_empty);
-char *path_buf_get(void);	/* PATH_MAX bytes, NULL */
+char *path_buf_get(void); /* PATH_MAX bytes, NULL */
 void path_buf_put(char *p);
 
 struct timespec64 {
 	s64 sec, nsec;
 };
-int timespec_from_user(u64 user, u64 *ns);	/* -EFAULT, -EINVAL */
+int timespec_from_user(u64 user, u64 *ns); /* -EFAULT, -EINVAL */
 int timespec_to_user(u64 user, u64 ns);

@@ -16,10 +16,10 @@
 
 /* Registers (section 5) and their bits. */
 enum {
-	IDR0 = 0x00,	/* station address, 6 bytes */
-	MAR0 = 0x08,	/* multicast filter, 8 bytes */
-	TSD0 = 0x10,	/* transmit status, 4 words */
-	TSAD0 = 0x20,	/* transmit address, 4 words */
+	IDR0 = 0x00,  /* station address, 6 bytes */
+	MAR0 = 0x08,  /* multicast filter, 8 bytes */
+	TSD0 = 0x10,  /* transmit status, 4 words */
+	TSAD0 = 0x20, /* transmit address, 4 words */
 	RBSTART = 0x30,
 	CR = 0x37,
 	CAPR = 0x38,
@@ -47,7 +47,7 @@ enum {
 #define RCR_MINE BIT(1)
 #define RCR_MULTICAST BIT(2)
 #define RCR_BROADCAST BIT(3)
-#define RCR_WRAP BIT(7)	     /* a frame may run on behind the ring's end */
+#define RCR_WRAP BIT(7) /* a frame may run on behind the ring's end */
 #define RCR_RING_32K (2u << 11)
 #define RCR_DMA_UNLIMITED (7u << 8)
 #define TCR_DMA_2048 (7u << 8)
@@ -67,10 +67,10 @@ struct rtl {
 	struct poller poller;
 	u8 *ring;
 	phys_addr_t ring_bus;
-	u32 ring_pos;		/* poll context */
+	u32 ring_pos; /* poll context */
 	u8 *tx_buf;
 	phys_addr_t tx_bus;
-	u32 tx_next;		/* guarded by the interface's tx_lock */
+	u32 tx_next; /* guarded by the interface's tx_lock */
 	bool link_changed;
 	u8 mac[6];
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asm/cpu.h - the few machine operations that must be inline: this CPU's data through %gs, interrupt
- * flag, preemption count. The host build has its own file of this name. */
+/* asm/cpu.h - the few machine operations that must be inline: this CPU's data through %gs,
+ * interrupt flag, preemption count. The host build has its own file of this name. */
 #pragma once
 
 #include <weft/types.h>
@@ -13,31 +13,31 @@ struct thread;
 
 /* The head of every CPU's data; %gs:0 is its start. Offsets are known to entry.asm. */
 struct cpu {
-	struct cpu *self;		/* 0 */
-	struct thread *current;		/* 8 */
-	u64 kernel_rsp;			/* 16: top of current's kernel stack, for syscall entry */
-	u64 user_rsp;			/* 24: scratch of syscall entry */
-	u32 preempt_count;		/* 32: 0 = may be preempted and may run the poll context */
-	u32 pending;			/* 36: CPU_PENDING_* bits, acted on when preempt_count is 0 */
-	u32 id;				/* 40: 0..nr_cpus-1 */
-	u32 apic_id;			/* 44 */
-	u32 irq_depth;			/* 48 */
-	u32 online;			/* 52 */
-	u64 idle_ns;			/* 56: time spent halted */
-	u64 percpu_off;			/* 64: added to a DEFINE_PERCPU address */
+	struct cpu *self;	/* 0 */
+	struct thread *current; /* 8 */
+	u64 kernel_rsp;		/* 16: top of current's kernel stack, for syscall entry */
+	u64 user_rsp;		/* 24: scratch of syscall entry */
+	u32 preempt_count;	/* 32: 0 = may be preempted and may run the poll context */
+	u32 pending;		/* 36: CPU_PENDING_* bits, acted on when preempt_count is 0 */
+	u32 id;			/* 40: 0..nr_cpus-1 */
+	u32 apic_id;		/* 44 */
+	u32 irq_depth;		/* 48 */
+	u32 online;		/* 52 */
+	u64 idle_ns;		/* 56: time spent halted */
+	u64 percpu_off;		/* 64: added to a DEFINE_PERCPU address */
 };
 
 #define CPU_PENDING_RESCHED BIT(0)
 #define CPU_PENDING_POLL BIT(1)
 
 /* Loads and stores a field of this CPU's struct with one instruction: safe against migration. */
-#define this_cpu_read(field)                                                                  \
-	({                                                                                    \
-		__typeof__(((struct cpu *)0)->field) tcr_v;                                   \
-		__asm__ __volatile__("mov %%gs:%c1, %0"                                       \
-				     : "=r"(tcr_v)                                            \
-				     : "i"(offsetof(struct cpu, field)));                     \
-		tcr_v;                                                                        \
+#define this_cpu_read(field)                                              \
+	({                                                                \
+		__typeof__(((struct cpu *)0)->field) tcr_v;               \
+		__asm__ __volatile__("mov %%gs:%c1, %0"                   \
+				     : "=r"(tcr_v)                        \
+				     : "i"(offsetof(struct cpu, field))); \
+		tcr_v;                                                    \
 	})
 
 static inline struct cpu *this_cpu(void)

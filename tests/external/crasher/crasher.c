@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* crasher.c - a module with a wild pointer, used where the parameter `where` says: in its init, its
+ * own thread, a /proc file, a work item, or its exit. The kernel names it and goes on. */
+#define LOG_NAME "crasher: "
+#include <weft/module.h>
+#include <weft/printk.h>
+#include <weft/sched.h>
+#include <weft/seqfile.h>
+#include <weft/string.h>
+#include <weft/time.h>
+#include <weft/work.h>
+
+static char where[16];
+module_param_string(where, 0444, "init, thread, file, work, hang or nothing");
+
+static void (*volatile wild)(void);
+
+static __attribute__((noinline)) void crash_here(void)
+{
+	*(volatile int *)0xdead0000beefull = 1;
+	wild();
+}
+
+static int thread_fn(void *arg)
+{
+	sleep_ns(50 * NSEC_PER_MSEC);
+	crash_here();
+	return 0;
+}
+
+static int file_show(struct seq *s)
+{
+	if (!strcmp(where, "file"))
+		crash_here();
+	seq_puts(s, "fine\n");
+	return 0;
+}
+
+static struct procfile file = { .path = "crasher", .mode = 0444, .show = file_show };
+static struct work work;
+static struct thread *thread;
+
+static void run(struct work *w)
+{
+	crash_here();
+}
+
+static int crasher_init(void)
+{
+	int err;
+
+	if (!strcmp(where, "init"))
+		crash_here();
+	err = procfile_add(&file);
+	if (err)
+		return err;
+	if (!strcmp(where, "thread")) {
+		thread = kthread_run(thread_fn, NULL, "crasher");
+		if (IS_ERR(thread)) {
+			procfile_remove(&file);
+			return PTR_ERR(thread);
+		}
+	}
+	work_init(&work, run);
+	if (!strcmp(where, "work"))
+		work_schedule(&work);
+	return 0;
+}
+
+static void crasher_exit(void)
+{
+	if (!strcmp(where, "hang"))
+		sleep_ns(4 * NSEC_PER_SEC);
+	procfile_remove(&file);
+	work_cancel_sync(&work);
+}
+
+module_entry_points(crasher_init, crasher_exit);
+MODULE_LICENSE("MIT");
+MODULE_DESCRIPTION("crashes on purpose, for tests of what remains");

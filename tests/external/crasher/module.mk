@@ -1,0 +1,3 @@
+name := crasher
+objs := crasher.o
+deps :=

@@ -1,0 +1,3 @@
+name := forgetful
+objs := forgetful.o
+deps :=
