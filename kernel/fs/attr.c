@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* attr.c - changing what stat shows: mode, owner, times, size; and the calls about extended attributes
- * and storage that a file system in memory answers without doing anything. */
+/* attr.c - changing what stat shows: mode, owner, times, size; and the calls about extended
+ * attributes and storage that a file system in memory answers without doing anything. */
 #include "fs.h"
 
 #include <core/syscall.h>
@@ -63,13 +63,14 @@ static int set_owner(const struct path *p, u32 uid, u32 gid)
 }
 
 /* Runs fn on the place of a name or of a descriptor. */
-static long with_name(int dirfd, u64 name, u32 flags, int (*fn)(const struct path *, u32, u32), u32 x,
-		      u32 y)
+static long with_name(int dirfd, u64 name, u32 flags, int (*fn)(const struct path *, u32, u32),
+		      u32 x, u32 y)
 {
 	struct path p;
 	long err = path_lookup_user(dirfd, name,
 				    (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-					    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &p);
+					    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+				    &p);
 
 	if (err)
 		return err;
@@ -145,7 +146,7 @@ SYSCALL(260, fchownat)
 struct new_times {
 	u64 atime, mtime;
 	bool set_atime, set_mtime;
-	bool now;		/* both are the present: whoever may write may do that */
+	bool now; /* both are the present: whoever may write may do that */
 };
 
 static int set_times(const struct path *p, const struct new_times *t)
@@ -178,7 +179,8 @@ static long times_at(int dirfd, u64 name, u32 flags, const struct new_times *t)
 	if (name) {
 		err = path_lookup_user(dirfd, name,
 				       (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-					       (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &p);
+					       (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+				       &p);
 	} else {
 		struct file *f = fd_get(dirfd);
 
@@ -318,7 +320,7 @@ SYSCALL(77, ftruncate)
 	if (!file)
 		return -EBADF;
 	err = (s64)b < 0 || !(to_vfile(file)->mode & FMODE_WRITE) ? -EINVAL :
-								      inode_truncate(file->inode, b);
+								    inode_truncate(file->inode, b);
 	file_put(file);
 	return err;
 }
@@ -394,8 +396,8 @@ static long advise_fd(int fd, u64 advice)
 	if (!f)
 		return -EBADF;
 	err = S_ISFIFO(f->inode->mode) || S_ISSOCK(f->inode->mode) ? -ESPIPE :
-	      advice > 5					    ? -EINVAL :
-								      0;
+	      advice > 5					   ? -EINVAL :
+								     0;
 	file_put(f);
 	return err;
 }
@@ -424,18 +426,18 @@ static int empty_list(const struct path *p, u32 x, u32 y)
 	return 0;
 }
 
-#define XATTR_CALLS(nr, name, what)                                                       \
-	SYSCALL(nr, name)                                                                 \
-	{                                                                                 \
-		return with_name(AT_FDCWD, a, 0, what, 0, 0);                             \
-	}                                                                                 \
-	SYSCALL(nr + 1, l##name)                                                          \
-	{                                                                                 \
-		return with_name(AT_FDCWD, a, AT_SYMLINK_NOFOLLOW, what, 0, 0);           \
-	}                                                                                 \
-	SYSCALL(nr + 2, f##name)                                                          \
-	{                                                                                 \
-		return with_fd((int)a, what, 0, 0);                                       \
+#define XATTR_CALLS(nr, name, what)                                             \
+	SYSCALL(nr, name)                                                       \
+	{                                                                       \
+		return with_name(AT_FDCWD, a, 0, what, 0, 0);                   \
+	}                                                                       \
+	SYSCALL(nr + 1, l##name)                                                \
+	{                                                                       \
+		return with_name(AT_FDCWD, a, AT_SYMLINK_NOFOLLOW, what, 0, 0); \
+	}                                                                       \
+	SYSCALL(nr + 2, f##name)                                                \
+	{                                                                       \
+		return with_fd((int)a, what, 0, 0);                             \
 	}
 
 XATTR_CALLS(188, setxattr, no_xattr)

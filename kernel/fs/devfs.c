@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* devfs.c - character devices by number, and the tree of their names that a devtmpfs mount shows. The
- * tree exists whether it is mounted or not; devpts is its directory pts. */
+/* devfs.c - character devices by number, and the tree of their names that a devtmpfs mount shows.
+ * The tree exists whether it is mounted or not; devpts is its directory pts. */
 #include "fs.h"
 
 struct super *devfs_super;
 
 static struct super *devpts_super;
 static DEFINE_MUTEX(devices_mutex);
-static LIST_HEAD(devices);		/* of struct chrdev, guarded by devices_mutex */
+static LIST_HEAD(devices); /* of struct chrdev, guarded by devices_mutex */
 
 static u32 dev_major(u64 dev)
 {
@@ -27,7 +27,8 @@ static struct chrdev *find_device(u64 rdev)
 	struct chrdev *c;
 
 	list_for_each_entry(c, &devices, node) {
-		if (c->major == major && minor >= c->minor && minor - c->minor < max(c->nr_minors, 1u))
+		if (c->major == major && minor >= c->minor &&
+		    minor - c->minor < max(c->nr_minors, 1u))
 			return c;
 	}
 	return NULL;

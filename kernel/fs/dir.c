@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* dir.c - making, removing and moving names. Each call resolves the parent, locks it, looks again and
- * then changes tree and link counts in one go. */
+/* dir.c - making, removing and moving names. Each call resolves the parent, locks it, looks again
+ * and then changes tree and link counts in one go. */
 #include "fs.h"
 
 #include <core/syscall.h>
@@ -8,7 +8,7 @@
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE 2
 
-static DEFINE_MUTEX(rename_mutex);	/* directories change their parents only under it */
+static DEFINE_MUTEX(rename_mutex); /* directories change their parents only under it */
 
 int create_locked(struct path *at, const char *name, u32 mode, u64 rdev, struct entry **out)
 {
@@ -73,7 +73,8 @@ static int link_locked(struct path *at, const char *name, struct inode *ino)
 		err = entry_link(at->entry, name, ino, NULL);
 	if (err)
 		return err;
-	__atomic_add_fetch(&ino->nlink, 1, __ATOMIC_SEQ_CST);	/* other names: other directories' locks */
+	__atomic_add_fetch(&ino->nlink, 1,
+			   __ATOMIC_SEQ_CST); /* other names: other directories' locks */
 	inode_changed(ino);
 	inode_touch(dir);
 	return 0;
@@ -180,7 +181,8 @@ int do_link(int olddir, const char *oldname, int newdir, const char *newname, u3
 		return -EINVAL;
 	err = path_lookup(olddir, oldname,
 			  (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
-				  (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &old);
+				  (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			  &old);
 	if (err)
 		return err;
 	err = begin_create(&w, newdir, newname, false);
@@ -243,7 +245,7 @@ static int unlink_locked(struct path *at, struct entry *e, const char *name, boo
 		return -ENOTDIR;
 	if (!isdir && S_ISDIR(ino->mode))
 		return -EISDIR;
-	if (isdir)	/* nothing may be made in it between the look and the removal */
+	if (isdir) /* nothing may be made in it between the look and the removal */
 		mutex_lock(&ino->lock);
 	err = isdir && !list_empty(&e->children) ? -ENOTEMPTY : dir->ops->unlink(dir, name, isdir);
 	if (!err) {
@@ -300,7 +302,7 @@ out:
 
 struct rename {
 	struct walk from, to;
-	struct entry *old, *victim;	/* victim NULL: the new name is free */
+	struct entry *old, *victim; /* victim NULL: the new name is free */
 	u32 flags;
 };
 
@@ -354,7 +356,7 @@ static int rename_check(struct rename *r)
 		return err;
 	if (!newdir->ops->create || READ_ONCE(r->to.at.entry->flags) & ENTRY_DELETED)
 		return newdir->ops->create ? -ENOENT : -EPERM;
-	if (isdir && olddir != newdir)	/* its ".." changes */
+	if (isdir && olddir != newdir) /* its ".." changes */
 		err = inode_permission(r->old->inode, 2);
 	if (!err && r->victim && !swap && isdir != vdir)
 		err = isdir ? -ENOTDIR : -EISDIR;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* entry.c - the tree of names. An entry that is linked is held by the tree and found through one hash
- * over (directory, name), under the lock of its bucket alone; a directory's list of children gives
- * readdir its order. Loose entries stand for objects that a look-up made up (/proc/PID) or that never
- * had a name (pipes): they live as long as somebody holds them. */
+/* entry.c - the tree of names. An entry that is linked is held by the tree and found through one
+ * hash over (directory, name), under the lock of its bucket alone; a directory's list of children
+ * gives readdir its order. Loose entries stand for objects that a look-up made up (/proc/PID) or
+ * that never had a name (pipes): they live as long as somebody holds them. */
 #include "fs.h"
 
 #define BUCKETS 1024
@@ -79,7 +79,7 @@ static struct entry *entry_alloc(const char *name, struct inode *ino)
 	e->inode = inode_get(ino);
 	list_init(&e->children);
 	list_init(&e->sibling);
-	e->next_cookie = 3;	/* 0 ".", 1 "..", and 2 is where the children start */
+	e->next_cookie = 3; /* 0 ".", 1 "..", and 2 is where the children start */
 	return e;
 }
 
@@ -108,7 +108,8 @@ static struct entry *hash_find(struct entry *dir, const char *name)
 	struct entry *e;
 
 	spin_lock(&b->lock);
-	hlist_for_each_entry(e, &b->head, hash_node) {
+	hlist_for_each_entry(e, &b->head, hash_node)
+	{
 		if (e->hash == hash && e->parent == dir && !strcmp(e->name, name)) {
 			refcount_inc(&e->refs);
 			break;
@@ -223,7 +224,7 @@ static void unlock_buckets(struct bucket *a, struct bucket *b)
 		spin_unlock(&b->lock);
 }
 
-/* Gives e a new parent and name; both buckets are locked. The strings are swapped with the spare. */
+/* Gives e a new parent and name; both buckets are locked. Its strings are swapped with spare. */
 static void entry_rehash(struct entry *e, struct entry *newdir, char **spare, char *spare_short)
 {
 	char old_short[sizeof(e->short_name)];
@@ -291,7 +292,7 @@ int entry_exchange(struct entry *a, struct entry *b)
 	entry_rehash(a, b->parent, &spare, spare_short);
 	entry_rehash(b, adir, &spare, spare_short);
 	unlock_buckets(x, y);
-	kfree(spare);	/* b's own old name */
+	kfree(spare); /* b's own old name */
 	/* positions must rise along a list: both go to the end of their new one */
 	list_del(&a->sibling);
 	list_del(&b->sibling);
@@ -337,7 +338,7 @@ void entry_destroy_tree(struct entry *root)
 		}
 		if (e == root)
 			break;
-		parent = e->parent;	/* e's own reference keeps it until the loop is back there */
+		parent = e->parent; /* e's own reference keeps it until the loop is back there */
 		entry_unlink(e);
 		e = parent;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll.c - standing interest in many files. An item hangs on its file's wait queues for as long as it
- * is there; a wake-up puts it on the ready list, and epoll_wait asks the ready ones only. A file's last
- * close removes its items: they hold no reference. Locks: teardown, then an instance's lock (an outer
- * one before those it watches), then link_lock or ready_lock. */
+/* epoll.c - standing interest in many files. An item hangs on its file's wait queues for as long as
+ * it is there; a wake-up puts it on the ready list, and epoll_wait asks the ready ones only. A
+ * file's last close removes its items: they hold no reference. Locks: teardown, then an instance's
+ * lock (an outer one before those it watches), then link_lock or ready_lock. */
 #include "poll.h"
 
 #include <core/syscall.h>
@@ -31,7 +31,7 @@ struct eventpoll {
 	/* guarded by ready_lock, taken with interrupts off */
 	struct spinlock ready_lock;
 	struct list_head ready;
-	struct wait_queue wait, poll_wait;	/* epoll_wait callers; those who watch this instance */
+	struct wait_queue wait, poll_wait; /* epoll_wait callers; those who watch this instance */
 };
 
 struct hook {
@@ -44,7 +44,7 @@ struct hook {
 struct epitem {
 	/* fixed */
 	struct eventpoll *ep;
-	struct file *file;		/* no reference */
+	struct file *file; /* no reference */
 	int fd;
 	/* guarded by ep->lock; events is read by wake-ups */
 	struct hlist_node hash_node;
@@ -59,13 +59,13 @@ struct epitem {
 };
 
 struct hang_table {
-	struct poll_table pt;		/* first */
+	struct poll_table pt; /* first */
 	struct epitem *item;
 	bool failed;
 };
 
-static DEFINE_MUTEX(teardown);		/* an instance's end against a file's end */
-static DEFINE_MUTEX(nesting);		/* instances that watch instances */
+static DEFINE_MUTEX(teardown); /* an instance's end against a file's end */
+static DEFINE_MUTEX(nesting);  /* instances that watch instances */
 static struct spinlock link_lock = SPINLOCK_INIT;
 static const struct file_ops epoll_fops;
 
@@ -158,7 +158,8 @@ static struct epitem *find_item(struct eventpoll *ep, const struct file *f, int 
 {
 	struct epitem *item;
 
-	hlist_for_each_entry(item, bucket_of(ep, f, fd), hash_node) {
+	hlist_for_each_entry(item, bucket_of(ep, f, fd), hash_node)
+	{
 		if (item->file == f && item->fd == fd)
 			return item;
 	}
@@ -249,7 +250,7 @@ static int modify_item(struct epitem *item, const struct user_event *ev)
 		return -EINVAL;
 	WRITE_ONCE(item->events, ev->events | POLLERR | POLLHUP);
 	item->data = ev->data;
-	smp_mb();	/* a wake-up that saw the old events came before the question */
+	smp_mb(); /* a wake-up that saw the old events came before the question */
 	if (ask_item(item, NULL)) {
 		make_ready(item);
 		tell_waiters(item->ep);
@@ -309,7 +310,8 @@ void epoll_file_release(struct file *f)
 		spin_unlock(&link_lock);
 		if (!item)
 			break;
-		/* nobody but us removes it: no descriptor names the file, and instances end under teardown */
+		/* nobody but us removes it: no descriptor names the file, and instances end under
+		 * teardown */
 		ep = item->ep;
 		mutex_lock(&ep->lock);
 		remove_item(item);
@@ -367,7 +369,8 @@ static int check_loop(struct eventpoll *from, const struct eventpoll *what, u32 
 		return -ELOOP;
 	mutex_lock(&from->lock);
 	for (i = 0; i < from->nr_buckets && !err; i++) {
-		hlist_for_each_entry(item, &from->bucket[i], hash_node) {
+		hlist_for_each_entry(item, &from->bucket[i], hash_node)
+		{
 			if (item->file->ops != &epoll_fops)
 				continue;
 			err = check_loop(item->file->priv, what, depth + 1);
@@ -406,7 +409,7 @@ static long control(struct file *epf, int op, struct file *f, int fd, const stru
 	long err = 0;
 
 	if (!f->ops || !f->ops->poll)
-		return -EPERM;	/* always ready: regular files, directories */
+		return -EPERM; /* always ready: regular files, directories */
 	if (epf == f || epf->ops != &epoll_fops)
 		return -EINVAL;
 	if (ev->events & EPOLLEXCLUSIVE && op == EPOLL_CTL_ADD && f->ops == &epoll_fops)

@@ -10,7 +10,7 @@
 
 struct eventfd {
 	struct spinlock lock;
-	u64 count;		/* guarded by lock */
+	u64 count; /* guarded by lock */
 	bool semaphore;
 	struct wait_queue wait;
 };
@@ -117,7 +117,8 @@ static long make_eventfd(u32 count, u32 flags)
 	wait_queue_init(&e->wait);
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;
-	f = file_anon("anon_inode:[eventfd]", 0600, &eventfd_fops, e, O_RDWR | (flags & O_NONBLOCK));
+	f = file_anon("anon_inode:[eventfd]", 0600, &eventfd_fops, e,
+		      O_RDWR | (flags & O_NONBLOCK));
 	if (IS_ERR(f)) {
 		kfree(e);
 		return PTR_ERR(f);

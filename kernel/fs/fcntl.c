@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fcntl.c - what can be asked of and set on an open descriptor besides data: fcntl, and the ioctls that
- * every kind of file has. */
+/* fcntl.c - what can be asked of and set on an open descriptor besides data: fcntl, and the ioctls
+ * that every kind of file has. */
 #include "fs.h"
 
 #include <core/syscall.h>

@@ -15,8 +15,8 @@ struct fd_table {
 	struct refcount refs;
 	struct spinlock lock;
 	/* guarded by lock; also read without it by the only thread of the only process using it */
-	u32 nr;			/* room */
-	u32 lowest;		/* no free number below */
+	u32 nr;	    /* room */
+	u32 lowest; /* no free number below */
 	struct file **file;
 	u8 *flags;
 	struct file *first_file[FIRST_FDS];
@@ -68,7 +68,7 @@ static int table_grow(struct fd_table *t, u32 n)
 		kfree(flags);
 		return -ENOMEM;
 	}
-	if (nr > t->nr) {	/* else another thread was faster */
+	if (nr > t->nr) { /* else another thread was faster */
 		struct file **old_file = t->file;
 		u8 *old_flags = t->flags;
 
@@ -241,7 +241,7 @@ void fd_for_each(struct fd_table *t, bool (*fn)(void *arg, int fd, struct file *
 
 static u32 fd_limit(void)
 {
-	u64 lim = current_proc()->rlim[7].cur;	/* RLIMIT_NOFILE */
+	u64 lim = current_proc()->rlim[7].cur; /* RLIMIT_NOFILE */
 
 	return lim < MAX_FDS ? (u32)lim : MAX_FDS;
 }
@@ -375,7 +375,7 @@ static int install_at(struct fd_table *t, u32 fd, struct file *f, u32 flags)
 	if (fd >= t->nr)
 		err = table_grow(t, fd);
 	if (!err && !t->file[fd] && t->flags[fd] & FD_RESERVED)
-		err = -EBUSY;	/* another thread is about to fill it, as Linux says */
+		err = -EBUSY; /* another thread is about to fill it, as Linux says */
 	if (err) {
 		spin_unlock(&t->lock);
 		return err;

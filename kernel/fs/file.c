@@ -6,7 +6,7 @@
 #include <core/syscall.h>
 #include <weft/module.h>
 
-#define MAX_FILES 65536		/* open files in the whole system: ENFILE beyond */
+#define MAX_FILES 65536 /* open files in the whole system: ENFILE beyond */
 
 struct super *anon_super, *pipe_super, *sock_super;
 static struct atomic nr_files;
@@ -55,12 +55,13 @@ void file_put(struct file *f)
 	if (v->denies_write)
 		inode_allow_write(f->inode);
 	inode_put(f->inode);
-	dentry_put(f->dentry);	/* last: its mount may take the inode's super along */
+	dentry_put(f->dentry); /* last: its mount may take the inode's super along */
 	kfree(v);
 	atomic_dec(&nr_files);
 }
 
-struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv, u32 flags)
+struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv,
+		       u32 flags)
 {
 	struct super *s = S_ISSOCK(mode) ? sock_super : S_ISFIFO(mode) ? pipe_super : anon_super;
 	struct vfile *v = vfile_new(flags);
@@ -97,8 +98,7 @@ int file_to_path(struct file *f, struct path *out)
 	if (strchr(label, ':'))
 		strscpy(name, label, sizeof(name));
 	else
-		snprintf(name, sizeof(name), "%s:[%llu]", label,
-			 (unsigned long long)f->inode->ino);
+		snprintf(name, sizeof(name), "%s:[%llu]", label, (unsigned long long)f->inode->ino);
 	out->mnt = NULL;
 	out->entry = entry_new_loose(NULL, name, f->inode);
 	return out->entry ? 0 : -ENOMEM;
@@ -130,7 +130,7 @@ struct file *file_open_path(const struct path *p, u32 flags)
 	if (!err && ino->ops && ino->ops->open) {
 		err = ino->ops->open(ino, &v->f);
 		if (err)
-			v->f.ops = NULL;	/* nothing to release */
+			v->f.ops = NULL; /* nothing to release */
 	}
 	if (err)
 		goto failed;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* filepages.c - contents of a file in memory: a tree of pages, 64 ways a level, as high as the file
- * is long; what was never written is a hole. A page may come from outside (the boot image). The lock
- * covers the tree only, so that user memory, which may be a mapping of this very file, is copied
- * without it. */
+ * is long; what was never written is a hole. A page may come from outside (the boot image). The
+ * lock covers the tree only, so that user memory, which may be a mapping of this very file, is
+ * copied without it. */
 #include "fs.h"
 
 #define WAYS_SHIFT 6
@@ -13,13 +13,13 @@ struct file_pages {
 	struct super *super;
 	struct spinlock lock;
 	/* guarded by lock */
-	u32 height;		/* levels of nodes; 0: root is the page of index 0, if any */
-	u64 nr;			/* pages in it */
+	u32 height; /* levels of nodes; 0: root is the page of index 0, if any */
+	u64 nr;	    /* pages in it */
 	void *root;
 };
 
 struct node {
-	void *slot[WAYS];	/* nodes, or pages at the lowest level */
+	void *slot[WAYS]; /* nodes, or pages at the lowest level */
 };
 
 struct file_pages *file_pages_new(struct super *s)
@@ -138,7 +138,7 @@ struct page *file_pages_get(struct file_pages *fp, u64 index, bool create)
 	p = page_alloc_user(true);
 	err = -ENOMEM;
 	if (p) {
-		page_get(p);	/* the caller's */
+		page_get(p); /* the caller's */
 		err = insert(fp, index, p);
 		if (!err)
 			return p;
@@ -149,7 +149,7 @@ struct page *file_pages_get(struct file_pages *fp, u64 index, bool create)
 	if (err != -EEXIST)
 		return ERR_PTR(err);
 	p = find_page(fp, index);
-	return p ? p : ERR_PTR(-EAGAIN);	/* truncated beside us: the caller has no lock */
+	return p ? p : ERR_PTR(-EAGAIN); /* truncated beside us: the caller has no lock */
 }
 
 int file_pages_adopt(struct file_pages *fp, u64 index, struct page *p)
@@ -161,7 +161,7 @@ int file_pages_adopt(struct file_pages *fp, u64 index, struct page *p)
 	return err;
 }
 
-/* Drops the pages from index first on below a slot of the given height; true when nothing is left. */
+/* Drops the pages from index first on below a slot of that height; true when none is left. */
 static bool prune(struct file_pages *fp, void **slot, u32 height, u64 first)
 {
 	struct node *n = *slot;
@@ -188,7 +188,8 @@ static bool prune(struct file_pages *fp, void **slot, u32 height, u64 first)
 		if (start + step <= first)
 			empty &= !n->slot[i];
 		else
-			empty &= prune(fp, &n->slot[i], height - 1, first > start ? first - start : 0);
+			empty &= prune(fp, &n->slot[i], height - 1,
+				       first > start ? first - start : 0);
 	}
 	if (!empty)
 		return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* init.c - brings the VFS up: the supers of nameless objects, the root file system, the types that can
- * be mounted. */
+/* init.c - brings the VFS up: the supers of nameless objects, the root file system, the types that
+ * can be mounted. */
 #include "tree.h"
 
 static int make_supers(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* initramfs.c - the boot image becomes the root file system. It is one or more cpio archives of the
- * "newc" kind (magic 070701 or 070702), plain or gzipped, with zeros between them. File data that lies
- * on a page boundary of the image is not copied: its whole pages become the file's pages. */
+ * "newc" kind (magic 070701 or 070702), plain or gzipped, with zeros between them. File data that
+ * lies on a page boundary of the image is not copied: its whole pages become the file's pages. */
 #define LOG_NAME "initramfs: "
 #include "fs.h"
 
@@ -10,11 +10,25 @@
 #include <weft/printk.h>
 
 #define HEADER 110
-#define NAME_ROOM 8192		/* a name may be padded with zeros to align the data behind it */
+#define NAME_ROOM 8192 /* a name may be padded with zeros to align the data behind it */
 #define INFLATE_MAX (512ul << 20)
 
-enum field { F_INO, F_MODE, F_UID, F_GID, F_NLINK, F_MTIME, F_SIZE, F_MAJOR, F_MINOR, F_RMAJOR,
-	     F_RMINOR, F_NAMESIZE, F_CHECK, NR_FIELDS };
+enum field {
+	F_INO,
+	F_MODE,
+	F_UID,
+	F_GID,
+	F_NLINK,
+	F_MTIME,
+	F_SIZE,
+	F_MAJOR,
+	F_MINOR,
+	F_RMAJOR,
+	F_RMINOR,
+	F_NAMESIZE,
+	F_CHECK,
+	NR_FIELDS
+};
 
 /* First name of a file with several: the later ones are links to it. */
 struct seen {
@@ -25,10 +39,10 @@ struct seen {
 
 struct unpack {
 	const u8 *p, *end;
-	bool adopt;		/* pages of the image may become file pages */
-	bool inner;		/* these archives were compressed */
+	bool adopt; /* pages of the image may become file pages */
+	bool inner; /* these archives were compressed */
 	u32 v[NR_FIELDS];
-	char *path;		/* PATH_MAX: "/" and the cleaned name */
+	char *path; /* PATH_MAX: "/" and the cleaned name */
 	struct seen *seen;
 	u32 files, skipped;
 };
@@ -39,8 +53,9 @@ static int parse_hex(const u8 *p, u32 *out)
 
 	for (i = 0; i < 8; i++) {
 		u8 c = p[i];
-		u32 d = c >= '0' && c <= '9' ? c - '0' :
-			(c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 16;
+		u32 d = c >= '0' && c <= '9'		   ? c - '0' :
+			(c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 :
+							     16;
 
 		if (d == 16)
 			return -EINVAL;
@@ -144,7 +159,7 @@ static void remember_name(struct unpack *u)
 	struct seen *s = kmalloc(sizeof(*s) + n);
 
 	if (!s)
-		return;	/* the next name becomes a file of its own */
+		return; /* the next name becomes a file of its own */
 	s->ino = u->v[F_INO];
 	s->major = u->v[F_MAJOR];
 	s->minor = u->v[F_MINOR];
@@ -272,8 +287,7 @@ static int make_entry(struct unpack *u, const u8 *data)
 	case S_IFIFO:
 	case S_IFSOCK:
 		make_way(u->path, mode);
-		err = do_mknod(AT_FDCWD, u->path, mode,
-			       makedev(u->v[F_RMAJOR], u->v[F_RMINOR]));
+		err = do_mknod(AT_FDCWD, u->path, mode, makedev(u->v[F_RMAJOR], u->v[F_RMINOR]));
 		break;
 	default:
 		err = -EINVAL;
@@ -297,8 +311,7 @@ static int unpack_entry(struct unpack *u, const u8 *base)
 	u32 i;
 	int err;
 
-	if (u->end - u->p < HEADER ||
-	    (memcmp(u->p, "070701", 6) && memcmp(u->p, "070702", 6)))
+	if (u->end - u->p < HEADER || (memcmp(u->p, "070701", 6) && memcmp(u->p, "070702", 6)))
 		return -EINVAL;
 	for (i = 0; i < NR_FIELDS; i++) {
 		if (parse_hex(u->p + 6 + 8 * i, &u->v[i]))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* inode.c - supers and inodes: making them, counting them, who may do what with them. An inode dies
- * with its last reference (names, open files); what its contents need then is its evict callback's. */
+ * with its last reference (names, open files); what its contents need then is its evict callback's.
+ */
 #include "fs.h"
 
 #include <weft/time.h>
@@ -188,7 +189,7 @@ void inode_accessed(struct inode *ino)
 
 u8 mode_to_dtype(u32 mode)
 {
-	return (mode & S_IFMT) >> 12;	/* DT_* are S_IF* shifted */
+	return (mode & S_IFMT) >> 12; /* DT_* are S_IF* shifted */
 }
 
 /* ---- writers against running programs ---- */

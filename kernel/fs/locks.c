@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* locks.c - advisory locks on files: POSIX record locks, owned by a process (its descriptor table) and
- * gone at its first close of the file, and flock(2) locks, owned by an open file. */
+/* locks.c - advisory locks on files: POSIX record locks, owned by a process (its descriptor table)
+ * and gone at its first close of the file, and flock(2) locks, owned by an open file. */
 #include "fs.h"
 
 #include <core/syscall.h>
@@ -14,7 +14,7 @@
 #define LOCK_EX 2
 #define LOCK_NB 4
 #define LOCK_UN 8
-#define MAX_LOCKS 1024		/* on one file: ENOLCK beyond */
+#define MAX_LOCKS 1024 /* on one file: ENOLCK beyond */
 #define TO_END (~0ull)
 
 struct user_flock {
@@ -26,10 +26,10 @@ struct user_flock {
 
 struct file_lock {
 	struct list_head node;
-	void *owner;		/* descriptor table, or the open file for flock */
+	void *owner; /* descriptor table, or the open file for flock */
 	int pid;
 	bool flock, write;
-	u64 start, last;	/* inclusive */
+	u64 start, last; /* inclusive */
 };
 
 /* Made with an inode's first lock, gone with the inode. */

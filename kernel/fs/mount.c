@@ -13,11 +13,11 @@
 
 static struct spinlock mount_lock = SPINLOCK_INIT;
 static DEFINE_MUTEX(mount_mutex);
-static LIST_HEAD(mounts);		/* guarded by mount_lock */
-static struct mount *root_mount;	/* fixed after mount_init */
+static LIST_HEAD(mounts);	 /* guarded by mount_lock */
+static struct mount *root_mount; /* fixed after mount_init */
 static struct spinlock types_lock = SPINLOCK_INIT;
 static LIST_HEAD(types);
-static int next_id;			/* guarded by mount_mutex */
+static int next_id; /* guarded by mount_mutex */
 
 struct mount *mount_get(struct mount *m)
 {
@@ -233,7 +233,7 @@ static struct fs_type *type_find(const char *name)
 			break;
 	}
 	spin_unlock(&types_lock);
-	return &t->node == &types ? NULL : t;	/* types are never taken away */
+	return &t->node == &types ? NULL : t; /* types are never taken away */
 }
 
 void fs_types_show(struct seq *s)
@@ -262,7 +262,7 @@ static int mount_new_fs(const char *source, const struct path *where, const char
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	if (where->entry == where->mnt->root && root == where->entry) {
-		entry_put(root);	/* the same again on the same place */
+		entry_put(root); /* the same again on the same place */
 		super_put(s);
 		return -EBUSY;
 	}
@@ -347,7 +347,7 @@ int do_mount(const char *source, const char *target, const char *type, u32 flags
 	struct path where;
 	int err;
 
-	if ((flags & 0xffff0000u) == 0xc0ed0000u)	/* the magic number of old callers */
+	if ((flags & 0xffff0000u) == 0xc0ed0000u) /* the magic number of old callers */
 		flags &= 0xffff;
 	err = path_lookup(AT_FDCWD, target, WALK_FOLLOW, &where);
 	if (err)
@@ -360,7 +360,7 @@ int do_mount(const char *source, const char *target, const char *type, u32 flags
 		if (!err)
 			where.mnt->flags = flags & MS_KEPT;
 	} else if (flags & MS_PROPAGATION) {
-		err = is_mount_root(&where) ? 0 : -EINVAL;	/* one name space: nothing spreads */
+		err = is_mount_root(&where) ? 0 : -EINVAL; /* one name space: nothing spreads */
 	} else if (READ_ONCE(where.entry->flags) & ENTRY_DELETED) {
 		err = -ENOENT;
 	} else if (flags & MS_BIND) {

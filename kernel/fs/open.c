@@ -4,7 +4,7 @@
 
 #include <core/syscall.h>
 
-#define OPEN_KNOWN                                                                              \
+#define OPEN_KNOWN                                                                             \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_ASYNC | \
 	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* path.c - from a name to a place. A walk goes component by component; what remains to be walked is a
- * string, and a symbolic link puts its target in front of it. Nothing here recurses. */
+/* path.c - from a name to a place. A walk goes component by component; what remains to be walked is
+ * a string, and a symbolic link puts its target in front of it. Nothing here recurses. */
 #include "fs.h"
 
 #include <core/syscall.h>
@@ -157,7 +157,7 @@ static int walk_component(struct walk *w, const char **next)
 		return -ENAMETOOLONG;
 	memcpy(w->last, p, n);
 	w->last[n] = 0;
-	w->last_type = n == 1 && p[0] == '.'		  ? LAST_DOT :
+	w->last_type = n == 1 && p[0] == '.'		    ? LAST_DOT :
 		       n == 2 && p[0] == '.' && p[1] == '.' ? LAST_DOTDOT :
 							      LAST_NAME;
 	w->slash = *end == '/';
@@ -186,8 +186,8 @@ int walk_child(struct walk *w, struct path *out)
 	return 0;
 }
 
-/* Puts the link's target before what is left of the name, which grows by less than a PATH_MAX with each
- * of at most 40 links. */
+/* Puts the link's target before what is left of the name, which grows by less than a PATH_MAX with
+ * each of at most 40 links. */
 static int walk_prepend(struct walk *w, struct inode *link)
 {
 	size_t left = strlen(w->rest), slash = left || w->slash, room;

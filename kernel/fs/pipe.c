@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* pipe.c - pipes and FIFOs: a ring of pages between readers and writers. Pages come with the first
- * byte written to them and go when they are read empty. Writes of up to 4096 bytes are not mixed with
- * others' (POSIX PIPE_BUF). */
+ * byte written to them and go when they are read empty. Writes of up to 4096 bytes are not mixed
+ * with others' (POSIX PIPE_BUF). */
 #include "fs.h"
 
 #include <core/syscall.h>
 
 #define PIPE_BUF 4096ul
 #define DEFAULT_PAGES 16
-#define MAX_PAGES 256		/* F_SETPIPE_SZ up to 1 MiB */
+#define MAX_PAGES 256 /* F_SETPIPE_SZ up to 1 MiB */
 #define FIONREAD 0x541b
 
 struct pipe {
 	struct mutex lock;
 	/* guarded by lock */
-	u64 head, tail;		/* bytes written and read so far; page = (byte / 4096) % nr */
-	u32 nr;			/* pages of the ring, a power of two */
+	u64 head, tail; /* bytes written and read so far; page = (byte / 4096) % nr */
+	u32 nr;		/* pages of the ring, a power of two */
 	void **page;
 	u32 readers, writers;
-	u32 r_opens, w_opens;	/* how often each end was opened: FIFO openers wait for a change */
-	u32 refs;		/* open files; guarded by fifo_lock too where an inode points here */
-	struct wait_queue rd, wr;	/* readers wait in rd, writers in wr; open waits in both */
+	u32 r_opens, w_opens; /* how often each end was opened: FIFO openers wait for a change */
+	u32 refs;	      /* open files; guarded by fifo_lock too where an inode points here */
+	struct wait_queue rd, wr; /* readers wait in rd, writers in wr; open waits in both */
 	void *first_ring[DEFAULT_PAGES];
 };
 
-static DEFINE_MUTEX(fifo_lock);		/* guards inode->priv of FIFOs and pipe->refs */
+static DEFINE_MUTEX(fifo_lock); /* guards inode->priv of FIFOs and pipe->refs */
 static const struct file_ops pipe_fops;
 
 static struct pipe *pipe_new(void)
@@ -52,7 +52,8 @@ static void pipe_free(struct pipe *p)
 	kfree(p);
 }
 
-/* Waiters look at the ring after they have queued, this side at the queue after it changed the ring. */
+/* Waiters look at the ring after they have queued, this side at the queue after it changed the
+ * ring. */
 static void wake(struct wait_queue *q, u32 key)
 {
 	smp_mb();
@@ -160,8 +161,8 @@ static long put(struct pipe *p, struct iov_iter *from)
 		long got = ensure_page(p, p->head);
 
 		if (!got)
-			got = iter_copy_from((u8 *)*slot_of(p, p->head) + off,
-					     min(n, from->count), from);
+			got = iter_copy_from((u8 *)*slot_of(p, p->head) + off, min(n, from->count),
+					     from);
 		if (got <= 0)
 			return total ? total : got;
 		total += got;
@@ -217,7 +218,7 @@ static long pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
 	}
 	mutex_unlock(&p->lock);
 	if (ret == -EPIPE)
-		signal_send_thread(current(), 13, NULL);	/* SIGPIPE */
+		signal_send_thread(current(), 13, NULL); /* SIGPIPE */
 	return total ? total : ret;
 }
 
@@ -275,7 +276,7 @@ static void pipe_release(struct file *f)
 	last = --p->refs == 0;
 	mutex_unlock(&p->lock);
 	if (last) {
-		ino->priv = NULL;	/* a FIFO's next opener finds an empty one */
+		ino->priv = NULL; /* a FIFO's next opener finds an empty one */
 	} else {
 		/* under fifo_lock: without it the last one could free the pipe before this */
 		wake_up_key(&p->rd, POLLIN | POLLHUP | POLLRDNORM);
@@ -356,8 +357,8 @@ long pipe_resize(struct file *f, u64 bytes)
 
 /* ---- FIFOs: the pipe hangs on the inode while somebody has it open ---- */
 
-/* Joins with one more reader or writer. *opens: how often the other end was opened before; *met: it is
- * open now, so that there is nothing to wait for, even if it closes at once. */
+/* Joins with one more reader or writer. *opens: how often the other end was opened before; *met: it
+ * is open now, so that there is nothing to wait for, even if it closes at once. */
 static struct pipe *fifo_attach(struct inode *ino, u32 mode, u32 *opens, bool *met)
 {
 	struct pipe *p;
@@ -404,8 +405,9 @@ int fifo_open(struct inode *ino, struct file *f)
 	if (mode == FMODE_READ && !(f->flags & O_NONBLOCK))
 		err = wait_event_interruptible(&p->rd, READ_ONCE(p->w_opens) != seen);
 	else if (mode == FMODE_WRITE)
-		err = f->flags & O_NONBLOCK ? -ENXIO :
-			wait_event_interruptible(&p->wr, READ_ONCE(p->r_opens) != seen);
+		err = f->flags & O_NONBLOCK ?
+			      -ENXIO :
+			      wait_event_interruptible(&p->wr, READ_ONCE(p->r_opens) != seen);
 	if (err)
 		pipe_release(f);
 	return err;

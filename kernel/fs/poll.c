@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* poll.c - poll(2) and ppoll(2), and the set of wait queues that select(2) uses too. In the first round
- * every file is asked and hung on; after a wake-up all are asked again. */
+/* poll.c - poll(2) and ppoll(2), and the set of wait queues that select(2) uses too. In the first
+ * round every file is asked and hung on; after a wake-up all are asked again. */
 #include "poll.h"
 
 #include <core/syscall.h>
@@ -97,7 +97,7 @@ u32 poll_set_ask(struct poll_set *s, struct file *f, u32 events, bool hang)
 void poll_set_arm(struct poll_set *s)
 {
 	WRITE_ONCE(s->triggered, false);
-	smp_mb();	/* against the wake-up that follows a change of what is asked next */
+	smp_mb(); /* against the wake-up that follows a change of what is asked next */
 }
 
 int poll_set_sleep(struct poll_set *s, u64 deadline_ns)
@@ -132,8 +132,9 @@ static u32 ask_all(struct poll_set *s, struct pollfd *fds, u32 n, bool hang)
 		if (fds[i].fd < 0)
 			continue;
 		f = fd_borrow(fds[i].fd, &put);
-		if (f)	/* what is ready ends the wait: nobody needs to be hung on any more */
-			fds[i].revents = (s16)poll_set_ask(s, f, (u16)fds[i].events, hang && !found);
+		if (f) /* what is ready ends the wait: nobody needs to be hung on any more */
+			fds[i].revents =
+				(s16)poll_set_ask(s, f, (u16)fds[i].events, hang && !found);
 		else
 			fds[i].revents = POLLNVAL;
 		if (f)
@@ -166,7 +167,7 @@ static long poll_all(struct pollfd *fds, u32 n, u64 deadline, bool wait)
 		}
 		err = poll_set_sleep(&s, deadline);
 		if (err == -ETIMEDOUT)
-			wait = false;	/* one last look */
+			wait = false; /* one last look */
 		else if (err) {
 			ret = -ERESTARTNOHAND;
 			break;
@@ -182,7 +183,7 @@ static long do_poll(u64 ufds, u64 n, u64 deadline, bool wait)
 	long ret;
 	u32 i;
 
-	if (n > current_proc()->rlim[7].cur)	/* RLIMIT_NOFILE */
+	if (n > current_proc()->rlim[7].cur) /* RLIMIT_NOFILE */
 		return -EINVAL;
 	if (n > FAST_FDS) {
 		fds = kcalloc(n, sizeof(*fds));

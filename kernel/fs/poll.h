@@ -9,9 +9,9 @@
 struct poll_entry {
 	struct wait_entry wait;
 	struct wait_queue *queue;
-	struct file *file;		/* keeps the queue alive */
+	struct file *file; /* keeps the queue alive */
 	struct poll_set *set;
-	u32 events;			/* wake-ups for other ones are ignored */
+	u32 events; /* wake-ups for other ones are ignored */
 };
 
 struct poll_chunk {
@@ -21,10 +21,10 @@ struct poll_chunk {
 };
 
 struct poll_set {
-	struct poll_table pt;		/* first */
+	struct poll_table pt; /* first */
 	struct wait_queue wake;
 	bool triggered;
-	int err;			/* -ENOMEM when a file could not be hung on */
+	int err; /* -ENOMEM when a file could not be hung on */
 	/* of the file that is being asked */
 	struct file *file;
 	u32 events;
@@ -38,7 +38,8 @@ void poll_set_init(struct poll_set *s);
 void poll_set_free(struct poll_set *s);
 /* One file's present events among the wanted ones, POLLERR and POLLHUP; hangs on it while hang. */
 u32 poll_set_ask(struct poll_set *s, struct file *f, u32 events, bool hang);
-/* Before each round of asking; then sleeps unless something came since. 0, -ETIMEDOUT, -ERESTARTSYS. */
+/* Before each round of asking; then sleeps unless something came since. 0, -ETIMEDOUT,
+ * -ERESTARTSYS. */
 void poll_set_arm(struct poll_set *s);
 int poll_set_sleep(struct poll_set *s, u64 deadline_ns);
 /* The signal mask of a p-call for its duration; uset 0: none. 0, -EINVAL, -EFAULT. */

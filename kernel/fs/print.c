@@ -15,7 +15,7 @@ static int prepend(char *buf, char **at, const char *name)
 	return 0;
 }
 
-/* Writes the path to the end of buf; *at is its start. The two locks keep names and mounts still. */
+/* Writes the path to the end of buf; *at is its start. Two locks keep names and mounts still. */
 static int print_backwards(const struct path *p, const struct path *root, char *buf, char **at)
 {
 	struct entry *e = p->entry;
@@ -65,7 +65,7 @@ int path_print(const struct path *p, char *buf, size_t size)
 
 	if (size < tail + 1)
 		return -ENAMETOOLONG;
-	if (!p->mnt)	/* anonymous: its label */
+	if (!p->mnt) /* anonymous: its label */
 		return strscpy(buf, p->entry->name, size) < 0 ? -ENAMETOOLONG : 0;
 	at = buf + size - tail;
 	memcpy(at, gone ? deleted : "", tail);

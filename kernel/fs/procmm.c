@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* procmm.c - the part of /proc/PID that looks into an address space, and the magic links exe, cwd and
- * root. */
+/* procmm.c - the part of /proc/PID that looks into an address space, and the magic links exe, cwd
+ * and root. */
 #include "procpid.h"
 
 #define ARGS_MAX (1ul << 20)

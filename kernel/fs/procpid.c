@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* procpid.c - /proc/PID: directories that a look-up makes up from the table of processes, and the table
- * of what is in them. An inode remembers numbers only; each use finds the process anew, or -ESRCH. */
+/* procpid.c - /proc/PID: directories that a look-up makes up from the table of processes, and the
+ * table of what is in them. An inode remembers numbers only; each use finds the process anew, or
+ * -ESRCH. */
 #include "procpid.h"
 
-#define FIRST_POS 2	/* "." and ".." are getdents' */
+#define FIRST_POS 2 /* "." and ".." are getdents' */
 
 const struct pid_file pid_files[] = {
 	{ "task", S_IFDIR | 0555, .group = true, .ops = &task_dir_ops, .fops = &task_dir_fops },
@@ -200,7 +201,9 @@ struct inode *pid_inode(struct super *s, const struct pid_ref *like, const struc
 	/* the same number each time it is looked up */
 	ino->ino = 1ull << 63 | (u64)(r->tid ? r->tid : r->pid) << 24 |
 		   (what ? (u64)(what - pid_files + 1) << 17 : 0) | (u64)(r->fd & 0x1ffff);
-	ino->ops = what && what->ops ? what->ops : what && what->link ? &pid_link_ops : &pid_text_ops;
+	ino->ops = what && what->ops  ? what->ops :
+		   what && what->link ? &pid_link_ops :
+					&pid_text_ops;
 	ino->fops = what && what->fops ? what->fops : &pid_text_fops;
 	if (S_ISDIR(mode))
 		ino->nlink = 2;
@@ -243,7 +246,8 @@ int pid_files_readdir(struct file *f, void *ctx, bool thread,
 
 		if (thread && pf->group)
 			continue;
-		if (!emit(ctx, pf->name, 1ull << 63 | (u64)(r->tid ? r->tid : r->pid) << 24 | (i + 1) << 17,
+		if (!emit(ctx, pf->name,
+			  1ull << 63 | (u64)(r->tid ? r->tid : r->pid) << 24 | (i + 1) << 17,
 			  mode_to_dtype(pf->mode), i + 1 + FIRST_POS))
 			break;
 	}
@@ -256,7 +260,8 @@ static struct inode *pid_dir_lookup(struct inode *dir, const char *name)
 }
 
 static int pid_dir_readdir(struct file *f, void *ctx,
-			   bool (*emit)(void *ctx, const char *name, u64 ino, u8 type, u64 next_pos))
+			   bool (*emit)(void *ctx, const char *name, u64 ino, u8 type,
+					u64 next_pos))
 {
 	return pid_files_readdir(f, ctx, false, emit);
 }
@@ -423,9 +428,10 @@ static struct inode *fd_inode(struct inode *dir, const char *name, bool info)
 		u32 mode = to_vfile(f)->mode;
 
 		ino = pid_inode(dir->super, &r, r.what,
-				info ? S_IFREG | 0400
-				     : S_IFLNK | (mode & FMODE_READ ? 0500 : 0) |
-					       (mode & FMODE_WRITE ? 0300 : 0), p);
+				info ? S_IFREG | 0400 :
+				       S_IFLNK | (mode & FMODE_READ ? 0500 : 0) |
+						(mode & FMODE_WRITE ? 0300 : 0),
+				p);
 		file_put(f);
 	}
 	proc_put(p);

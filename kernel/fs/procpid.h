@@ -4,23 +4,24 @@
 
 #include "tree.h"
 
-/* What one inode below /proc/PID stands for. Nothing is held: the process is looked up at each use. */
+/* What one inode below /proc/PID stands for. Nothing is held: the process is looked up at each use.
+ */
 struct pid_ref {
-	int pid, tid;			/* tid 0: the process as a whole */
-	u64 start_ns;			/* tells a new process from an old one of the same number */
-	int fd;				/* entries of fd and fdinfo */
+	int pid, tid; /* tid 0: the process as a whole */
+	u64 start_ns; /* tells a new process from an old one of the same number */
+	int fd;	      /* entries of fd and fdinfo */
 	const struct pid_file *what;
 };
 
 struct pid_file {
 	const char *name;
 	u32 mode;
-	bool private;			/* for the owner and root only */
-	bool group;			/* not below task/TID */
+	bool private; /* for the owner and root only */
+	bool group;   /* not below task/TID */
 	int (*show)(struct seq *s, struct proc *p, struct thread *t);
 	int (*write)(struct proc *p, struct thread *t, const char *text);
-	int (*link)(struct proc *p, struct path *out);	/* where a magic link leads */
-	const struct inode_ops *ops;			/* directories, made by themselves */
+	int (*link)(struct proc *p, struct path *out); /* where a magic link leads */
+	const struct inode_ops *ops;		       /* directories, made by themselves */
 	const struct file_ops *fops;
 };
 
@@ -35,7 +36,7 @@ bool may_inspect(struct proc *p);
 /* A new inode like parent's reference, for what and fd. ERR_PTR. */
 struct inode *pid_inode(struct super *s, const struct pid_ref *like, const struct pid_file *what,
 			u32 mode, struct proc *owner);
-int parse_number(const char *name);	/* decimal without leading zeros; -1 */
+int parse_number(const char *name); /* decimal without leading zeros; -1 */
 
 extern const struct inode_ops fd_dir_ops, fdinfo_dir_ops, task_dir_ops, thread_dir_ops;
 extern const struct file_ops fd_dir_fops, task_dir_fops, thread_dir_fops;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* procshow.c - what /proc/PID prints of a process itself: stat, status, limits, descriptors, mounts. The
- * formats are Linux's; fields that have no meaning here are 0. */
+/* procshow.c - what /proc/PID prints of a process itself: stat, status, limits, descriptors,
+ * mounts. The formats are Linux's; fields that have no meaning here are 0. */
 #include "procpid.h"
 
 #include <weft/time.h>
 
-#define TICK_NS (NSEC_PER_SEC / 100)	/* clock ticks of 10 ms, AT_CLKTCK */
+#define TICK_NS (NSEC_PER_SEC / 100) /* clock ticks of 10 ms, AT_CLKTCK */
 
 typedef unsigned long long ull;
 
@@ -64,7 +64,8 @@ int show_stat(struct seq *s, struct proc *p, struct thread *t)
 	snapshot(p, t, &i);
 	mm_figures_get(p, &m);
 	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u", t ? t->tid : i.pid, i.comm, i.state, i.ppid,
-		   i.pgid, i.sid, (int)i.tty_dev, i.tpgid, i.kernel_started ? 0x200000u : 0x400000u);
+		   i.pgid, i.sid, (int)i.tty_dev, i.tpgid,
+		   i.kernel_started ? 0x200000u : 0x400000u);
 	/* minflt cminflt majflt cmajflt, then the times */
 	seq_printf(s, " 0 0 0 0 %llu %llu %llu %llu %d %d %u 0 %llu", (ull)(i.utime_ns / TICK_NS),
 		   (ull)(i.stime_ns / TICK_NS), (ull)(i.cutime_ns / TICK_NS),
@@ -125,10 +126,11 @@ static void show_memory(struct seq *s, struct proc *p)
 	mm_figures_get(p, &m);
 	if (!m.vsize)
 		return;
-	seq_printf(s,
-		   "VmPeak:\t%8llu kB\nVmSize:\t%8llu kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n"
-		   "VmHWM:\t%8llu kB\nVmRSS:\t%8llu kB\n",
-		   (ull)m.vsize / 1024, (ull)m.vsize / 1024, (ull)m.rss * 4, (ull)m.rss * 4);
+	seq_printf(
+		s,
+		"VmPeak:\t%8llu kB\nVmSize:\t%8llu kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n"
+		"VmHWM:\t%8llu kB\nVmRSS:\t%8llu kB\n",
+		(ull)m.vsize / 1024, (ull)m.vsize / 1024, (ull)m.rss * 4, (ull)m.rss * 4);
 	seq_printf(s,
 		   "VmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\nVmLib:\t       0 kB\n"
 		   "VmSwap:\t       0 kB\n",
@@ -150,13 +152,13 @@ int show_status(struct seq *s, struct proc *p, struct thread *t)
 	show_ids(s, &i.cred);
 	seq_printf(s, "FDSize:\t%u\n", files ? fd_table_room(files) : 0);
 	show_memory(s, p);
-	seq_printf(s, "Threads:\t%u\nSigQ:\t0/1024\nSigPnd:\t%016llx\nShdPnd:\t%016llx\n", i.nr_threads,
-		   (ull)i.sig_pending, (ull)i.sig_shared_pending);
+	seq_printf(s, "Threads:\t%u\nSigQ:\t0/1024\nSigPnd:\t%016llx\nShdPnd:\t%016llx\n",
+		   i.nr_threads, (ull)i.sig_pending, (ull)i.sig_shared_pending);
 	seq_printf(s, "SigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n", (ull)i.sig_blocked,
 		   (ull)i.sig_ignored, (ull)i.sig_caught);
 	seq_printf(s, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n",
-		   (ull)i.cred.cap_inheritable, (ull)i.cred.cap_permitted, (ull)i.cred.cap_effective,
-		   (ull)0x1ffffffffffull);
+		   (ull)i.cred.cap_inheritable, (ull)i.cred.cap_permitted,
+		   (ull)i.cred.cap_effective, (ull)0x1ffffffffffull);
 	seq_printf(s, "CapAmb:\t%016llx\nNoNewPrivs:\t%u\nSeccomp:\t0\n", 0ull, p->no_new_privs);
 	seq_printf(s, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\n",
 		   (ull)((1ull << nr_cpus) - 1), nr_cpus - 1);
@@ -175,7 +177,8 @@ int show_comm(struct seq *s, struct proc *p, struct thread *t)
 	return seq_printf(s, "%s\n", i.comm);
 }
 
-/* Only a thread of the process itself renames it (as Linux); one byte at a time is torn by no reader. */
+/* Only a thread of the process itself renames it (as Linux); one byte at a time is torn by no
+ * reader. */
 int write_comm(struct proc *p, struct thread *t, const char *text)
 {
 	if (!t || current_proc() != p)
@@ -187,14 +190,14 @@ int write_comm(struct proc *p, struct thread *t, const char *text)
 int show_limits(struct seq *s, struct proc *p, struct thread *t)
 {
 	static const char *const names[NR_RLIMITS][2] = {
-		{ "Max cpu time", "seconds" },	     { "Max file size", "bytes" },
-		{ "Max data size", "bytes" },	     { "Max stack size", "bytes" },
-		{ "Max core file size", "bytes" },   { "Max resident set", "bytes" },
-		{ "Max processes", "processes" },    { "Max open files", "files" },
-		{ "Max locked memory", "bytes" },    { "Max address space", "bytes" },
-		{ "Max file locks", "locks" },	     { "Max pending signals", "signals" },
-		{ "Max msgqueue size", "bytes" },    { "Max nice priority", "" },
-		{ "Max realtime priority", "" },     { "Max realtime timeout", "us" },
+		{ "Max cpu time", "seconds" },	   { "Max file size", "bytes" },
+		{ "Max data size", "bytes" },	   { "Max stack size", "bytes" },
+		{ "Max core file size", "bytes" }, { "Max resident set", "bytes" },
+		{ "Max processes", "processes" },  { "Max open files", "files" },
+		{ "Max locked memory", "bytes" },  { "Max address space", "bytes" },
+		{ "Max file locks", "locks" },	   { "Max pending signals", "signals" },
+		{ "Max msgqueue size", "bytes" },  { "Max nice priority", "" },
+		{ "Max realtime priority", "" },   { "Max realtime timeout", "us" },
 	};
 	u32 i, k;
 
@@ -291,7 +294,7 @@ static void show_options(struct seq *s, u32 flags)
 
 struct mounts_show {
 	struct seq *s;
-	char *buf;		/* 4096 */
+	char *buf; /* 4096 */
 	bool info;
 };
 

@@ -89,7 +89,8 @@ static int show_boot_cmdline(struct seq *s)
 
 static int show_version(struct seq *s)
 {
-	return seq_printf(s, "Linux version " WEFT_RELEASE " (weft@weft) (gcc " __VERSION__ ") #1 SMP\n");
+	return seq_printf(s, "Linux version " WEFT_RELEASE " (weft@weft) (gcc " __VERSION__
+			     ") #1 SMP\n");
 }
 
 static int show_uptime(struct seq *s)
@@ -115,7 +116,7 @@ static int show_loadavg(struct seq *s)
 
 	loadavg_get(avg);
 	for (i = 0; i < 3; i++) {
-		u64 v = avg[i] + 10;	/* half of a hundredth, of 2048 */
+		u64 v = avg[i] + 10; /* half of a hundredth, of 2048 */
 
 		seq_printf(s, "%llu.%02llu ", (ull)(v >> 11), (ull)((v & 2047) * 100 >> 11));
 	}
@@ -159,7 +160,8 @@ static int show_cpuinfo(struct seq *s)
 	u32 cpu;
 
 	for (cpu = 0; cpu < nr_cpus; cpu++)
-		seq_printf(s, "processor\t: %u\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n\n",
+		seq_printf(s,
+			   "processor\t: %u\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n\n",
 			   cpu, nr_cpus, cpu, nr_cpus);
 	return 0;
 }
@@ -218,12 +220,26 @@ static struct procfile files[] = {
 	{ .path = "devices", .mode = 0444, .show = show_devices },
 	{ .path = "partitions", .mode = 0444, .show = show_empty },
 	{ .path = "swaps", .mode = 0444, .show = show_swaps },
-	{ .path = "sys/kernel/osrelease", .mode = 0444, .show = show_constant,
+	{ .path = "sys/kernel/osrelease",
+	  .mode = 0444,
+	  .show = show_constant,
 	  .arg = (void *)WEFT_RELEASE },
-	{ .path = "sys/kernel/ostype", .mode = 0444, .show = show_constant, .arg = (void *)"Linux" },
-	{ .path = "sys/kernel/version", .mode = 0444, .show = show_constant, .arg = (void *)"#1 SMP" },
-	{ .path = "sys/kernel/ngroups_max", .mode = 0444, .show = show_constant, .arg = (void *)"32" },
-	{ .path = "sys/kernel/cap_last_cap", .mode = 0444, .show = show_constant, .arg = (void *)"40" },
+	{ .path = "sys/kernel/ostype",
+	  .mode = 0444,
+	  .show = show_constant,
+	  .arg = (void *)"Linux" },
+	{ .path = "sys/kernel/version",
+	  .mode = 0444,
+	  .show = show_constant,
+	  .arg = (void *)"#1 SMP" },
+	{ .path = "sys/kernel/ngroups_max",
+	  .mode = 0444,
+	  .show = show_constant,
+	  .arg = (void *)"32" },
+	{ .path = "sys/kernel/cap_last_cap",
+	  .mode = 0444,
+	  .show = show_constant,
+	  .arg = (void *)"40" },
 };
 
 int proc_top_init(void)

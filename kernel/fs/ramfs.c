@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ramfs.c - files in memory: rootfs, tmpfs and the base of devtmpfs. The tree of names is the VFS's;
- * this file makes the inodes and holds their contents, within a bound per mount (half of RAM unless
- * size= says otherwise). */
+/* ramfs.c - files in memory: rootfs, tmpfs and the base of devtmpfs. The tree of names is the
+ * VFS's; this file makes the inodes and holds their contents, within a bound per mount (half of RAM
+ * unless size= says otherwise). */
 #include "fs.h"
 
 static const u8 zeros[PAGE_SIZE];
@@ -60,10 +60,10 @@ static void clear_behind(struct inode *ino, u64 old, u64 new_end)
 static long write_room(u64 pos, size_t n)
 {
 	struct proc *proc = current() ? current_proc() : NULL;
-	u64 limit = proc ? proc->rlim[1].cur : ~0ull;	/* RLIMIT_FSIZE */
+	u64 limit = proc ? proc->rlim[1].cur : ~0ull; /* RLIMIT_FSIZE */
 
 	if (pos >= limit) {
-		signal_send_thread(current(), 25, NULL);	/* SIGXFSZ */
+		signal_send_thread(current(), 25, NULL); /* SIGXFSZ */
 		return -EFBIG;
 	}
 	if (pos >= MAX_FILE_SIZE)
@@ -119,7 +119,7 @@ static long ramfs_write(struct file *f, struct iov_iter *from, u64 *pos)
 
 static int ramfs_mmap(struct file *f, struct vma *vma)
 {
-	return 0;	/* by the inode's pages */
+	return 0; /* by the inode's pages */
 }
 
 static struct page *ramfs_page(struct inode *ino, u64 index, bool create)
@@ -303,7 +303,8 @@ static int ramfs_create(struct inode *dir, const char *name, u32 mode, u64 rdev,
 	return *out ? 0 : -ENOSPC;
 }
 
-static int ramfs_symlink(struct inode *dir, const char *name, const char *target, struct inode **out)
+static int ramfs_symlink(struct inode *dir, const char *name, const char *target,
+			 struct inode **out)
 {
 	struct inode *ino = ramfs_inode(dir->super, S_IFLNK | 0777, 0);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* readdir.c - getdents: a directory's names as records. They are gathered in kernel memory under the
- * directory's lock and copied out without it. */
+/* readdir.c - getdents: a directory's names as records. They are gathered in kernel memory under
+ * the directory's lock and copied out without it. */
 #include "fs.h"
 
 #include <core/syscall.h>
@@ -10,9 +10,9 @@
 struct records {
 	u8 *buf;
 	size_t used, room;
-	bool old;		/* getdents(78): the type is the record's last byte */
+	bool old; /* getdents(78): the type is the record's last byte */
 	bool full;
-	u64 next;		/* position behind what was taken */
+	u64 next; /* position behind what was taken */
 };
 
 struct record64 {
@@ -32,8 +32,10 @@ static bool take(void *ctx, const char *name, u64 ino, u8 type, u64 next_pos)
 {
 	struct records *r = ctx;
 	size_t n = strlen(name) + 1;
-	size_t len = ALIGN_UP((r->old ? offsetof(struct record_old, name) + 1
-				      : offsetof(struct record64, name)) + n, 8ul);
+	size_t len = ALIGN_UP((r->old ? offsetof(struct record_old, name) + 1 :
+					offsetof(struct record64, name)) +
+				      n,
+			      8ul);
 	u8 *at = r->buf + r->used;
 
 	if (r->room - r->used < len) {
@@ -50,7 +52,9 @@ static bool take(void *ctx, const char *name, u64 ino, u8 type, u64 next_pos)
 	} else {
 		struct record64 *d = (void *)at;
 
-		*d = (struct record64){ .ino = ino, .off = next_pos, .reclen = (u16)len, .type = type };
+		*d = (struct record64){
+			.ino = ino, .off = next_pos, .reclen = (u16)len, .type = type
+		};
 		memcpy(d->name, name, n);
 	}
 	r->used += len;

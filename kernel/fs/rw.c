@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* rw.c - moving data through descriptors: read and write with all their relatives, lseek, sendfile. */
+/* rw.c - moving data through descriptors: read and write with all their relatives, lseek, sendfile.
+ */
 #include "fs.h"
 
 #include <core/syscall.h>
 
-#define MAX_RW 0x7ffff000ul	/* bytes a call, as Linux */
+#define MAX_RW 0x7ffff000ul /* bytes a call, as Linux */
 #define MAX_IOV 1024
 #define FAST_IOV 8
 

@@ -176,7 +176,8 @@ SYSCALL(23, select)
 			return -EFAULT;
 		if (tv[0] < 0 || tv[1] < 0)
 			return -EINVAL;
-		ns = (u64)min(tv[0], (s64)1 << 32) * NSEC_PER_SEC + (u64)tv[1] % (1ull << 32) * NSEC_PER_USEC;
+		ns = (u64)min(tv[0], (s64)1 << 32) * NSEC_PER_SEC +
+		     (u64)tv[1] % (1ull << 32) * NSEC_PER_USEC;
 		deadline = deadline_in(ns);
 	}
 	ret = do_select((int)a, user, deadline, !e || ns);

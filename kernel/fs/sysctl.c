@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sysctl.c - /proc and /sys as services: registration of text files, of integers under /proc/sys, and
- * the settings that belong to nobody else. */
+/* sysctl.c - /proc and /sys as services: registration of text files, of integers under /proc/sys,
+ * and the settings that belong to nobody else. */
 #include "tree.h"
 
 #include <weft/module.h>
@@ -105,8 +105,8 @@ static struct fs_type sysfs_type = { .name = "sysfs", .get = sysfs_get };
 
 int sysfs_init(void)
 {
-	static const char *const dirs[] = { "class", "class/net", "bus", "devices", "module",
-					    "kernel" };
+	static const char *const dirs[] = { "class",   "class/net", "bus",
+					    "devices", "module",    "kernel" };
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(dirs); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* text.c - files whose text is printed when they are read: the growing buffer (struct seq) and the open
- * file around it. The text is made at the first read, and again by a read that starts at 0, so that a
- * reader who goes on sees one state, and one who rewinds sees the present. */
+/* text.c - files whose text is printed when they are read: the growing buffer (struct seq) and the
+ * open file around it. The text is made at the first read, and again by a read that starts at 0, so
+ * that a reader who goes on sees one state, and one who rewinds sees the present. */
 #include "fs.h"
 #include "tree.h"
 
@@ -124,7 +124,8 @@ long text_read(struct file *f, struct iov_iter *to, u64 *pos)
 	if (!t->filled || *pos == 0)
 		n = text_fill(t, f->inode);
 	if (!n && *pos < t->seq.len)
-		n = iter_copy_to(t->seq.buf + *pos, min(to->count, (size_t)(t->seq.len - *pos)), to);
+		n = iter_copy_to(t->seq.buf + *pos, min(to->count, (size_t)(t->seq.len - *pos)),
+				 to);
 	mutex_unlock(&t->lock);
 	if (n > 0)
 		*pos += n;

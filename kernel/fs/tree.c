@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* tree.c - trees of text files registered by path: /proc and /sys. Directories come with their first
- * file and go with their last. A removed file's node stays for those who have it open: they read
- * nothing. The node's lock is held around show and write, so that removal waits for them. */
+/* tree.c - trees of text files registered by path: /proc and /sys. Directories come with their
+ * first file and go with their last. A removed file's node stays for those who have it open: they
+ * read nothing. The node's lock is held around show and write, so that removal waits for them. */
 #include "tree.h"
 
 #include <weft/ledger.h>
 #include <weft/module.h>
 
 struct node {
-	struct refcount refs;		/* the inode, the registration */
+	struct refcount refs; /* the inode, the registration */
 	struct tree *tree;
 	struct ledger_entry ledger;
 	struct mutex lock;
-	struct procfile *file;		/* guarded by lock; NULL: removed */
+	struct procfile *file; /* guarded by lock; NULL: removed */
 };
 
 /* Directories made because a path needed them carry this mark: they go when they are empty. */
@@ -197,7 +197,7 @@ static int link_in(struct entry *dir, const char *name, struct inode *ino, struc
 	return err;
 }
 
-/* Takes an entry out, then the automatic directories that became empty. Takes over e's reference. */
+/* Takes an entry out, then the automatic directories that became empty. Takes e's reference. */
 static void take_out(struct entry *e)
 {
 	for (;;) {
@@ -235,8 +235,8 @@ static const char *component(const char **path, size_t *len)
 	return start;
 }
 
-/* The directory of a path, with a reference; its last name goes to name[NAME_MAX + 1]. make: what is
- * missing is made. Lock held. */
+/* The directory of a path, with a reference; its last name goes to name[NAME_MAX + 1]. make: what
+ * is missing is made. Lock held. */
 static struct entry *parent_of(struct tree *t, const char *path, char *name, bool make)
 {
 	struct entry *dir = entry_get(t->super->root), *next;
@@ -472,8 +472,8 @@ int tree_mkdir(struct tree *t, const char *path)
 	return err;
 }
 
-/* A link, file or directory with all below it. Nodes are retired without the tree's lock: their show
- * may want it. */
+/* A link, file or directory with all below it. Nodes are retired without the tree's lock: their
+ * show may want it. */
 void tree_delete(struct tree *t, const char *path)
 {
 	for (;;) {
@@ -496,7 +496,7 @@ void tree_delete(struct tree *t, const char *path)
 			leaf = child;
 		}
 		if (leaf->inode->ops == &node_ops) {
-			n = leaf->inode->priv;	/* linked: its registration still holds it */
+			n = leaf->inode->priv; /* linked: its registration still holds it */
 			n->file->node = NULL;
 		}
 		last = leaf == e;

@@ -231,7 +231,7 @@ static int unix_pair(struct socket *a, struct socket *b)
 
 /* unix_lock held: what the peer of an end that goes away notices. The two references are returned to
  * the caller by *peer being set. */
-static void unlink_locked(struct unix_sock *u, struct unix_sock **peer)
+static void unlink_locked(struct unix_sock *u, struct unix_sock **peer, bool refused)
 {
 	struct unix_sock *p = u->peer;
 
@@ -243,20 +243,20 @@ static void unlink_locked(struct unix_sock *u, struct unix_sock **peer)
 		return;
 	p->no_more_rx = p->no_more_tx = true;
 	p->state = UNIX_ENDED;
-	/* Linux: data that was never read makes the end a reset */
-	if (p->s && !list_empty(&u->rx))
+	/* Linux: data that was never read, or never being accepted, makes the end a reset */
+	if (p->s && (refused || !list_empty(&u->rx)))
 		socket_set_error(p->s, ECONNRESET);
 	unix_wake_locked(p, POLLIN | POLLOUT | POLLHUP | POLLRDHUP | POLLRDNORM | POLLWRNORM);
 }
 
 /* Ends u, which no socket has (any more), and gives up the reference that was the socket's. */
-static void end_sock(struct unix_sock *u)
+static void end_sock(struct unix_sock *u, bool refused)
 {
 	struct unix_sock *peer;
 	bool mutual;
 
 	spin_lock(&unix_lock);
-	unlink_locked(u, &peer);
+	unlink_locked(u, &peer, refused);
 	u->state = UNIX_ENDED;
 	/* the peer's pointer back goes with ours, so that the two do not keep each other */
 	mutual = peer && peer->peer == u && u->type != SOCK_DGRAM;
@@ -290,9 +290,9 @@ static void unix_close(struct socket *s)
 	while (!list_empty(&waiting)) {
 		end = list_first_entry(&waiting, struct unix_sock, backlog_node);
 		list_del(&end->backlog_node);
-		end_sock(end);
+		end_sock(end, true);
 	}
-	end_sock(u);
+	end_sock(u, false);
 }
 
 static int unix_shutdown(struct socket *s, int how)
@@ -301,10 +301,6 @@ static int unix_shutdown(struct socket *s, int how)
 	bool rd = how != SHUT_WR, wr = how != SHUT_RD;
 
 	spin_lock(&unix_lock);
-	if (u->type != SOCK_DGRAM && u->state == UNIX_IDLE) {
-		spin_unlock(&unix_lock);
-		return -ENOTCONN;
-	}
 	u->no_more_rx |= rd;
 	u->no_more_tx |= wr;
 	p = u->type != SOCK_DGRAM ? u->peer : NULL;

@@ -94,6 +94,11 @@ void arp_announce(struct netif *nif, u32 addr)
 		send(nif, ARP_REQUEST, NULL, addr, NULL, addr);
 }
 
+void arp_probe(struct netif *nif, u32 addr)
+{
+	send(nif, ARP_REQUEST, NULL, 0, NULL, addr);
+}
+
 /* ---- conflicts: somebody else says that an address of ours is theirs (RFC 5227 2.4) ---- */
 
 static struct spinlock defend_lock = SPINLOCK_INIT;
@@ -146,6 +151,8 @@ static int arp_input(struct netif *nif, struct pkt *p)
 		return ip_drop(p, why);
 	if (eth_eq(a.sha, nif->mac))
 		return ip_drop(p, DROP_NEIGH_NOT_MINE); /* our own question came back */
+	if (acd_heard(nif, a.spa, a.tpa))
+		return ip_drop(p, DROP_NEIGH_NOT_MINE);
 	for_us = is_ours(a.tpa);
 	if (a.spa && is_ours(a.spa)) {
 		conflict(nif, &a);

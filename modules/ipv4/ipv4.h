@@ -79,6 +79,16 @@ void arp_exit(void);
 void arp_announce(struct netif *nif, u32 addr);
 extern u64 arp_conflicts; /* seen since load */
 
+/* Asks whether anybody uses addr, without claiming it (RFC 5227 2.1.1). */
+void arp_probe(struct netif *nif, u32 addr);
+
+/* acd.c: probing new addresses, where that is switched on. event is the family's addr_event. */
+void acd_addr_event(struct ifaddr *a, bool added);
+/* An ARP packet of another station spoke of this address: true when we were probing it. */
+bool acd_heard(const struct netif *nif, u32 spa, u32 tpa);
+int acd_init(void);
+void acd_exit(void);
+
 /* arpctl.c: /proc/net/arp and the SIOC?ARP ioctls */
 int arpctl_init(void);
 void arpctl_exit(void);

@@ -92,6 +92,7 @@ static struct ip_family ipv4_family = {
 	.source = source,
 	.classify = classify,
 	.addr_check = addr_check,
+	.addr_event = acd_addr_event,
 };
 
 static struct net_layer ipv4_layer = { .ethertype = ETH_P_IP, .name = "ipv4", .input = ipv4_input };
@@ -153,9 +154,12 @@ static int __init ipv4_init(void)
 	err = add_files();
 	if (err)
 		goto reasm;
-	err = ip_family_register(&ipv4_family);
+	err = acd_init();
 	if (err)
 		goto files;
+	err = ip_family_register(&ipv4_family);
+	if (err)
+		goto acd;
 	err = net_layer_register(&ipv4_layer);
 	if (err)
 		goto family;
@@ -172,6 +176,8 @@ layer:
 	net_layer_unregister(&ipv4_layer);
 family:
 	ip_family_unregister(&ipv4_family);
+acd:
+	acd_exit();
 files:
 	remove_files();
 reasm:
@@ -185,6 +191,7 @@ static void __exit ipv4_exit(void)
 	arp_exit();
 	net_layer_unregister(&ipv4_layer);
 	ip_family_unregister(&ipv4_family);
+	acd_exit();
 	remove_files();
 	ipv4_reasm_exit();
 }

@@ -1,3 +1,3 @@
 name := ipv4
-objs := main.o input.o options.o reasm.o output.o forward.o arp.o arpctl.o
+objs := main.o input.o options.o reasm.o output.o forward.o arp.o acd.o arpctl.o
 deps := ip

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fake_fs_env.c - what fake_fs_env.h says. The system call table is read from the section headers of
- * the running program: the kernel's linker script is not there to give it names. */
+/* fake_fs_env.c - what fake_fs_env.h says. The system call table is read from the section headers
+ * of the running program: the kernel's linker script is not there to give it names. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -31,7 +31,8 @@ static bool fail_now(void)
 {
 	static u32 count;
 
-	return fake_fail_every && __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) % fake_fail_every == 0;
+	return fake_fail_every &&
+	       __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) % fake_fail_every == 0;
 }
 
 void *kmalloc(size_t n)
@@ -332,8 +333,9 @@ void mutex_init(struct mutex *m)
 
 void mutex_lock(struct mutex *m)
 {
-	if (fake_preempt_count || (READ_ONCE(m->locked) && READ_ONCE(m->owner) == fake_thread && fake_thread))
-		abort();	/* sleeping with a spin lock held, or a deadlock with oneself */
+	if (fake_preempt_count ||
+	    (READ_ONCE(m->locked) && READ_ONCE(m->owner) == fake_thread && fake_thread))
+		abort(); /* sleeping with a spin lock held, or a deadlock with oneself */
 	while (xchg(&m->locked, 1))
 		sched_yield();
 	WRITE_ONCE(m->owner, fake_thread);
@@ -493,8 +495,9 @@ struct fs_context *proc_fs_get(struct proc *p)
 
 void proc_info_get(struct proc *p, struct proc_info *info)
 {
-	*info = (struct proc_info){ .pid = p->pid, .state = 'R', .comm = "test", .nr_threads = 1,
-				    .cred = p->cred };
+	*info = (struct proc_info){
+		.pid = p->pid, .state = 'R', .comm = "test", .nr_threads = 1, .cred = p->cred
+	};
 }
 
 void thread_info_get(struct proc *p, struct thread *t, struct proc_info *info)
@@ -539,7 +542,7 @@ void loadavg_get(u64 avg[3])
 	avg[0] = avg[1] = avg[2] = 0;
 }
 
-struct thread *fake_joined[64];	/* for the leak check: they are not lost */
+struct thread *fake_joined[64]; /* for the leak check: they are not lost */
 
 void fake_join(void)
 {
@@ -579,7 +582,7 @@ static void read_table(void)
 
 	for (end = e + size / sizeof(*e); e < end; e++) {
 		if (calls[e->nr])
-			abort();	/* two files claim a number */
+			abort(); /* two files claim a number */
 		calls[e->nr] = e;
 	}
 }

@@ -16,8 +16,8 @@ long call(u32 nr, ...);
 
 extern struct proc *fake_proc;
 extern struct thread *fake_joined[64];
-extern u32 fake_fail_every;		/* every n-th allocation fails; 0: none */
-extern u32 fake_signals;		/* sent by the file system: bit = number */
+extern u32 fake_fail_every; /* every n-th allocation fails; 0: none */
+extern u32 fake_signals;    /* sent by the file system: bit = number */
 extern bool fake_signal_pending;
 /* Blocks and pages alive. */
 extern long fake_blocks, fake_pages;

@@ -3,7 +3,8 @@
  * limits, locks, directory reading, permissions, mounts, and the text files of /proc and /sys. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
 /* sources: kernel/fs/[a-z]*.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c */
-/* sources: kernel/lib/string.c kernel/lib/inflate.c tests/host/fs/model.c tests/host/fake_fs_env.c */
+/* sources: kernel/lib/string.c kernel/lib/inflate.c */
+/* sources: tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,8 +66,8 @@ static void test_numbers(void **state)
 	assert_int_equal(CALL(33, 7ul, 7ul), -EBADF);
 	assert_int_equal(CALL(292, 2ul, 2ul, 0ul), -EINVAL);
 	assert_int_equal(CALL(33, 2ul, 5000ul), -EBADF);
-	assert_int_equal(CALL(72, 0ul, 0ul, 10ul), 10);		/* F_DUPFD */
-	assert_int_equal(CALL(72, 0ul, 1030ul, 10ul), 11);	/* F_DUPFD_CLOEXEC */
+	assert_int_equal(CALL(72, 0ul, 0ul, 10ul), 10);	   /* F_DUPFD */
+	assert_int_equal(CALL(72, 0ul, 1030ul, 10ul), 11); /* F_DUPFD_CLOEXEC */
 	assert_int_equal(CALL(72, 11ul, 1ul), 1);
 	assert_int_equal(CALL(72, 10ul, 1ul), 0);
 	assert_int_equal(CALL(72, 10ul, 3ul), O_RDWR | O_LARGEFILE);
@@ -100,8 +101,8 @@ static void test_positions(void **state)
 	assert_int_equal(CALL(8, fd, 0ul, 1ul), 6);
 	assert_int_equal(CALL(8, fd, -2l, 2ul), 8);
 	assert_int_equal(CALL(8, fd, -20l, 1ul), -EINVAL);
-	assert_int_equal(CALL(8, fd, 2ul, 3ul), 2);	/* SEEK_DATA */
-	assert_int_equal(CALL(8, fd, 2ul, 4ul), 10);	/* SEEK_HOLE */
+	assert_int_equal(CALL(8, fd, 2ul, 3ul), 2);  /* SEEK_DATA */
+	assert_int_equal(CALL(8, fd, 2ul, 4ul), 10); /* SEEK_HOLE */
 	assert_int_equal(CALL(8, fd, 20ul, 3ul), -ENXIO);
 	assert_int_equal(CALL(0, fd, 8ul, 3ul), 0);
 	CALL(8, fd, 0ul, 0ul);
@@ -111,7 +112,7 @@ static void test_positions(void **state)
 	CALL(3, fd);
 	CALL(3, other);
 	fd = open_at("/p", O_WRONLY | O_APPEND);
-	assert_int_equal(CALL(18, fd, "x", 1ul, 0ul), 1);	/* Linux appends here too */
+	assert_int_equal(CALL(18, fd, "x", 1ul, 0ul), 1); /* Linux appends here too */
 	assert_int_equal(CALL(0, fd, buf, 1ul), -EBADF);
 	CALL(3, fd);
 	assert_string_equal(get("/p"), "0123456789x");
@@ -145,9 +146,12 @@ static void test_contents(void **state)
 			break;
 		case 1:
 			assert_int_equal(CALL(17, fd, buf, (u64)n, (u64)off),
-					 off >= size ? 0 : off + n > size ? size - off : n);
+					 off >= size	? 0 :
+					 off + n > size ? size - off :
+							  n);
 			if (off < size)
-				assert_memory_equal(buf, model + off, off + n > size ? size - off : n);
+				assert_memory_equal(buf, model + off,
+						    off + n > size ? size - off : n);
 			break;
 		default:
 			for (k = 0; k < n; k++)
@@ -197,7 +201,8 @@ static void test_tmpfs_limit(void **state)
 	CALL(83, "/proc", 0755ul);
 	assert_int_equal(CALL(165, "proc", "/proc", "proc", 0ul, 0ul), 0);
 	assert_non_null(strstr(get("/proc/mounts"), "tmpfs /m tmpfs rw,relatime 0 0\n"));
-	assert_non_null(strstr(get("/proc/self/mountinfo"), " / /m rw,relatime - tmpfs tmpfs rw\n"));
+	assert_non_null(
+		strstr(get("/proc/self/mountinfo"), " / /m rw,relatime - tmpfs tmpfs rw\n"));
 	/* detached: gone from the tree, alive for who has it open */
 	assert_int_equal(CALL(166, "/m", 2ul), 0);
 	assert_int_equal(open_at("/m/f", O_RDONLY), -ENOENT);
@@ -264,7 +269,7 @@ static void test_permissions(void **state)
 	fake_proc->cred.fsgid = fake_proc->cred.gid = 1000;
 	assert_int_equal(open_at("/t/root", O_RDONLY), -EACCES);
 	assert_int_equal(open_at("/t/dir/x", RW_CREATE), -EACCES);
-	assert_int_equal(CALL(87, "/t/root"), -EPERM);		/* sticky */
+	assert_int_equal(CALL(87, "/t/root"), -EPERM); /* sticky */
 	assert_int_equal(CALL(90, "/t/root", 0666ul), -EPERM);
 	put("/t/mine", "m");
 	assert_int_equal(CALL(90, "/t/mine", 0400ul), 0);
@@ -347,7 +352,7 @@ static void test_locks(void **state)
 
 	(void)state;
 	assert_int_equal(CALL(72, fd, 6ul, &k), 0);
-	k = (struct user_flock){ .type = 2, .start = 13, .len = 2 };	/* a hole in the middle */
+	k = (struct user_flock){ .type = 2, .start = 13, .len = 2 }; /* a hole in the middle */
 	assert_int_equal(CALL(72, fd, 6ul, &k), 0);
 	theirs = fake_proc->files = fd_table_copy(NULL);
 	other = open_at("/l", O_RDWR);
@@ -391,9 +396,14 @@ static int take_text(void *arg, const char *text, size_t len)
 static void test_procfiles(void **state)
 {
 	static int value = 5;
-	static struct sysctl ctl = { .path = "net/test/value", .value = &value, .min = 0, .max = 9 };
-	struct procfile f = { .path = "net/deep/file", .mode = 0644, .show = show_count,
-			      .write = take_text, .arg = (void *)"arg" };
+	static struct sysctl ctl = {
+		.path = "net/test/value", .value = &value, .min = 0, .max = 9
+	};
+	struct procfile f = { .path = "net/deep/file",
+			      .mode = 0644,
+			      .show = show_count,
+			      .write = take_text,
+			      .arg = (void *)"arg" };
 	struct procfile twin = f;
 	char buf[64];
 	long fd;
@@ -438,10 +448,12 @@ static void test_procfiles(void **state)
 
 static void test_sysfiles(void **state)
 {
-	struct procfile f = { .path = "class/net/x0/mtu", .mode = 0444, .show = show_count,
-			      .arg = (void *)"mtu" };
-	struct procfile g = { .path = "devices/x/mtu", .mode = 0444, .show = show_count,
-			      .arg = (void *)"dev" };
+	struct procfile f = {
+		.path = "class/net/x0/mtu", .mode = 0444, .show = show_count, .arg = (void *)"mtu"
+	};
+	struct procfile g = {
+		.path = "devices/x/mtu", .mode = 0444, .show = show_count, .arg = (void *)"dev"
+	};
 	char buf[64];
 
 	(void)state;
@@ -469,8 +481,9 @@ static void test_process_files(void **state)
 	char buf[64];
 	long fd;
 	u32 i;
-	static const char *const all[] = { "stat", "statm", "status", "cmdline", "comm", "environ",
-					   "maps", "mounts", "limits", "cgroup", "fdinfo/0" };
+	static const char *const all[] = { "stat",   "statm",	"status",  "cmdline",
+					   "comm",   "environ", "maps",	   "mounts",
+					   "limits", "cgroup",	"fdinfo/0" };
 
 	(void)state;
 	fd = open_at("/n", RW_CREATE);
@@ -546,18 +559,12 @@ static int boot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_positions),
-		cmocka_unit_test(test_contents),
-		cmocka_unit_test(test_tmpfs_limit),
-		cmocka_unit_test(test_bind_and_chroot),
-		cmocka_unit_test(test_permissions),
-		cmocka_unit_test(test_getdents),
-		cmocka_unit_test(test_locks),
-		cmocka_unit_test(test_procfiles),
-		cmocka_unit_test(test_sysfiles),
-		cmocka_unit_test(test_process_files),
-		cmocka_unit_test(test_exec_and_times),
+		cmocka_unit_test(test_numbers),		cmocka_unit_test(test_positions),
+		cmocka_unit_test(test_contents),	cmocka_unit_test(test_tmpfs_limit),
+		cmocka_unit_test(test_bind_and_chroot), cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_getdents),	cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_procfiles),	cmocka_unit_test(test_sysfiles),
+		cmocka_unit_test(test_process_files),	cmocka_unit_test(test_exec_and_times),
 	};
 
 	return cmocka_run_group_tests(tests, boot, NULL);

@@ -3,7 +3,8 @@
  * that a damaged one does no harm however it is damaged. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
 /* sources: kernel/fs/[a-z]*.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c */
-/* sources: kernel/lib/string.c kernel/lib/inflate.c tests/host/fs/model.c tests/host/fake_fs_env.c */
+/* sources: kernel/lib/string.c kernel/lib/inflate.c */
+/* sources: tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,8 @@ static void pad(size_t to)
 }
 
 /* align: the data begins on a page, by zeros behind the name. */
-static void add(const char *name, u32 mode, const void *data, u32 size, u32 ino, u32 nlink, bool align)
+static void add(const char *name, u32 mode, const void *data, u32 size, u32 ino, u32 nlink,
+		bool align)
 {
 	u32 namesize = (u32)strlen(name) + 1;
 	char head[111];
@@ -33,8 +35,8 @@ static void add(const char *name, u32 mode, const void *data, u32 size, u32 ino,
 	pad(4);
 	if (align)
 		namesize += (u32)(-(used + 110 + namesize) & 4095);
-	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", ino, mode,
-		 3u, 4u, nlink, 1000u, size, 0u, 0u, 5u, 6u, namesize, 0u);
+	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+		 ino, mode, 3u, 4u, nlink, 1000u, size, 0u, 0u, 5u, 6u, namesize, 0u);
 	memcpy(archive + used, head, 110);
 	used += 110;
 	memset(archive + used, 0, namesize);
@@ -192,8 +194,8 @@ static u32 rnd(u32 n)
 	return (seed >> 8) % n;
 }
 
-/* Cut, flipped and rewritten archives: whatever comes of them, nothing outside the buffer is touched
- * (a buffer of exact size, so that ASan sees it). */
+/* Cut, flipped and rewritten archives: whatever comes of them, nothing outside the buffer is
+ * touched (a buffer of exact size, so that ASan sees it). */
 static void test_damaged(void **state)
 {
 	static const char digits[] = "0123456789abcdefFxX/. \0";

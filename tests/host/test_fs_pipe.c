@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_fs_pipe.c - pipes, FIFOs, eventfds and waiting for them: atomic writes, ends that close,
- * sizes, poll, select and epoll (level, edge, one shot, nested, closed files), with real threads. */
+ * sizes, poll, select and epoll (level, edge, one shot, nested, closed files), in real threads. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
 /* sources: kernel/fs/[a-z]*.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c */
-/* sources: kernel/lib/string.c kernel/lib/inflate.c tests/host/fs/model.c tests/host/fake_fs_env.c */
+/* sources: kernel/lib/string.c kernel/lib/inflate.c */
+/* sources: tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,13 +68,13 @@ static void test_bounds(void **state)
 	assert_int_equal(wr(big, sizeof(big)), 65536);
 	assert_int_equal(wr(big, 1), -EAGAIN);
 	assert_int_equal(rd(back, 100), 100);
-	assert_int_equal(wr(big, 1), -EAGAIN);		/* room comes by whole pages, as Linux */
+	assert_int_equal(wr(big, 1), -EAGAIN); /* room comes by whole pages, as Linux */
 	assert_int_equal(rd(back + 100, 4000), 4000);
 	assert_int_equal(wr(big, 4096), 4096);
 	assert_int_equal(rd(back + 4100, 4096), 4096);
 	assert_int_equal(wr(big, 100), 100);
-	assert_int_equal(wr(big, 4096), -EAGAIN);	/* all of it or nothing */
-	assert_int_equal(wr(big, 5000), 3996);		/* larger ones may be cut */
+	assert_int_equal(wr(big, 4096), -EAGAIN); /* all of it or nothing */
+	assert_int_equal(wr(big, 5000), 3996);	  /* larger ones may be cut */
 	assert_int_equal(rd(back + 8196, 57340), 57340);
 	assert_memory_equal(back, big, 65536);
 	assert_int_equal(rd(back, 9000), 8192);
@@ -149,7 +150,7 @@ static void test_atomic_writes(void **state)
 
 	(void)state;
 	make_pipe(0);
-	fd_table_get(fake_proc->files);	/* threads share the table: no borrowing */
+	fd_table_get(fake_proc->files); /* threads share the table: no borrowing */
 	for (i = 0; i < WRITERS; i++)
 		pthread_create(&t[i], NULL, writer, (void *)(long)i);
 	while (got < WRITERS * RECORDS) {
@@ -321,7 +322,7 @@ static void test_epoll(void **state)
 	ev.events = POLLIN;
 	CALL(233, ep, 3ul, (u64)fds[0], &ev);
 	assert_int_equal(CALL(232, ep, (struct event *)8, 4ul, 0ul), -EFAULT);
-	assert_int_equal(CALL(232, ep, got, 4ul, 0ul), 1);	/* and it is not lost by that */
+	assert_int_equal(CALL(232, ep, got, 4ul, 0ul), 1); /* and it is not lost by that */
 	while (CALL(232, ep, got, 4ul, 0ul))
 		rd(&c, 1);
 	pthread_create(&t, NULL, late_writer, NULL);
@@ -385,7 +386,7 @@ static void test_eventfd(void **state)
 	v = 1;
 	assert_int_equal(CALL(1, fd, &v, 8ul), -EAGAIN);
 	CALL(3, fd);
-	fd = CALL(290, 2ul, 1ul);	/* semaphore */
+	fd = CALL(290, 2ul, 1ul); /* semaphore */
 	assert_int_equal(CALL(0, fd, &v, 8ul), 8);
 	assert_int_equal(v, 1);
 	CALL(3, fd);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_fs_tree.c - names, links, renames and path walks: random operations on random names, each done
- * in the kernel's file system and in a directory of this machine, must give the same results, errno
- * included, and leave the same tree. */
+/* test_fs_tree.c - names, links, renames and path walks: random operations on random names, each
+ * done in the kernel's file system and in a directory of this machine, must give the same results,
+ * errno included, and leave the same tree. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
-/* sources: kernel/fs/[a-z]*.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c kernel/lib/string.c */
+/* sources: kernel/fs/[a-z]*.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c
+ * kernel/lib/string.c */
 /* sources: kernel/lib/inflate.c tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +32,16 @@ static u32 rnd(u32 n)
 /* A path of up to four components out of few names, so that they meet; sometimes odd. */
 static const char *random_path(void)
 {
-	static const char *const names[] = { "a", "b", "c", "d", "a", "b", "c", "e", "..", ".",
+	static const char *const names[] = { "a",
+					     "b",
+					     "c",
+					     "d",
+					     "a",
+					     "b",
+					     "c",
+					     "e",
+					     "..",
+					     ".",
 					     "a-name-that-is-longer-than-what-fits-in-the-entry" };
 	static char ring[8][256];
 	static u32 at;
@@ -76,7 +86,8 @@ static long ours_stat(const char *path, bool follow, u32 *mode, u32 *nlink, long
 static void check(const char *what, const char *x, const char *y, u32 arg, long ours, long model)
 {
 	if (ours != model)
-		fail_msg("%s(\"%s\", \"%s\", %u): kernel %ld, model %ld", what, x, y, arg, ours, model);
+		fail_msg("%s(\"%s\", \"%s\", %u): kernel %ld, model %ld", what, x, y, arg, ours,
+			 model);
 }
 
 static void compare_object(const char *path)
@@ -90,8 +101,8 @@ static void compare_object(const char *path)
 		check("stat", path, "", follow, ours_stat(path, follow, &om, &on, &osize),
 		      model_stat(path, follow, &mm, &mn, &msize));
 		if (om != mm || on != mn || (osize != msize && !S_ISDIR(om)))
-			fail_msg("%s: mode %o/%o nlink %u/%u size %ld/%ld", path, om, mm, on, mn, osize,
-				 msize);
+			fail_msg("%s: mode %o/%o nlink %u/%u size %ld/%ld", path, om, mm, on, mn,
+				 osize, msize);
 	}
 	on_len = CALL(89, path, o, sizeof(o));
 	mn_len = model_readlink(path, m, sizeof(m));
@@ -113,9 +124,14 @@ static void compare_object(const char *path)
 
 static void step(void)
 {
-	static const u32 opens[] = { O_RDONLY, O_WRONLY, O_RDWR | O_CREAT, O_WRONLY | O_CREAT | O_EXCL,
-				     O_WRONLY | O_TRUNC, O_WRONLY | O_APPEND,
-				     O_WRONLY | O_CREAT | O_NOFOLLOW, O_RDONLY | O_DIRECTORY,
+	static const u32 opens[] = { O_RDONLY,
+				     O_WRONLY,
+				     O_RDWR | O_CREAT,
+				     O_WRONLY | O_CREAT | O_EXCL,
+				     O_WRONLY | O_TRUNC,
+				     O_WRONLY | O_APPEND,
+				     O_WRONLY | O_CREAT | O_NOFOLLOW,
+				     O_RDONLY | O_DIRECTORY,
 				     O_WRONLY | O_CREAT | O_APPEND };
 	static const u32 renames[] = { 0, 0, 0, 1, 2 };
 	const char *x = random_path(), *y = random_path();
@@ -139,8 +155,8 @@ static void step(void)
 		break;
 	case 6:
 		arg = renames[rnd(5)];
-		check("rename", x, y, arg,
-		      CALL(316, (u64)AT_FDCWD, x, (u64)AT_FDCWD, y, (u64)arg), model_rename(x, y, arg));
+		check("rename", x, y, arg, CALL(316, (u64)AT_FDCWD, x, (u64)AT_FDCWD, y, (u64)arg),
+		      model_rename(x, y, arg));
 		break;
 	case 7:
 		check("link", x, y, 0, CALL(86, x, y), model_link(x, y));

@@ -28,7 +28,7 @@ struct inode_ops {
 	int (*unlink)(struct inode *dir, const char *name,
 		      bool isdir);				    /* rename too: EXDEV apart */
 	int (*readlink)(struct inode *ino, char *buf, size_t size); /* length */
-	/* Magic links (/proc/self/exe, fd/N): gives the object itself. NULL: use readlink's text. */
+	/* Magic links (/proc/self/exe, fd/N): gives the object itself. NULL: readlink's text. */
 	int (*follow)(struct inode *ino, struct dentry **out);
 	int (*truncate)(struct inode *ino, u64 size);
 	int (*open)(struct inode *ino, struct file *f); /* may replace f->ops, set f->priv */
@@ -122,7 +122,7 @@ static inline u64 makedev(u32 major, u32 minor)
 	return (minor & 0xff) | ((u64)(major & 0xfff) << 8) | ((u64)(minor & ~0xffu) << 12);
 }
 
-/* A path for /proc/PID/maps and the like: name of an open file, "label:[ino]" for anonymous ones. */
+/* A path for /proc/PID/maps and the like: of an open file, "label:[ino]" for anonymous ones. */
 int file_path(const struct file *f, char *buf, size_t size); /* 0, -ENAMETOOLONG */
 
 /* Permission of the caller on an inode: 4 read, 2 write, 1 execute. 0 or -EACCES. */

@@ -35,7 +35,8 @@ static void arrive(struct sim_event *e)
 
 	f->to->link->in_flight--;
 	f->to->frames++;
-	f->to->receive(f->to, f->data, f->len);
+	if (f->to->receive)
+		f->to->receive(f->to, f->data, f->len);
 	free(f);
 }
 

@@ -15,6 +15,12 @@
 
 #include "machine.h"
 
+/* A crash is the sanitizer's to report, with the stack it happened on, not the test framework's. */
+const char *__asan_default_options(void)
+{
+	return "handle_segv=2:handle_sigfpe=2:handle_sigbus=2:handle_sigill=2";
+}
+
 /* ---- the log ---- */
 
 #define LOG_SIZE (256 * 1024)

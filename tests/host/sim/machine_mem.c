@@ -128,11 +128,6 @@ static bool fails(void)
 	return true;
 }
 
-void sim_fail_every(u32 n)
-{
-	fail_alloc_every = n;
-}
-
 static void *get(size_t n, size_t align, const void *site, const char *kind)
 {
 	void *p;
@@ -370,6 +365,42 @@ void pkt_debug_free(struct pkt *p)
 	list_del(&p->debug_node);
 	if (!p->owner->free)
 		ASAN_POISON_MEMORY_REGION(p->head, p->end - p->head);
+}
+
+/* The pools' lists of free buffers would hide failures: while there are to be some, whatever lies on them
+ * is taken away again and again. */
+#define THEFT_NS (50 * NSEC_PER_USEC)
+
+static LIST_HEAD(stolen);
+
+static void steal(struct sim_event *e)
+{
+	u32 every = fail_alloc_every;
+	struct pkt *p;
+
+	fail_alloc_every = 1;
+	while ((p = pkt_alloc(PKT_POOL_RX, 0, 0)))
+		list_add(&p->node, &stolen);
+	fail_alloc_every = every;
+	sim_event_set(e, sim_now() + THEFT_NS);
+}
+
+void sim_fail_every(u32 n)
+{
+	static struct sim_event theft = { .fn = steal };
+
+	fail_alloc_every = n;
+	if (n) {
+		sim_event_set(&theft, sim_now());
+		return;
+	}
+	sim_event_cancel(&theft);
+	while (!list_empty(&stolen)) {
+		struct pkt *p = list_first_entry(&stolen, struct pkt, node);
+
+		list_del(&p->node);
+		pkt_free(p);
+	}
 }
 
 static void packets_print(void)

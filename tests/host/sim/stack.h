@@ -13,6 +13,7 @@
 
 #include <weft/bytes.h>
 #include <weft/net/drop.h>
+#include <weft/net/ifaddr.h>
 #include <weft/net/neigh.h>
 #include <weft/net/netif.h>
 #include <weft/net/route.h>
