@@ -68,7 +68,8 @@ enum {
 #define INT_RXT0 BIT(7)
 #define INT_RXQ0 BIT(20)  /* 82574 with MSI-X */
 #define INT_OTHER BIT(24) /* 82574 with MSI-X */
-/* What sets INT_OTHER: LSC, RXO, MDAC, SRPD, ACK, MNG. One that stays set raises it again and again. */
+/* What sets INT_OTHER: LSC, RXO, MDAC, SRPD, ACK, MNG. One that stays set raises it again and
+ * again. */
 #define INT_OTHER_CAUSES (INT_LSC | INT_RXO | BIT(9) | BIT(16) | BIT(17) | BIT(18))
 #define INT_ALL 0xffffffffu
 

@@ -31,8 +31,9 @@ static struct ping_sock *find(u16 ident)
 {
 	struct ping_sock *ps;
 
-	hlist_for_each_entry(ps, &table[ident % BUCKETS],
-			     node) if (ps->inet.lport == ident) return ps;
+	hlist_for_each_entry(ps, &table[ident % BUCKETS], node)
+		if (ps->inet.lport == ident)
+			return ps;
 	return NULL;
 }
 

@@ -191,8 +191,7 @@ static u32 source_for(struct netif *nif, u32 target, const struct ip_addr *hint)
 
 	if (hint && ip_addr_is_v4(hint) && !ip_addr_is_any(hint) && ifaddr_find(nif, hint))
 		return ip_addr_to_v4(hint);
-	ifaddr_for_each(a, nif)
-	{
+	ifaddr_for_each(a, nif) {
 		if (a->af != AF_INET || (a->flags & IFADDR_TENTATIVE))
 			continue;
 		if (ip_addr_in_prefix(&t, &a->addr, a->plen))
@@ -221,8 +220,7 @@ static void announce_all(struct netif *nif)
 	const struct ifaddr *a;
 
 	rcu_read_lock();
-	ifaddr_for_each(a, nif)
-	{
+	ifaddr_for_each(a, nif) {
 		if (a->af == AF_INET && !(a->flags & IFADDR_TENTATIVE))
 			arp_announce(nif, ip_addr_to_v4(&a->addr));
 	}
@@ -254,8 +252,7 @@ static void announce_again(struct work *w)
 	bool more;
 
 	netif_lock();
-	netif_for_each(nif)
-	{
+	netif_for_each(nif) {
 		if (netif_running(nif) && netif_resolves(nif))
 			announce_all(nif);
 	}

@@ -35,8 +35,7 @@ static int source(struct netif *nif, const struct ip_addr *dst, struct ip_addr *
 	const struct ifaddr *a, *first = NULL;
 	struct netif *other;
 
-	ifaddr_for_each(a, nif)
-	{
+	ifaddr_for_each(a, nif) {
 		if (!usable_source(a))
 			continue;
 		if (ip_addr_in_prefix(dst, &a->addr, a->plen)) {
@@ -50,12 +49,10 @@ static int source(struct netif *nif, const struct ip_addr *dst, struct ip_addr *
 		*src = first->addr;
 		return 0;
 	}
-	netif_for_each(other)
-	{
+	netif_for_each(other) {
 		if ((other->flags & IFF_LOOPBACK) || !netif_present(other))
 			continue;
-		ifaddr_for_each(a, other)
-		{
+		ifaddr_for_each(a, other) {
 			if (usable_source(a) && !ip_addr_is_link_local(&a->addr)) {
 				*src = a->addr;
 				return 0;
@@ -199,3 +196,4 @@ static void __exit ipv4_exit(void)
 module_entry_points(ipv4_init, ipv4_exit);
 MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("Internet Protocol version 4 with address resolution");
+MODULE_ALIAS("net-pf-2");

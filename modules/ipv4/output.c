@@ -48,12 +48,13 @@ static void build_header(const struct flow *f, struct pkt *p)
 {
 	u32 header_len = IPV4_HEADER + f->opt_len;
 	u8 *h = pkt_push(p, header_len);
+	bool df = f->flags & FLOW_DF || (f->flags & FLOW_PMTU && p->len <= f->mtu);
 
 	h[0] = 4 << 4 | header_len / 4;
 	h[1] = f->tos;
 	put_be16(h + 2, p->len);
-	put_be16(h + 4, f->flags & FLOW_DF ? 0 : next_id(f));
-	put_be16(h + 6, f->flags & FLOW_DF ? IPV4_DF : 0);
+	put_be16(h + 4, df ? 0 : next_id(f));
+	put_be16(h + 6, df ? IPV4_DF : 0);
 	h[8] = flow_ttl(f);
 	h[9] = f->proto;
 	memcpy(h + 12, &f->saddr.w[3], 4);

@@ -330,10 +330,12 @@ static void ring_stays_full_without_memory(void **state)
 
 static void hostile_frames(void **state)
 {
-	u8 f[2048];
+	u8 f[2048], body[1400];
 	u32 i, k, len;
 
 	setup(NULL);
+	for (k = 0; k < sizeof(body); k++)
+		body[k] = sim_random();
 	for (i = 0; i < 6000; i++) {
 		struct ipv4_fields h = { .src = PEER + sim_random() % 3, .dst = HOST, .proto = 1 };
 
@@ -341,7 +343,7 @@ static void hostile_frames(void **state)
 		for (k = 0; k < len; k++)
 			f[k] = sim_random();
 		if (len >= 34 && i % 3)
-			frame_ipv4(f, host_mac, peer_mac, &h, f + 60, min(len - 34, 1400u));
+			frame_ipv4(f, host_mac, peer_mac, &h, body, min(len - 34, 1400u));
 		else if (len >= 14)
 			frame_ether(f, host_mac, peer_mac, i % 2 ? 0x806 : sim_random());
 		/* a few bits wrong */

@@ -442,10 +442,13 @@ static struct {
 
 void sim_mark(void)
 {
+	u32 every = fail_alloc_every;
 	struct sim_memory m;
 
+	sim_fail_every(0);
 	sim_run_ms(50);
 	sim_memory_get(&m);
+	sim_fail_every(every);
 	mark.blocks = counted_blocks();
 	mark.packets = m.packets;
 	mark.files = machine_files_count();

@@ -46,7 +46,8 @@ struct sim_memory {
 	u64 failures;			/* on purpose, since boot */
 };
 void sim_memory_get(struct sim_memory *m);
-void sim_fail_every(u32 n);		/* one allocation of n, drawn at random; 0: none */
+/* One allocation of n fails, drawn at random; 0: none. */
+void sim_fail_every(u32 n);
 void sim_memory_print(void);		/* who allocated what is alive */
 
 /* ---- modules and the log (machine_module.c, machine_core.c) ---- */
