@@ -77,10 +77,12 @@ else
 all: $(MODULES_CHECKED)
 endif
 
-# BENCH holds further words for scripts/bench, e.g. BENCH="-n 5 --nic e1000".
-.PHONY: bench
+# BENCH and SOAK hold further words for their scripts, e.g. BENCH="-n 5 --nic e1000".
+.PHONY: bench soak
 bench: iso
 	$(Q)scripts/bench $(BENCH)
+soak: iso
+	$(Q)scripts/soak $(SOAK)
 
 .PHONY: clean help FORCE
 FORCE:
@@ -99,6 +101,7 @@ help:
 	'make check               layers, headers, warnings, sizes, Linux numbers' \
 	'make host-tests          unit and simulation tests on this machine, with ASan and UBSan' \
 	'make bench               boot, latency and memory figures beside a Linux guest (root; BENCH="-n 5")' \
+	'make soak                a thousand loads and unloads under a ping flood (root; SOAK="-n 5000")' \
 	'make format              run clang-format over the tree' \
 	'make clean' \
 	'' \

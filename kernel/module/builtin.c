@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-extern const struct builtin_module initcalls_start[], initcalls_end[];	/* kernel.ld */
+extern const struct builtin_module initcalls_start[], initcalls_end[]; /* kernel.ld */
 extern const struct kparam param_start[], param_end[];
 
 static void builtin_start(const struct builtin_module *b)

@@ -12,9 +12,9 @@
 #include "internal.h"
 
 #define ARGS_MAX 4096
-#define FINIT_FLAGS 3u			/* MODULE_INIT_IGNORE_MODVERSIONS, _VERMAGIC: taken, checked anyway */
+#define FINIT_FLAGS 3u /* MODULE_INIT_IGNORE_MODVERSIONS, _VERMAGIC: taken, checked anyway */
 #define MODPROBE_TIMEOUT (10 * NSEC_PER_SEC)
-#define MODPROBES_MAX 16		/* at once: a module that asks for itself must not go on for ever */
+#define MODPROBES_MAX 16 /* at once: a module that asks for itself must not go on for ever */
 
 /* Loads what is in data (vmalloc memory, freed here) with the user's parameter string. */
 static long load_and_free(void *data, size_t len, u64 uargs)

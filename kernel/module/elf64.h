@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* elf64.h - the parts of ELF-64 (System V gABI chapters 4 and 5; AMD64 psABI 4.4) that a relocatable
- * module uses. */
+/* elf64.h - the parts of ELF-64 (System V gABI chapters 4 and 5; AMD64 psABI 4.4) that a
+ * relocatable module uses. */
 #pragma once
 
 #include <weft/types.h>
@@ -33,7 +33,7 @@ struct elf64_rela {
 	s64 addend;
 };
 
-#define ELF_MAGIC "\177ELF\2\1\1"	/* 64 bit, little endian, version 1 */
+#define ELF_MAGIC "\177ELF\2\1\1" /* 64 bit, little endian, version 1 */
 #define ELF_ET_REL 1
 #define ELF_EM_X86_64 62
 #define ELF_SHN_LORESERVE 0xff00
@@ -52,7 +52,7 @@ struct elf64_rela {
 #define ELF_SHF_EXECINSTR 4
 
 #define ELF_STT_FUNC 2
-#define ELF_SYM_TYPE(info) ((info) & 15)
+#define ELF_SYM_TYPE(info) ((info)&15)
 #define ELF_RELA_SYM(info) ((u32)((info) >> 32))
 #define ELF_RELA_TYPE(info) ((u32)(info))
 

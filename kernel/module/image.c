@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* image.c - looks at a module file before anything of it is used: after image_check every offset, size,
- * index and string in headers, symbols and relocations is within the file and the section it belongs
- * to, so that the loader only has to follow them. */
+/* image.c - looks at a module file before anything of it is used: after image_check every offset,
+ * size, index and string in headers, symbols and relocations is within the file and the section it
+ * belongs to, so that the loader only has to follow them. */
 #include <weft/err.h>
 #include <weft/string.h>
 
 #include "internal.h"
 
-#define REJECT(img, ...)                                              \
-	({                                                            \
+#define REJECT(img, ...)                                               \
+	({                                                             \
 		snprintf((img)->why, sizeof((img)->why), __VA_ARGS__); \
-		-ENOEXEC;                                             \
+		-ENOEXEC;                                              \
 	})
 
 static const struct elf64_ehdr *header(const struct module_image *img)
@@ -35,8 +35,8 @@ static int check_header(struct module_image *img)
 		return REJECT(img, "built for machine %u, this is x86-64 (62)", h->machine);
 	if (h->version != 1 || h->ehsize != sizeof(*h) || h->shentsize != sizeof(struct elf64_shdr))
 		return REJECT(img, "bad ELF header");
-	if (!h->shnum || h->shnum >= ELF_SHN_LORESERVE || h->shstrndx >= h->shnum ||
-	    h->shoff % 8 || !in_file(img, h->shoff, (u64)h->shnum * sizeof(struct elf64_shdr)))
+	if (!h->shnum || h->shnum >= ELF_SHN_LORESERVE || h->shstrndx >= h->shnum || h->shoff % 8 ||
+	    !in_file(img, h->shoff, (u64)h->shnum * sizeof(struct elf64_shdr)))
 		return REJECT(img, "section headers lie outside of the file: truncated?");
 	img->sections = (const struct elf64_shdr *)(img->data + h->shoff);
 	img->nr_sections = h->shnum;
@@ -248,8 +248,8 @@ int image_check(struct module_image *img, const void *data, size_t len)
 	if (!err && !symtab)
 		err = REJECT(img, "no symbol table: stripped?");
 	for (i = 1; !err && i < img->nr_sections; i++) {
-		err = img->sections[i].type == ELF_SHT_RELA ? check_relocations(img, i, symtab)
-							    : find_special(img, i);
+		err = img->sections[i].type == ELF_SHT_RELA ? check_relocations(img, i, symtab) :
+							      find_special(img, i);
 	}
 	if (err)
 		return err;

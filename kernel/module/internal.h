@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* internal.h - what the files of the module loader share. A module goes COMING -> LIVE -> GOING; its
- * name is taken from the first to the end of the last, and only a LIVE one can be held or linked to. */
+/* internal.h - what the files of the module loader share. A module goes COMING -> LIVE -> GOING;
+ * its name is taken from the first to the end of the last, and only a LIVE one can be held or
+ * linked to. */
 #pragma once
 
 #include <core/module.h>
@@ -12,7 +13,7 @@
 
 #include "elf64.h"
 
-#define MODULE_NAME_MAX 56	/* with its NUL; as Linux */
+#define MODULE_NAME_MAX 56 /* with its NUL; as Linux */
 #define MODULE_SIZE_MAX (64u << 20)
 
 /* ---- image.c: a file that was looked at, nothing of it trusted before ---- */
@@ -25,13 +26,13 @@ struct module_image {
 	const struct elf64_sym *symbols;
 	u32 nr_symbols;
 	const char *symbol_names;
-	u32 entry, params, exports;	/* section numbers, 0: absent */
+	u32 entry, params, exports; /* section numbers, 0: absent */
 	/* from .modinfo; NULL: absent */
 	const char *name, *vermagic, *depends, *intree;
-	char why[160];			/* after -ENOEXEC: what is wrong, for people */
+	char why[160]; /* after -ENOEXEC: what is wrong, for people */
 };
-/* Checks header, sections, string tables, symbols and every relocation's place. data is 8-byte aligned
- * and stays. 0, or -ENOEXEC with why. */
+/* Checks header, sections, string tables, symbols and every relocation's place. data is 8-byte
+ * aligned and stays. 0, or -ENOEXEC with why. */
 int image_check(struct module_image *img, const void *data, size_t len);
 static inline const char *image_section_name(const struct module_image *img, u32 i)
 {
@@ -46,23 +47,23 @@ enum module_part { PART_TEXT, PART_RODATA, PART_DATA, PART_COUNT };
 /* One area of module memory: code, constants and data, each from a page of its own. */
 struct module_area {
 	u8 *base;
-	size_t size;			/* bytes, whole pages; 0: none */
-	size_t part_size[PART_COUNT];	/* whole pages */
+	size_t size;		      /* bytes, whole pages; 0: none */
+	size_t part_size[PART_COUNT]; /* whole pages */
 };
 
 struct module_func {
-	u32 offset;			/* from the core area's base */
-	u32 name;			/* in func_names */
+	u32 offset; /* from the core area's base */
+	u32 name;   /* in func_names */
 };
 
 struct module_sysfs;
 
 struct module_state {
 	/* fixed once loaded */
-	struct module *module;		/* the handle */
+	struct module *module; /* the handle */
 	char name[MODULE_NAME_MAX];
 	bool builtin, out_of_tree;
-	struct module_area core, init;	/* init.size becomes 0 once it ran */
+	struct module_area core, init; /* init.size becomes 0 once it ran */
 	struct module_entry entry;
 	const struct ksym *exports;
 	u32 nr_exports;
@@ -71,16 +72,16 @@ struct module_state {
 	struct module_func *funcs;
 	u32 nr_funcs;
 	char *func_names;
-	struct list_head uses;		/* of struct module_dep: modules whose symbols it took */
+	struct list_head uses; /* of struct module_dep: modules whose symbols it took */
 	struct module_sysfs *sysfs;
-	/* node: written under module_mutex, read under it or RCU */
+	/* guarded by module_mutex; node is read under RCU too */
 	struct list_head node;
+	bool forcing; /* an rmmod -f is at it */
 	/* guarded by module_lock */
 	enum module_stage stage;
-	struct list_head refs;		/* of struct module_ref: its holders */
+	struct list_head refs; /* of struct module_ref: its holders */
 	u32 nr_refs;
-	bool broken;			/* its code oopsed */
-	bool forced;
+	bool broken; /* its code oopsed */
 	/* guarded by ledger.c's lock */
 	struct list_head ledger;
 };
@@ -90,30 +91,31 @@ struct module_dep {
 	struct module_ref ref;
 };
 
-extern struct mutex module_mutex;	/* the list of modules */
+extern struct mutex module_mutex; /* the list of modules */
 extern struct list_head modules;
 extern struct spinlock module_lock;
-extern struct wait_queue module_stage_wait;	/* woken when a stage changes or a module is gone */
+extern struct wait_queue module_stage_wait; /* woken when a stage changes or a module is gone */
 
 /* ---- list.c ---- */
-struct module_state *module_state_new(const char *name);	/* NULL */
-void module_state_free(struct module_state *st);		/* not listed; area memory and all */
+struct module_state *module_state_new(const char *name); /* NULL */
+void module_state_free(struct module_state *st);	 /* not listed; area memory and all */
 /* '-' and '_' are the same, as in Linux. */
 bool module_name_equal(const char *a, const char *b);
-struct module_state *module_find_locked(const char *name);	/* module_mutex held */
+struct module_state *module_find_locked(const char *name); /* module_mutex held */
 void module_set_stage(struct module_state *st, enum module_stage stage);
 
 /* ---- loader.c ---- */
 /* Loads, links and starts a module. args: the insmod string, changed while parsed. -errno. */
 int module_load(const void *data, size_t len, char *args);
-/* The way out for one that failed or leaves: undoes what is registered, unlinks, frees. exit has run. */
+/* The way out for one that failed or leaves: undoes what is registered, unlinks, frees. exit has
+ * run. */
 void module_dismantle(struct module_state *st);
 
 /* ---- symbols.c ---- */
-/* Finds NAME among the exports of the kernel and of live modules; records the dependency. The address,
- * ERR_PTR(-ENOENT, -ENOMEM). */
+/* Finds NAME among the exports of the kernel and of live modules; records the dependency. The
+ * address, ERR_PTR(-ENOENT, -ENOMEM). */
 const void *symbol_resolve(struct module_state *user, const char *name);
-bool symbol_exported(const char *name, const char **by);	/* module_mutex held */
+bool symbol_exported(const char *name, const char **by); /* module_mutex held */
 void symbol_explain_missing(const struct module_image *img, const char *name);
 void deps_release(struct module_state *st);
 
@@ -129,7 +131,8 @@ int kallsyms_keep(struct module_state *st, const struct module_image *img, const
 void kallsyms_init(void);
 
 /* ---- refs.c ---- */
-/* Calls emit for each kind of holder with a line such as "tcp: 2 sockets: pid 41 fd 5, pid 41 fd 6". */
+/* Calls emit for each kind of holder with a line such as "tcp: 2 sockets: pid 41 fd 5, pid 41 fd
+ * 6". */
 void refs_describe(struct module_state *st, void (*emit)(void *arg, const char *line), void *arg);
 void force_callbacks_run(struct module *m);
 
@@ -140,7 +143,7 @@ void ledger_init(void);
 int module_unload(const char *name, bool force);
 
 /* ---- show.c ---- */
-int module_sysfs_add(struct module_state *st);		/* -ENOMEM; nothing left then */
+int module_sysfs_add(struct module_state *st); /* -ENOMEM; nothing left then */
 void module_sysfs_remove(struct module_state *st);
 void module_sysfs_link_holder(const struct module_state *provider, const struct module_state *user);
 void module_sysfs_unlink_holder(const struct module *provider, const struct module_state *user);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* kallsyms.c - names of functions, for backtraces: the kernel's own table, which the build generates
- * from the linked image, and what each module keeps of its symbol table. Lookups run in any context. */
+/* kallsyms.c - names of functions, for backtraces: the kernel's own table, which the build
+ * generates from the linked image, and what each module keeps of its symbol table. Lookups run in
+ * any context. */
 #include <weft/alloc.h>
 #include <weft/arch.h>
 #include <weft/rcu.h>
@@ -82,7 +83,8 @@ void symbol_name(u64 addr, char *buf, size_t size)
 	list_for_each_entry(st, &modules, node) {
 		if (find_in_module(st, addr, &f)) {
 			snprintf(buf, size, "%s+0x%llx/0x%llx [%s]", f.name,
-				 (unsigned long long)f.offset, (unsigned long long)f.size, st->name);
+				 (unsigned long long)f.offset, (unsigned long long)f.size,
+				 st->name);
 			break;
 		}
 		if (st->init.size && addr - (u64)st->init.base < st->init.size) {
@@ -142,7 +144,7 @@ int kallsyms_keep(struct module_state *st, const struct module_image *img, const
 
 static int kallsyms_show(struct seq *s)
 {
-	bool hide = require_root();	/* addresses are for root, as on Linux */
+	bool hide = require_root(); /* addresses are for root, as on Linux */
 	struct module_state *st;
 	u32 i;
 
@@ -154,7 +156,8 @@ static int kallsyms_show(struct seq *s)
 	list_for_each_entry(st, &modules, node) {
 		for (i = 0; i < st->nr_funcs; i++)
 			seq_printf(s, "%016llx t %s\t[%s]\n",
-				   hide ? 0ull : (unsigned long long)st->core.base + st->funcs[i].offset,
+				   hide ? 0ull :
+					  (unsigned long long)st->core.base + st->funcs[i].offset,
 				   st->func_names + st->funcs[i].name, st->name);
 	}
 	mutex_unlock(&module_mutex);
@@ -162,7 +165,9 @@ static int kallsyms_show(struct seq *s)
 }
 
 static struct procfile kallsyms_file = {
-	.path = "kallsyms", .mode = 0444, .show = kallsyms_show,
+	.path = "kallsyms",
+	.mode = 0444,
+	.show = kallsyms_show,
 };
 
 void kallsyms_init(void)

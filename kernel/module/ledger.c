@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ledger.c - who registered what. A record is the caller's memory on its owner's list; the sweep takes
- * the newest first, as an exit function would have. */
+/* ledger.c - who registered what. A record is the caller's memory on its owner's list; the sweep
+ * takes the newest first, as an exit function would have. */
 #define LOG_NAME "module: "
 #include <weft/printk.h>
 #include <weft/string.h>
@@ -101,7 +101,9 @@ static int ledger_show(struct seq *s)
 }
 
 static struct procfile ledger_file = {
-	.path = "net/weft/ledger", .mode = 0444, .show = ledger_show,
+	.path = "net/weft/ledger",
+	.mode = 0444,
+	.show = ledger_show,
 };
 
 void ledger_init(void)

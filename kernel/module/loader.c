@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* loader.c - from a checked image to a running module: memory, symbols, relocations, rights, parameters,
- * init. Code is never writable while it can run: everything is filled in as plain data and then
- * given its final rights. Whatever fails, nothing of the module stays behind. */
+/* loader.c - from a checked image to a running module: memory, symbols, relocations, rights,
+ * parameters, init. Code is never writable while it can run: everything is filled in as plain data
+ * and then given its final rights. Whatever fails, nothing of the module stays behind. */
 #define LOG_NAME "module: "
+#include <core/sched.h>
 #include <core/vm.h>
 #include <weft/alloc.h>
 #include <weft/arch.h>
@@ -15,13 +16,13 @@
 #include "internal.h"
 
 #define OTHER_LOAD_WAIT (10 * NSEC_PER_SEC)
-#define HANDLE_SIZE 64		/* struct module at the head of the data, a cache line */
+#define HANDLE_SIZE 64 /* struct module at the head of the data, a cache line */
 
 /* What only lives while a module is being loaded. */
 struct load {
 	struct module_image img;
 	struct module_state *st;
-	u64 *section_addr;	/* 0: not in memory */
+	u64 *section_addr; /* 0: not in memory */
 	u64 *symbol_value;
 };
 
@@ -52,8 +53,8 @@ static struct module_area *area_of(struct load *l, u32 i)
 	return is_init_section(&l->img, i) ? &l->st->init : &l->st->core;
 }
 
-/* Gives each section its offset in its part (left in section_addr, +1 to tell 0 from "none"), and the
- * areas their sizes. */
+/* Gives each section its offset in its part (left in section_addr, +1 to tell 0 from "none"), and
+ * the areas their sizes. */
 static void layout(struct load *l)
 {
 	struct module_area *areas[] = { &l->st->core, &l->st->init };
@@ -141,7 +142,8 @@ static int area_protect(const struct module_area *area)
 	for (part = 0; part < PART_COUNT; part++) {
 		if (!area->size || !area->part_size[part])
 			continue;
-		err = arch_kprotect((u64)part_base(area, part), area->part_size[part], rights[part]);
+		err = arch_kprotect((u64)part_base(area, part), area->part_size[part],
+				    rights[part]);
 		if (err)
 			return err;
 	}
@@ -187,10 +189,10 @@ static int relocate_section(struct load *l, const struct elf64_shdr *s)
 		if (type == ELF_R_X86_64_NONE)
 			continue;
 		/* A symbol without a place: the section it lies in is not loaded. */
-		err = sym && !l->symbol_value[sym] && l->img.symbols[sym].shndx != ELF_SHN_ABS
-			      ? -ENOEXEC
-			      : arch_relocate(type, (void *)at, at, l->symbol_value[sym],
-					      r[i].addend);
+		err = sym && !l->symbol_value[sym] && l->img.symbols[sym].shndx != ELF_SHN_ABS ?
+			      -ENOEXEC :
+			      arch_relocate(type, (void *)at, at, l->symbol_value[sym],
+					    r[i].addend);
 		if (err) {
 			pr_err("%s: section %s: relocation type %u of %s %s\n", l->img.name,
 			       image_section_name(&l->img, s->info), type,
@@ -253,8 +255,8 @@ static bool param_is_sane(const struct module_state *st, const struct kparam *p)
 {
 	static const u8 sizes[] = { [PARAM_INT] = 4, [PARAM_UINT] = 4, [PARAM_BOOL] = 1 };
 
-	if (p->type > PARAM_STRING || !is_own_string(st, p->name) || !is_own_string(st, p->module) ||
-	    !in_part(&st->core, PART_DATA, p->value, p->size))
+	if (p->type > PARAM_STRING || !is_own_string(st, p->name) ||
+	    !is_own_string(st, p->module) || !in_part(&st->core, PART_DATA, p->value, p->size))
 		return false;
 	if (p->check && !in_part(&st->core, PART_TEXT, (const void *)p->check, 1))
 		return false;
@@ -411,11 +413,29 @@ void module_state_free(struct module_state *st)
 	kfree(st);
 }
 
+/* Timers and works have no record in the ledger (they are armed too often): they are known by where
+ * they or their functions lie. A module whose init failed may have left some in its init section. */
+static void sweep_callbacks(struct module_state *st)
+{
+	const struct module_area *areas[] = { &st->core, &st->init };
+	u32 i, n;
+
+	for (i = 0; i < ARRAY_SIZE(areas); i++) {
+		u64 start = (u64)areas[i]->base, end = start + areas[i]->size;
+
+		do {
+			n = timers_sweep(start, end);
+			n += works_sweep(start, end);
+		} while (n);
+	}
+}
+
 void module_dismantle(struct module_state *st)
 {
 	module_set_stage(st, MODULE_GOING);
 	if (st->module)
 		ledger_sweep(st->module);
+	sweep_callbacks(st);
 	module_sysfs_remove(st);
 	/* Callbacks still on their way run the module's code. */
 	rcu_barrier();

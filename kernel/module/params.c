@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* params.c - module parameters: from the insmod string, from NAME.PARAM=value on the kernel command line,
- * and as files under /sys/module/NAME/parameters. A value is stored only when all of it was good. An
- * unknown name or a bad value at insmod is an error; on the command line it is reported and left. */
+/* params.c - module parameters: from the insmod string, from NAME.PARAM=value on the kernel command
+ * line, and as files under /sys/module/NAME/parameters. A value is stored only when all of it was
+ * good. An unknown name or a bad value at insmod is an error; on the command line it is reported
+ * and left. */
 #define LOG_NAME "module: "
 #include <weft/alloc.h>
 #include <weft/arch.h>
@@ -10,7 +11,7 @@
 
 #include "internal.h"
 
-static DEFINE_MUTEX(param_mutex);	/* guards the values against each other's files */
+static DEFINE_MUTEX(param_mutex); /* guards the values against each other's files */
 
 static int store_number(const struct kparam *p, const char *text)
 {
@@ -112,8 +113,8 @@ static const struct kparam *param_find(const struct module_state *st, const char
 	return NULL;
 }
 
-/* Cuts the next word off *p, in place: name=value with the value's double quotes removed. NULL at the
- * end. *value is NULL for a bare name. */
+/* Cuts the next word off *p, in place: name=value with the value's double quotes removed. NULL at
+ * the end. *value is NULL for a bare name. */
 static char *next_word(char **p, char **value)
 {
 	char *word = *p, *to;
@@ -182,7 +183,7 @@ void params_from_cmdline(struct module_state *st)
 			continue;
 		*dot = '\0';
 		if (module_name_equal(name, st->name))
-			param_apply(st, dot + 1, value);	/* said in the log */
+			param_apply(st, dot + 1, value); /* said in the log */
 	}
 	kfree(copy);
 }

@@ -7,7 +7,7 @@
 
 #include "internal.h"
 
-#define KINDS_MAX 8		/* different kinds of holders named for one module */
+#define KINDS_MAX 8 /* different kinds of holders named for one module */
 #define LINE_MAX 400
 
 static DEFINE_MUTEX(force_mutex);
@@ -25,7 +25,7 @@ bool module_hold_named(struct module *m, struct module_ref *ref, const char *kin
 	ref->pid = 0;
 	ref->fd = -1;
 	if (!st)
-		return true;	/* the core cannot leave */
+		return true; /* the core cannot leave */
 	spin_lock(&module_lock);
 	if (st->stage == MODULE_LIVE) {
 		ref->module = m;

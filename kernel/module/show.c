@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* show.c - modules as user space sees them: /proc/modules for lsmod, /sys/module/NAME with its state,
- * sizes, users and parameters, /proc/sys/kernel/tainted. holders/ links to the modules that use its
- * symbols (what kmod expects there); users names every holder, sockets and interfaces too. */
+/* show.c - modules as user space sees them: /proc/modules for lsmod, /sys/module/NAME with its
+ * state, sizes, users and parameters, /proc/sys/kernel/tainted. holders/ links to the modules that
+ * use its symbols (what kmod expects there); users names every holder, sockets and interfaces too.
+ */
 #define LOG_NAME "module: "
 #include <core/net.h>
 #include <weft/alloc.h>
@@ -21,7 +22,7 @@ struct module_file {
 };
 
 struct module_sysfs {
-	u32 nr;				/* files added */
+	u32 nr; /* files added */
 	struct module_file files[];
 };
 
@@ -35,7 +36,9 @@ void taint_add(u32 bits)
 static const char *stage_name(const struct module_state *st)
 {
 	static const char *const names[] = {
-		[MODULE_COMING] = "Loading", [MODULE_LIVE] = "Live", [MODULE_GOING] = "Unloading",
+		[MODULE_COMING] = "Loading",
+		[MODULE_LIVE] = "Live",
+		[MODULE_GOING] = "Unloading",
 	};
 
 	return names[st->stage];
@@ -89,7 +92,9 @@ static struct module_state *shown(struct seq *s)
 static int initstate_show(struct seq *s)
 {
 	static const char *const names[] = {
-		[MODULE_COMING] = "coming\n", [MODULE_LIVE] = "live\n", [MODULE_GOING] = "going\n",
+		[MODULE_COMING] = "coming\n",
+		[MODULE_LIVE] = "live\n",
+		[MODULE_GOING] = "going\n",
 	};
 
 	seq_puts(s, names[shown(s)->stage]);
@@ -149,9 +154,8 @@ static const struct {
 	const char *name;
 	int (*show)(struct seq *s);
 } plain_files[] = {
-	{ "initstate", initstate_show }, { "refcnt", refcnt_show },
-	{ "coresize", coresize_show },	 { "initsize", initsize_show },
-	{ "taint", taint_show },	 { "users", users_show },
+	{ "initstate", initstate_show }, { "refcnt", refcnt_show }, { "coresize", coresize_show },
+	{ "initsize", initsize_show },	 { "taint", taint_show },   { "users", users_show },
 };
 
 static int add_file(struct module_state *st, const char *dir, const char *name, u16 mode,
@@ -187,7 +191,8 @@ static int add_all(struct module_state *st)
 		if (err)
 			return err;
 		for (i = 0; i < ARRAY_SIZE(plain_files); i++) {
-			err = add_file(st, "", plain_files[i].name, 0444, plain_files[i].show, NULL);
+			err = add_file(st, "", plain_files[i].name, 0444, plain_files[i].show,
+				       NULL);
 			if (err)
 				return err;
 		}
@@ -258,10 +263,15 @@ void module_sysfs_unlink_holder(const struct module *provider, const struct modu
 }
 
 static struct procfile modules_file = {
-	.path = "modules", .mode = 0444, .show = modules_show,
+	.path = "modules",
+	.mode = 0444,
+	.show = modules_show,
 };
 static struct sysctl tainted_sysctl = {
-	.path = "kernel/tainted", .value = &tainted, .min = 0, .max = 0x7fffffff,
+	.path = "kernel/tainted",
+	.value = &tainted,
+	.min = 0,
+	.max = 0x7fffffff,
 };
 
 void module_show_init(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* symbols.c - names that modules may use: the EXPORT tables of the kernel (with what is built in) and
- * of live modules. Taking one from a module makes it a dependency. An unknown one is explained with
- * the module that would provide it, as depmod wrote it down. */
+/* symbols.c - names that modules may use: the EXPORT tables of the kernel (with what is built in)
+ * and of live modules. Taking one from a module makes it a dependency. An unknown one is explained
+ * with the module that would provide it, as depmod wrote it down. */
 #define LOG_NAME "module: "
 #include <core/vfs.h>
 #include <weft/alloc.h>
@@ -11,7 +11,7 @@
 
 #include "internal.h"
 
-extern const struct ksym ksymtab_start[], ksymtab_end[];	/* kernel.ld */
+extern const struct ksym ksymtab_start[], ksymtab_end[]; /* kernel.ld */
 
 static const struct ksym *find_in(const struct ksym *from, const struct ksym *to, const char *name)
 {
@@ -140,7 +140,7 @@ static bool symbol_provider(const char *name, char *buf, size_t size)
 		have -= line - text;
 		memmove(text, line, have);
 		if (have == chunk)
-			have = 0;	/* no line is that long: not a list of symbols */
+			have = 0; /* no line is that long: not a list of symbols */
 	}
 	kfree(text);
 	if (!IS_ERR(f))

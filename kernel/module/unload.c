@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* unload.c - rmmod, which answers within two seconds: the module is gone, or it says who holds it. With
- * force the users are taken down first. exit runs in a thread of its own, so that one that hangs
- * holds up nobody but itself. */
+/* unload.c - rmmod, which answers within two seconds: the module is gone, or it says who holds it.
+ * With force the users are taken down first. exit runs in a thread of its own, so that one that
+ * hangs holds up nobody but itself. */
 #define LOG_NAME "module: "
 #include <core/net.h>
 #include <weft/alloc.h>
@@ -15,7 +15,7 @@
 #define FORCE_WAIT (1000 * NSEC_PER_MSEC)
 
 struct unload {
-	struct list_head node;		/* on unloads_late; guarded by module_mutex */
+	struct list_head node; /* on unloads_late; guarded by module_mutex */
 	struct module_state *st;
 	char name[MODULE_NAME_MAX];
 	struct thread *thread;
@@ -39,7 +39,7 @@ static int unload_thread(void *arg)
 
 static void unload_end(struct unload *u)
 {
-	kthread_stop(u->thread);	/* it has returned, or is about to */
+	kthread_stop(u->thread); /* it has returned, or is about to */
 	kfree(u);
 }
 
@@ -152,6 +152,8 @@ static int may_leave(const struct module_state *st)
 		why = st->stage == MODULE_COMING ? "is still starting" : "is leaving already";
 	else if (st->entry.init && !st->entry.exit)
 		why = "has no exit function";
+	else if (st->forcing)
+		why = "is being taken down already";
 	if (!why)
 		return 0;
 	pr_warn("%s cannot be unloaded: it %s\n", st->name, why);
@@ -183,17 +185,23 @@ int module_unload(const char *name, bool force)
 	st = module_find_locked(name);
 	if (st)
 		err = may_leave(st);
-	/* Force only helps against users, not against modules linked to it. Pinned, so that a second
-	 * rmmod cannot free it while the users go down. */
+	/* Force only helps against users, not against modules linked to it. Pinned, so that a
+	 * second rmmod cannot free it while the users go down. */
 	force = force && !err && !has_dependents(st) && module_hold(st->module, &pin, "rmmod");
+	if (force) {
+		pin.pid = current_pid();
+		st->forcing = true;
+	}
 	mutex_unlock(&module_mutex);
 	if (err)
 		return err;
-	if (force) {
+	if (force)
 		take_users_down(st);
+	mutex_lock(&module_mutex);
+	if (force) {
+		st->forcing = false;
 		module_release(&pin);
 	}
-	mutex_lock(&module_mutex);
 	st = module_find_locked(name);
 	err = !st ? -ENOENT : begin_leaving(st) ? 0 : -EAGAIN;
 	if (err == -EAGAIN) {

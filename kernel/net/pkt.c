@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pkt.c - packet buffers. Three pools are three budgets over one store of equal buffers, so control
- * packets always find room. Each CPU keeps a short last-in-first-out list (the warmest memory first)
- * and a credit from each budget; memory beyond the lists goes back to the slab. Buffers are never
- * cleared. */
+ * packets always find room. Each CPU keeps a short last-in-first-out list (the warmest memory
+ * first) and a credit from each budget; memory beyond the lists goes back to the slab. Buffers are
+ * never cleared. */
 #define LOG_NAME "pkt: "
 #include <core/net.h>
 #include <core/module.h>
@@ -14,9 +14,9 @@
 #include "pkt_internal.h"
 
 #define NR_POOLS 3
-#define CPU_LIST_MAX 128	/* buffers a CPU keeps: 256 KiB */
-#define CREDIT_CHUNK (64 * 1024)/* bytes of budget a CPU takes at once, and keeps two of */
-#define CONTROL_RESERVE 16	/* buffers only control packets get when memory is out */
+#define CPU_LIST_MAX 128	 /* buffers a CPU keeps: 256 KiB */
+#define CREDIT_CHUNK (64 * 1024) /* bytes of budget a CPU takes at once, and keeps two of */
+#define CONTROL_RESERVE 16	 /* buffers only control packets get when memory is out */
 
 struct pkt_cpu {
 	/* used with preemption off */
@@ -28,8 +28,8 @@ struct pkt_cpu {
 } __cacheline_aligned;
 
 struct pkt_budget {
-	struct atomic64 left;		/* not with any CPU */
-	s64 limit;			/* guarded by pkt_limit_lock */
+	struct atomic64 left; /* not with any CPU */
+	s64 limit;	      /* guarded by pkt_limit_lock */
 } __cacheline_aligned;
 
 static struct pkt_cpu pkt_cpus[MAX_CPUS];
@@ -320,7 +320,8 @@ void pkt_limit_set(enum pkt_pool pool, s64 bytes)
 	delta = bytes - budgets[pool].limit;
 	budgets[pool].limit = bytes;
 	spin_unlock(&pkt_limit_lock);
-	/* Negative for a while when less is allowed than is in use: nothing is given until it is back. */
+	/* Negative for a while when less is allowed than is in use: nothing is given until it is
+	 * back. */
 	atomic64_add(&budgets[pool].left, delta);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pkt_data.c - a packet's contents: making room in front, cutting, copying. Independent of where the
- * memory comes from. */
+/* pkt_data.c - a packet's contents: making room in front, cutting, copying. Independent of where
+ * the memory comes from. */
 #include <weft/module.h>
 #include <weft/pkt.h>
 #include <weft/printk.h>

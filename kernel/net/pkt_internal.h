@@ -7,7 +7,7 @@
 /* Changes a pool's budget. Process context. */
 void pkt_limit_set(enum pkt_pool pool, s64 bytes);
 
-void pkt_show_init(void);	/* /proc and sysctls; after vfs_init */
+void pkt_show_init(void); /* /proc and sysctls; after vfs_init */
 
 /* In the debug build each living packet is listed with the place that allocated it, freed memory is
  * poisoned, and a second free is a bug at once. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pkt_show.c - the packet pools' window (/proc/net/weft/pkt), their limits under /proc/sys/net/core, and
- * in the debug build who allocated what is still alive. */
+/* pkt_show.c - the packet pools' window (/proc/net/weft/pkt), their limits under
+ * /proc/sys/net/core, and in the debug build who allocated what is still alive. */
 #define LOG_NAME "pkt: "
 #include <core/module.h>
 #include <core/net.h>
@@ -101,7 +101,9 @@ static int pkt_show(struct seq *s)
 }
 
 static struct procfile pkt_file = {
-	.path = "net/weft/pkt", .mode = 0444, .show = pkt_show,
+	.path = "net/weft/pkt",
+	.mode = 0444,
+	.show = pkt_show,
 };
 
 static void limit_changed(struct sysctl *s)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* poller.c - the poll context: per CPU, preemption off, interrupts on. One run fires the CPU's timers,
- * gives each scheduled poller its budget in rounds and closes the batch with the flushes. A run is
- * bounded in rounds and time; what is left goes to a thread, which competes with user programs like
- * any other, so that a flood cannot stop them. */
+/* poller.c - the poll context: per CPU, preemption off, interrupts on. One run fires the CPU's
+ * timers, gives each scheduled poller its budget in rounds and closes the batch with the flushes. A
+ * run is bounded in rounds and time; what is left goes to a thread, which competes with user
+ * programs like any other, so that a flood cannot stop them. */
 #include <core/net.h>
 #include <core/sched.h>
 #include <weft/module.h>
@@ -16,7 +16,7 @@
 
 /* struct poller.state */
 #define POLLER_ADDED BIT(0)
-#define POLLER_SCHEDULED BIT(1)	/* one CPU has it: on its list, being polled, or in its batch */
+#define POLLER_SCHEDULED BIT(1) /* one CPU has it: on its list, being polled, or in its batch */
 #define POLLER_MISSED BIT(2)	/* scheduled again since its poll began */
 
 struct poll_cpu {
@@ -26,7 +26,7 @@ struct poll_cpu {
 	struct list_head flush;
 	struct list_head batch;
 	bool running;
-	bool in_thread;		/* the thread has the pollers; runs from interrupts do timers only */
+	bool in_thread; /* the thread has the pollers; runs from interrupts do timers only */
 	u64 runs, polls, units, handed_over;
 	/* fixed after pollers_start */
 	struct thread *thread;
@@ -134,8 +134,8 @@ static struct poller *poller_dequeue(struct list_head *round)
 	return p;
 }
 
-/* The batch is over for p, which is drained: the one place that takes POLLER_SCHEDULED away, unless it
- * was scheduled since its poll began. From then on another CPU may have it. */
+/* The batch is over for p, which is drained: the one place that takes POLLER_SCHEDULED away, unless
+ * it was scheduled since its poll began. From then on another CPU may have it. */
 static void poller_done(struct poller *p)
 {
 	u32 old = READ_ONCE(p->state), new;
@@ -229,7 +229,7 @@ static void poll_round(struct poll_cpu *pc)
 static void poll_hand_over(struct poll_cpu *pc)
 {
 	pc->handed_over++;
-	if (!pc->thread) {	/* still booting: go on at the next chance */
+	if (!pc->thread) { /* still booting: go on at the next chance */
 		cpu_set_pending(CPU_PENDING_POLL);
 		return;
 	}
@@ -248,7 +248,7 @@ static void poll_run(struct poll_cpu *pc)
 	do {
 		poll_round(pc);
 		if (!poll_ready(pc))
-			batch_close(pc);	/* which may find that something was missed */
+			batch_close(pc); /* which may find that something was missed */
 	} while (poll_ready(pc) && ++round < POLL_ROUNDS && ktime_get() < end);
 	batch_close(pc);
 	pc->running = false;
@@ -310,7 +310,9 @@ static int pollers_show(struct seq *s)
 }
 
 static struct procfile pollers_file = {
-	.path = "net/weft/pollers", .mode = 0444, .show = pollers_show,
+	.path = "net/weft/pollers",
+	.mode = 0444,
+	.show = pollers_show,
 };
 
 void pollers_start(void)
@@ -322,7 +324,8 @@ void pollers_start(void)
 		struct thread *t = kthread_run_on(cpu, poll_thread, pc, "poll/%u", cpu);
 
 		if (IS_ERR(t))
-			pr_warn("poll/%u: no thread: a flood may delay programs on this CPU\n", cpu);
+			pr_warn("poll/%u: no thread: a flood may delay programs on this CPU\n",
+				cpu);
 		else
 			pc->thread = t;
 	}

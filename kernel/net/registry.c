@@ -13,11 +13,12 @@
 #define DOOR_PATIENCE (2 * NSEC_PER_SEC)
 
 static DEFINE_MUTEX(registry_mutex);
-static struct socket_family *families[AF_MAX];	/* written under registry_mutex, read under RCU */
-static LIST_HEAD(ioctls);			/* likewise */
-static struct socket_netif_ops *netif_ops;	/* likewise */
+static struct socket_family *families[AF_MAX]; /* written under registry_mutex, read under RCU */
+static LIST_HEAD(ioctls);		       /* likewise */
+static struct socket_netif_ops *netif_ops;     /* likewise */
 
-/* For ever, if need be: the exit that waits here runs in a thread of its own, and rmmod has answered. */
+/* For ever, if need be: the exit that waits here runs in a thread of its own, and rmmod has
+ * answered. */
 static void door_shut(struct door *d, const char *what)
 {
 	while (door_close(d, DOOR_PATIENCE))

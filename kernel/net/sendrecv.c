@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sendrecv.c - the calls that move messages: sendto, recvfrom, sendmsg, recvmsg and their plural forms.
- * They turn Linux's structs into struct msg and back; what is written back to the user is written
- * last, after the family is done. */
+/* sendrecv.c - the calls that move messages: sendto, recvfrom, sendmsg, recvmsg and their plural
+ * forms. They turn Linux's structs into struct msg and back; what is written back to the user is
+ * written last, after the family is done. */
 #include <core/syscall.h>
 #include <core/vfs.h>
 #include <weft/alloc.h>
@@ -13,9 +13,9 @@
 
 #define IOV_ON_STACK 8
 #define IOV_MAX 1024
-#define TRANSFER_MAX 0x7ffff000u	/* Linux's MAX_RW_COUNT */
+#define TRANSFER_MAX 0x7ffff000u /* Linux's MAX_RW_COUNT */
 #define MMSG_MAX 1024
-#define MMSG_SIZE (sizeof(struct user_msghdr) + 8)	/* then msg_len and padding */
+#define MMSG_SIZE (sizeof(struct user_msghdr) + 8) /* then msg_len and padding */
 
 /* ---- one buffer ---- */
 
@@ -101,7 +101,8 @@ static int import_iov(struct message *mm)
 			return -ENOMEM;
 		}
 	}
-	if (n && copy_from_user(mm->iov, (const void __user *)mm->user.iov, n * sizeof(struct iovec)))
+	if (n &&
+	    copy_from_user(mm->iov, (const void __user *)mm->user.iov, n * sizeof(struct iovec)))
 		return -EFAULT;
 	for (i = 0; i < n; i++) {
 		if ((s64)mm->iov[i].len < 0)
@@ -146,8 +147,9 @@ static int message_import(struct message *mm, u64 user, bool send)
 	if (send && mm->user.name && mm->user.name_len) {
 		u32 len = min(mm->user.name_len, (u32)SOCKADDR_MAX);
 
-		err = (int)mm->user.name_len < 0 ? -EINVAL :
-		      socket_name_from_user(mm->name, mm->user.name, len);
+		err = (int)mm->user.name_len < 0 ?
+			      -EINVAL :
+			      socket_name_from_user(mm->name, mm->user.name, len);
 		if (err)
 			return err;
 		mm->m.name_len = len;
@@ -175,8 +177,8 @@ static int put_field(u64 user, size_t offset, const void *value, size_t size)
 /* Name, control messages, lengths and flags of a received message. */
 static int message_export(struct message *mm, u64 user)
 {
-	u32 flags = mm->m.flags & (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE |
-				   MSG_CMSG_CLOEXEC);
+	u32 flags = mm->m.flags &
+		    (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC);
 	u64 used = mm->m.control_used;
 	int err = 0;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sockcall.c - the BSD calls that make, name, connect and configure sockets (Linux numbers and errnos).
- * Addresses and option values are copied across the user border here; families see kernel memory. */
+/* sockcall.c - the BSD calls that make, name, connect and configure sockets (Linux numbers and
+ * errnos). Addresses and option values are copied across the user border here; families see kernel
+ * memory. */
 #include <core/syscall.h>
 #include <core/vfs.h>
 #include <weft/alloc.h>
@@ -10,7 +11,7 @@
 #include "socket_internal.h"
 
 #define TYPE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
-#define TYPE_MAX 10		/* SOCK_PACKET */
+#define TYPE_MAX 10 /* SOCK_PACKET */
 #define OPTION_MAX (64 * 1024)
 #define OPTION_ON_STACK 64
 
@@ -71,7 +72,7 @@ static int socket_install(struct socket *s, u64 flags)
 	fd = fd_install(f, fd_flags(flags));
 	if (fd < 0)
 		file_put(f);
-	return fd;	/* another thread may have closed it already: s is no longer ours */
+	return fd; /* another thread may have closed it already: s is no longer ours */
 }
 
 SYSCALL(41, socket)
@@ -96,7 +97,7 @@ static int pair_connect(struct socket *s0, struct socket *s1)
 
 	if (err)
 		return err;
-	mutex_unlock(&s0->lock);	/* the door keeps it; pair() takes no lock for granted */
+	mutex_unlock(&s0->lock); /* the door keeps it; pair() takes no lock for granted */
 	err = s0->ops && s0->ops->pair ? s0->ops->pair(s0, s1) : -EOPNOTSUPP;
 	door_leave(&s0->door);
 	return err;
@@ -149,8 +150,8 @@ static int do_bind(struct file *f, struct socket *s, const u8 *name, u32 len)
 
 static int do_connect(struct file *f, struct socket *s, const u8 *name, u32 len)
 {
-	return s->ops && s->ops->connect ? s->ops->connect(s, name, len, is_nonblocking(f))
-					 : -EOPNOTSUPP;
+	return s->ops && s->ops->connect ? s->ops->connect(s, name, len, is_nonblocking(f)) :
+					   -EOPNOTSUPP;
 }
 
 static long call_with_name(u64 fd, u64 user, u64 user_len, name_fn fn)
@@ -334,7 +335,7 @@ SYSCALL(48, shutdown)
 	if (!err) {
 		err = s->ops && s->ops->shutdown ? s->ops->shutdown(s, (int)b) : -EOPNOTSUPP;
 		if (!err)
-			s->shut |= (int)b + 1;	/* 0, 1, 2 -> bits 1, 2, 3 */
+			s->shut |= (int)b + 1; /* 0, 1, 2 -> bits 1, 2, 3 */
 		socket_leave(s);
 		socket_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLRDNORM | POLLWRNORM);
 	}
@@ -354,8 +355,8 @@ static long set_option(struct socket *s, int level, int opt, const void *val, u3
 	if (level == SOL_SOCKET)
 		err = socket_setsockopt_core(s, opt, val, len);
 	if (err == -ENOIOCTLCMD)
-		err = s->ops && s->ops->setsockopt ? s->ops->setsockopt(s, level, opt, val, len)
-						   : -ENOPROTOOPT;
+		err = s->ops && s->ops->setsockopt ? s->ops->setsockopt(s, level, opt, val, len) :
+						     -ENOPROTOOPT;
 	socket_leave(s);
 	/* libpcap takes a filter off that may never have been on, and wants ENOENT for it */
 	if (err == -ENOPROTOOPT && level == SOL_SOCKET && opt == SO_DETACH_FILTER)
@@ -373,8 +374,8 @@ static long get_option(struct socket *s, int level, int opt, void *val, u32 *len
 	if (level == SOL_SOCKET)
 		err = socket_getsockopt_core(s, opt, val, len);
 	if (err == -ENOIOCTLCMD)
-		err = s->ops && s->ops->getsockopt ? s->ops->getsockopt(s, level, opt, val, len)
-						   : -ENOPROTOOPT;
+		err = s->ops && s->ops->getsockopt ? s->ops->getsockopt(s, level, opt, val, len) :
+						     -ENOPROTOOPT;
 	socket_leave(s);
 	return err;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* socket.c - the life of a socket: made by its family, reached through a file, and closed once, by the
- * last close(2) or when its protocol is taken away. Every call into a family goes through the socket's
- * door and lock. The struct outlives both by a grace period and until its last packet is gone. */
+/* socket.c - the life of a socket: made by its family, reached through a file, and closed once, by
+ * the last close(2) or when its protocol is taken away. Every call into a family goes through the
+ * socket's door and lock. The struct outlives both by a grace period and until its last packet is
+ * gone. */
 #define LOG_NAME "socket: "
 #include <core/proc.h>
 #include <core/vfs.h>
@@ -56,7 +57,7 @@ static void socket_free_rcu(struct rcu_head *h)
 {
 	struct socket *s = container_of(h, struct socket, rcu);
 
-	socket_purge(s);	/* what came between close and the grace period */
+	socket_purge(s); /* what came between close and the grace period */
 	kfree(s);
 }
 

@@ -5,7 +5,7 @@
 #include <core/net.h>
 #include <weft/socket.h>
 
-#define SOCK_RCVBUF_MIN 2304	/* Linux's bounds, as reported (doubled) */
+#define SOCK_RCVBUF_MIN 2304 /* Linux's bounds, as reported (doubled) */
 #define SOCK_SNDBUF_MIN 4608
 #define SOCK_CONTROL_MAX (16u * 1024)
 
@@ -42,7 +42,8 @@ long socket_sendmsg(struct socket *s, struct msg *m);
 long socket_recvmsg(struct socket *s, struct msg *m);
 
 /* ---- registry.c ---- */
-struct socket_family *socket_family_enter(int family);	/* through its door; NULL */
-long socket_ioctl_registered(struct socket *s, u32 cmd, unsigned long arg);	/* -ENOIOCTLCMD: nobody */
-u32 socket_netif_index(const char *name);		/* 0: unknown */
+struct socket_family *socket_family_enter(int family); /* through its door; NULL */
+long socket_ioctl_registered(struct socket *s, u32 cmd,
+			     unsigned long arg); /* -ENOIOCTLCMD: nobody */
+u32 socket_netif_index(const char *name);	 /* 0: unknown */
 int socket_netif_name(u32 index, char name[IFNAMSIZ]);

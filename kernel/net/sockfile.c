@@ -20,24 +20,36 @@
 #define SIOC_LAST 0x89ff
 
 struct socket_sysctls socket_sysctls = {
-	.rmem_default = 212992, .wmem_default = 212992,
-	.rmem_max = 212992, .wmem_max = 212992,
-	.somaxconn = 4096, .optmem_max = 20480,
+	.rmem_default = 212992,
+	.wmem_default = 212992,
+	.rmem_max = 212992,
+	.wmem_max = 212992,
+	.somaxconn = 4096,
+	.optmem_max = 20480,
 };
 
 static struct sysctl sysctls[] = {
-	{ .path = "net/core/rmem_default", .value = &socket_sysctls.rmem_default,
-	  .min = SOCK_RCVBUF_MIN, .max = 0x3fffffff },
-	{ .path = "net/core/wmem_default", .value = &socket_sysctls.wmem_default,
-	  .min = SOCK_SNDBUF_MIN, .max = 0x3fffffff },
-	{ .path = "net/core/rmem_max", .value = &socket_sysctls.rmem_max,
-	  .min = SOCK_RCVBUF_MIN, .max = 0x3fffffff },
-	{ .path = "net/core/wmem_max", .value = &socket_sysctls.wmem_max,
-	  .min = SOCK_SNDBUF_MIN, .max = 0x3fffffff },
-	{ .path = "net/core/somaxconn", .value = &socket_sysctls.somaxconn,
-	  .min = 0, .max = 65535 },
-	{ .path = "net/core/optmem_max", .value = &socket_sysctls.optmem_max,
-	  .min = 1024, .max = SOCK_CONTROL_MAX * 64 },
+	{ .path = "net/core/rmem_default",
+	  .value = &socket_sysctls.rmem_default,
+	  .min = SOCK_RCVBUF_MIN,
+	  .max = 0x3fffffff },
+	{ .path = "net/core/wmem_default",
+	  .value = &socket_sysctls.wmem_default,
+	  .min = SOCK_SNDBUF_MIN,
+	  .max = 0x3fffffff },
+	{ .path = "net/core/rmem_max",
+	  .value = &socket_sysctls.rmem_max,
+	  .min = SOCK_RCVBUF_MIN,
+	  .max = 0x3fffffff },
+	{ .path = "net/core/wmem_max",
+	  .value = &socket_sysctls.wmem_max,
+	  .min = SOCK_SNDBUF_MIN,
+	  .max = 0x3fffffff },
+	{ .path = "net/core/somaxconn", .value = &socket_sysctls.somaxconn, .min = 0, .max = 65535 },
+	{ .path = "net/core/optmem_max",
+	  .value = &socket_sysctls.optmem_max,
+	  .min = 1024,
+	  .max = SOCK_CONTROL_MAX * 64 },
 };
 
 static u32 file_msg_flags(const struct file *f)
@@ -69,7 +81,7 @@ static u32 socket_poll(struct file *f, struct poll_table *pt)
 	u32 events;
 
 	poll_wait(pt, &s->wait);
-	smp_mb();	/* on the queue before looking: see socket_wake() */
+	smp_mb(); /* on the queue before looking: see socket_wake() */
 	if (READ_ONCE(s->dead) || !door_enter(&s->door))
 		return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP | POLLRDHUP;
 	events = s->ops && s->ops->poll ? s->ops->poll(s) : socket_poll_default(s);

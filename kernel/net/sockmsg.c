@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sockmsg.c - messages on their way between a program and a family: the send and receive steps that all
- * calls share, and control messages (RFC 3542, 20.2: header, data, padding to 8). */
+/* sockmsg.c - messages on their way between a program and a family: the send and receive steps that
+ * all calls share, and control messages (RFC 3542, 20.2: header, data, padding to 8). */
 #include <core/proc.h>
 #include <weft/module.h>
 #include <weft/string.h>
@@ -16,8 +16,8 @@ static bool is_stream(const struct socket *s)
 	return s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET;
 }
 
-/* The protocol was taken away. Told once at once; a program that goes on asking without caring for the
- * answer (ping does) must not spin. */
+/* The protocol was taken away. Told once at once; a program that goes on asking without caring for
+ * the answer (ping does) must not spin. */
 static long aborted(struct socket *s, const struct msg *m)
 {
 	if (s->abort_told && !(m->flags & MSG_DONTWAIT))
@@ -71,7 +71,7 @@ void msg_put_control(struct msg *m, int level, int type, const void *data, u32 l
 		m->flags |= MSG_CTRUNC;
 		return;
 	}
-	if (room < h.len) {	/* cut, as Linux does */
+	if (room < h.len) { /* cut, as Linux does */
 		m->flags |= MSG_CTRUNC;
 		h.len = whole = room;
 	}

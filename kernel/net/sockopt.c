@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sockopt.c - options of level SOL_SOCKET, with Linux's defaults and bounds. They are fields of struct
- * socket which the families read when they need them. */
+/* sockopt.c - options of level SOL_SOCKET, with Linux's defaults and bounds. They are fields of
+ * struct socket which the families read when they need them. */
 #include <weft/sched.h>
 #include <weft/string.h>
 
@@ -31,7 +31,7 @@ static int set_timeout(u32 *ms, const void *val, u32 len)
 	if (tv.usec < 0 || tv.usec >= 1000000)
 		return -EDOM;
 	if (tv.sec < 0)
-		*ms = 1;	/* Linux: a negative time-out is over at once */
+		*ms = 1; /* Linux: a negative time-out is over at once */
 	else if (tv.sec >= SECONDS_MAX)
 		*ms = 0;
 	else
@@ -50,7 +50,7 @@ static int get_timeout(u32 ms, void *val, u32 *len)
 
 static int set_linger(struct socket *s, const void *val, u32 len)
 {
-	int v[2];	/* l_onoff, l_linger */
+	int v[2]; /* l_onoff, l_linger */
 
 	if (len < sizeof(v))
 		return -EINVAL;
@@ -177,7 +177,7 @@ static int set_number(struct socket *s, int opt, int v)
 	case SO_ACCEPTCONN:
 	case SO_SNDLOWAT:
 	case SO_PEERCRED:
-		return -ENOPROTOOPT;	/* to be read only */
+		return -ENOPROTOOPT; /* to be read only */
 	default:
 		return -ENOIOCTLCMD;
 	}

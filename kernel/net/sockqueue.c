@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sockqueue.c - waiting on a socket and its receive queue. The poll context fills the queue under
- * rx_lock; readers look under the socket's lock and sleep in socket_wait, which cannot miss a wake-up
- * that came after they took the lock. */
+ * rx_lock; readers look under the socket's lock and sleep in socket_wait, which cannot miss a
+ * wake-up that came after they took the lock. */
 #include <weft/module.h>
 #include <weft/printk.h>
 #include <weft/sched.h>
@@ -120,7 +120,8 @@ struct pkt *socket_dequeue(struct socket *s, u32 flags)
 }
 EXPORT(socket_dequeue);
 
-long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip, size_t len)
+long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip,
+			  size_t len)
 {
 	size_t have = p->len > skip ? p->len - skip : 0, n = min(have, len);
 	bool want_length = m->flags & MSG_TRUNC;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unix.c - AF_UNIX: connections within this machine (unix(7)). A connect makes the other end at once and
- * hangs it on the listener; accept only gives it a file. */
+/* unix.c - AF_UNIX: connections within this machine (unix(7)). A connect makes the other end at
+ * once and hangs it on the listener; accept only gives it a file. */
 #define LOG_NAME "unix: "
 #include <core/proc.h>
 #include <weft/alloc.h>
@@ -65,7 +65,7 @@ static int unix_create(struct socket *s)
 	if (s->protocol && s->protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
 	if (s->type == SOCK_RAW)
-		s->type = SOCK_DGRAM;	/* as Linux */
+		s->type = SOCK_DGRAM; /* as Linux */
 	if (s->type != SOCK_STREAM && s->type != SOCK_DGRAM && s->type != SOCK_SEQPACKET)
 		return -ESOCKTNOSUPPORT;
 	u = unix_new(s->type);
@@ -215,7 +215,7 @@ static int unix_accept(struct socket *s, struct socket *child, bool nonblock)
 			return err;
 	}
 	wake_up_all(&u->space);
-	attach(child, end);	/* the backlog's reference becomes the socket's */
+	attach(child, end); /* the backlog's reference becomes the socket's */
 	return 0;
 }
 
@@ -229,8 +229,8 @@ static int unix_pair(struct socket *a, struct socket *b)
 
 /* ---- the end ---- */
 
-/* unix_lock held: what the peer of an end that goes away notices. The two references are returned to
- * the caller by *peer being set. */
+/* unix_lock held: what the peer of an end that goes away notices. The two references are returned
+ * to the caller by *peer being set. */
 static void unlink_locked(struct unix_sock *u, struct unix_sock **peer, bool refused)
 {
 	struct unix_sock *p = u->peer;
@@ -411,7 +411,9 @@ static void attach(struct socket *s, struct unix_sock *u)
 }
 
 static struct socket_family unix_family = {
-	.family = AF_UNIX, .name = "unix", .create = unix_create,
+	.family = AF_UNIX,
+	.name = "unix",
+	.create = unix_create,
 };
 
 void unix_init(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_data.c - data between AF_UNIX sockets: packets on the receiver's queue, bounded by the sender's
- * send buffer (stream) or the receiver's receive buffer (datagram). Only the reader, under its
- * socket's lock, takes from a queue, so what it looked at stays. */
+/* unix_data.c - data between AF_UNIX sockets: packets on the receiver's queue, bounded by the
+ * sender's send buffer (stream) or the receiver's receive buffer (datagram). Only the reader, under
+ * its socket's lock, takes from a queue, so what it looked at stays. */
 #include <weft/alloc.h>
 #include <weft/string.h>
 #include <weft/work.h>
@@ -9,7 +9,7 @@
 #include "unix.h"
 
 #define STREAM_CHUNK (16 * 1024)
-#define DATAGRAM_MAX (212992 - 32)	/* as Linux's default send buffer allows */
+#define DATAGRAM_MAX (212992 - 32) /* as Linux's default send buffer allows */
 
 /* In pkt.cb; a datagram's sender name stands in the headroom, from p->head. */
 struct unix_cb {
@@ -28,9 +28,9 @@ static void data_free(struct pkt *p)
 	pkt_free(p);
 }
 
-/* Packets with files that nobody read. Putting a file may close a socket that holds such packets in its
- * turn; done here one after the other, not one inside the other. */
-static LIST_HEAD(unread);	/* guarded by unix_lock */
+/* Packets with files that nobody read. Putting a file may close a socket that holds such packets in
+ * its turn; done here one after the other, not one inside the other. */
+static LIST_HEAD(unread); /* guarded by unix_lock */
 
 static void free_unread(struct work *w)
 {
@@ -132,7 +132,8 @@ static void data_queue_locked(struct unix_sock *to, struct pkt *p)
 	unix_wake_locked(to, POLLIN | POLLRDNORM);
 }
 
-/* Room at the peer of a connected socket; waits for it. On success unix_lock is held and *to is it. */
+/* Room at the peer of a connected socket; waits for it. On success unix_lock is held and *to is it.
+ */
 static int peer_room_lock(struct socket *s, struct unix_sock *u, u32 flags, struct unix_sock **to)
 {
 	u64 deadline = socket_deadline(s, true);
@@ -152,7 +153,7 @@ static int peer_room_lock(struct socket *s, struct unix_sock *u, u32 flags, stru
 		spin_unlock(&unix_lock);
 		if (err != -EAGAIN || (flags & MSG_DONTWAIT))
 			return err;
-		err = socket_wait(s, deadline);	/* the reader wakes its peer */
+		err = socket_wait(s, deadline); /* the reader wakes its peer */
 		if (err)
 			return err;
 	}
@@ -212,7 +213,7 @@ static struct unix_sock *datagram_target(struct unix_sock *u, struct msg *m)
 		return unix_find(m->name, m->name_len, u->type);
 	spin_lock(&unix_lock);
 	to = u->peer;
-	if (to && to->state == UNIX_ENDED) {	/* connected to one that closed */
+	if (to && to->state == UNIX_ENDED) { /* connected to one that closed */
 		u->peer = NULL;
 		spin_unlock(&unix_lock);
 		unix_put(to);
@@ -245,7 +246,7 @@ static int datagram_queue(struct socket *s, struct unix_sock *to, struct pkt *p,
 		else if (to->no_more_rx)
 			err = -EPIPE;
 		else if (to->peer && to->peer != s->priv)
-			err = -EPERM;	/* it only takes from its own peer */
+			err = -EPERM; /* it only takes from its own peer */
 		else
 			err = to->rx_bytes < to->s->rcvbuf ? 0 : -EAGAIN;
 		if (!err)
@@ -287,8 +288,8 @@ long unix_send(struct socket *s, struct msg *m, size_t len)
 		return -EOPNOTSUPP;
 	ret = unix_scm_parse(m, &scm);
 	if (!ret)
-		ret = s->type == SOCK_DGRAM ? send_datagram(s, m, len, &scm)
-					    : send_stream(s, m, len, &scm);
+		ret = s->type == SOCK_DGRAM ? send_datagram(s, m, len, &scm) :
+					      send_stream(s, m, len, &scm);
 	unix_scm_free(&scm);
 	return ret;
 }
@@ -362,13 +363,14 @@ static long recv_packet(struct socket *s, struct msg *m, size_t len)
 }
 
 /* Copies from the first packet; -EFAULT or the bytes. Takes it off when it is used up. */
-static long stream_step(struct socket *s, struct unix_sock *u, struct msg *m, struct pkt *p, size_t n)
+static long stream_step(struct socket *s, struct unix_sock *u, struct msg *m, struct pkt *p,
+			size_t n)
 {
 	long got = iter_copy_to(p->data, min((size_t)p->len, n), &m->iter);
 
 	if (got < 0 || (m->flags & MSG_PEEK))
 		return got;
-	spin_lock(&unix_lock);	/* for those who count what is there */
+	spin_lock(&unix_lock); /* for those who count what is there */
 	pkt_pull(p, got);
 	spin_unlock(&unix_lock);
 	if (!p->len) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_name.c - names of AF_UNIX sockets: paths, found by the inode they stand for, and abstract names
- * (a leading NUL), found by their bytes. */
+/* unix_name.c - names of AF_UNIX sockets: paths, found by the inode they stand for, and abstract
+ * names (a leading NUL), found by their bytes. */
 #include <core/vfs.h>
 #include <weft/alloc.h>
 #include <weft/random.h>
@@ -8,7 +8,7 @@
 
 #include "unix.h"
 
-static LIST_HEAD(bound);	/* guarded by unix_lock */
+static LIST_HEAD(bound); /* guarded by unix_lock */
 
 static bool is_abstract(const u8 *name, u32 len)
 {
@@ -20,8 +20,8 @@ static struct unix_sock *find_locked(const struct inode *inode, const u8 *name, 
 	struct unix_sock *u;
 
 	list_for_each_entry(u, &bound, bound_node) {
-		if (inode ? u->inode == inode
-			  : !u->inode && u->name_len == len && !memcmp(u->name, name, len))
+		if (inode ? u->inode == inode :
+			    !u->inode && u->name_len == len && !memcmp(u->name, name, len))
 			return u;
 	}
 	return NULL;

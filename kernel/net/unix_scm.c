@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_scm.c - SCM_RIGHTS and SCM_CREDENTIALS (unix(7)). Files on their way are counted and bounded; two
- * sockets that are sent over each other and closed stay until the end, within that bound. */
+/* unix_scm.c - SCM_RIGHTS and SCM_CREDENTIALS (unix(7)). Files on their way are counted and bounded;
+ * two sockets that are sent over each other and closed stay until the end, within that bound. */
 #include <core/vfs.h>
 #include <weft/alloc.h>
 #include <weft/sched.h>
@@ -46,7 +46,8 @@ static int take_cred(const struct cmsg_view *c, struct unix_scm *scm)
 	if (c->len < sizeof(given))
 		return -EINVAL;
 	memcpy(&given, c->data, sizeof(given));
-	if ((given.pid != own.pid || given.uid != own.uid || given.gid != own.gid) && require_root())
+	if ((given.pid != own.pid || given.uid != own.uid || given.gid != own.gid) &&
+	    require_root())
 		return -EPERM;
 	scm->cred = given;
 	return 0;
@@ -94,7 +95,8 @@ static void deliver_files(struct msg *m, struct unix_scm *scm)
 	int fds[UNIX_FILES_MAX];
 
 	fit = room > sizeof(struct user_cmsghdr) ?
-	      (room - sizeof(struct user_cmsghdr)) / sizeof(int) : 0;
+		      (room - sizeof(struct user_cmsghdr)) / sizeof(int) :
+		      0;
 	for (n = 0; m->control && n < scm->nr_files && n < fit; n++) {
 		struct file *f = file_get(scm->files[n]);
 

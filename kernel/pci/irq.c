@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* irq.c - device interrupts: who handles which vector. A message (MSI, MSI-X) has one handler; a line
- * (ISA, INTx) is a list of handlers that are all asked, masked while it has none, and masked for good
- * when it keeps firing and nobody wants it. The ledger takes back what a module forgets. */
+/* irq.c - device interrupts: who handles which vector. A message (MSI, MSI-X) has one handler; a
+ * line (ISA, INTx) is a list of handlers that are all asked, masked while it has none, and masked
+ * for good when it keeps firing and nobody wants it. The ledger takes back what a module forgets.
+ */
 #define LOG_NAME "irq: "
 #include <core/module.h>
 #include <weft/alloc.h>
@@ -22,7 +23,7 @@ enum irq_kind { IRQ_LINE, IRQ_MSI, IRQ_MSIX };
 
 /* One IOAPIC pin in use. */
 struct irq_line {
-	struct list_head node;		/* guarded by irq_mutex */
+	struct list_head node; /* guarded by irq_mutex */
 	u32 gsi, cpu;
 	int vector;
 	enum irq_trigger trigger;
@@ -30,8 +31,8 @@ struct irq_line {
 	struct spinlock lock;
 	struct list_head handlers;
 	u32 masked;
-	u32 unhandled;			/* in a row */
-	bool disabled;			/* nobody cared */
+	u32 unhandled; /* in a row */
+	bool disabled; /* nobody cared */
 };
 
 struct irq {
@@ -41,22 +42,22 @@ struct irq {
 	irq_handler fn;
 	void *arg;
 	char name[32];
-	struct pci_dev *dev;		/* NULL: ISA */
-	struct irq_line *line;		/* IRQ_LINE */
-	u32 entry;			/* IRQ_MSIX */
+	struct pci_dev *dev;   /* NULL: ISA */
+	struct irq_line *line; /* IRQ_LINE */
+	u32 entry;	       /* IRQ_MSIX */
 	int vector;
-	struct list_head node;		/* line->handlers; guarded by its lock */
-	struct list_head all_node;	/* guarded by irq_mutex */
+	struct list_head node;	   /* line->handlers; guarded by its lock */
+	struct list_head all_node; /* guarded by irq_mutex */
 	struct ledger_entry ledger;
-	u64 count;			/* written by the CPU it is routed to */
-	struct atomic masks;		/* IRQ_MSIX: nested irq_mask calls */
+	u64 count;	     /* written by the CPU it is routed to */
+	struct atomic masks; /* IRQ_MSIX: nested irq_mask calls */
 };
 
 static DEFINE_MUTEX(irq_mutex);
 static LIST_HEAD(irq_lines);
 static LIST_HEAD(irq_all);
-static u32 irq_next_cpu;		/* guarded by irq_mutex */
-static u8 irq_msi_numbers[32];		/* bit set: taken; guarded by irq_mutex */
+static u32 irq_next_cpu;       /* guarded by irq_mutex */
+static u8 irq_msi_numbers[32]; /* bit set: taken; guarded by irq_mutex */
 
 /* ---- in interrupt context ---- */
 
@@ -220,8 +221,8 @@ static int message_attach(struct irq *irq, enum irq_kind kind, u32 cpu)
 		msi_number_give(irq->number);
 		return irq->vector;
 	}
-	err = kind == IRQ_MSI ? pci_msi_enable(irq->dev, cpu, irq->vector)
-			      : pci_msix_enable(irq->dev, irq->entry, cpu, irq->vector);
+	err = kind == IRQ_MSI ? pci_msi_enable(irq->dev, cpu, irq->vector) :
+				pci_msix_enable(irq->dev, irq->entry, cpu, irq->vector);
 	if (err) {
 		arch_irq_free_vector(irq->vector);
 		msi_number_give(irq->number);
@@ -421,8 +422,8 @@ static int interrupts_show(struct seq *s)
 	list_for_each_entry(irq, &irq_all, all_node) {
 		seq_printf(s, "%3u:", irq->number);
 		for (cpu = 0; cpu < nr_cpus; cpu++)
-			seq_printf(s, " %11llu", cpu == irq->cpu ?
-				   (unsigned long long)irq_count(irq) : 0ull);
+			seq_printf(s, " %11llu",
+				   cpu == irq->cpu ? (unsigned long long)irq_count(irq) : 0ull);
 		seq_printf(s, "   %-14s %s\n", irq_kind_name(irq), irq->name);
 	}
 	mutex_unlock(&irq_mutex);
@@ -430,7 +431,9 @@ static int interrupts_show(struct seq *s)
 }
 
 static struct procfile interrupts_file = {
-	.path = "interrupts", .mode = 0444, .show = interrupts_show,
+	.path = "interrupts",
+	.mode = 0444,
+	.show = interrupts_show,
 };
 
 void interrupts_show_init(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* msi.c - message signalled interrupts in a function's capabilities (PCI Local Bus 3.0, 6.8): one MSI
- * message, or single entries of an MSI-X table. Which vector and who handles it is irq.c's. */
+/* msi.c - message signalled interrupts in a function's capabilities (PCI Local Bus 3.0, 6.8): one
+ * MSI message, or single entries of an MSI-X table. Which vector and who handles it is irq.c's. */
 #include <weft/alloc.h>
 #include <weft/arch.h>
 
@@ -8,15 +8,15 @@
 
 #define MSI_CONTROL 2
 #define MSI_ENABLE BIT(0)
-#define MSI_MULTIPLE (7u << 4)	/* messages enabled, as a power of two */
+#define MSI_MULTIPLE (7u << 4) /* messages enabled, as a power of two */
 #define MSI_64BIT BIT(7)
 #define MSI_ADDRESS 4
 
 #define MSIX_CONTROL 2
-#define MSIX_SIZE 0x7ff		/* entries - 1 */
+#define MSIX_SIZE 0x7ff /* entries - 1 */
 #define MSIX_MASK_ALL BIT(14)
 #define MSIX_ENABLE BIT(15)
-#define MSIX_TABLE 4		/* BAR in the low three bits, offset above */
+#define MSIX_TABLE 4 /* BAR in the low three bits, offset above */
 #define MSIX_ENTRY_SIZE 16
 #define MSIX_ENTRY_MASKED BIT(0)
 
@@ -90,7 +90,7 @@ static u8 *msix_entry(struct pci_dev *dev, u32 entry)
 void pci_msix_mask(struct pci_dev *dev, u32 entry, bool masked)
 {
 	mmio_write32(msix_entry(dev, entry) + 12, masked ? MSIX_ENTRY_MASKED : 0);
-	mmio_read32(msix_entry(dev, entry) + 12);	/* posted: arrived when this returns */
+	mmio_read32(msix_entry(dev, entry) + 12); /* posted: arrived when this returns */
 }
 
 int pci_msix_enable(struct pci_dev *dev, u32 entry, u32 cpu, int vector)

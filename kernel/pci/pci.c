@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pci.c - finds the PCI functions behind every bridge the firmware configured, and brings drivers and
- * functions together. What the firmware assigned is taken as it is and nothing is assigned here: a
- * BAR without an address does not exist. No hot plug: the list of functions is fixed after pci_init. */
+/* pci.c - finds the PCI functions behind every bridge the firmware configured, and brings drivers
+ * and functions together. What the firmware assigned is taken as it is and nothing is assigned
+ * here: a BAR without an address does not exist. No hot plug: the list of functions is fixed after
+ * pci_init. */
 #define LOG_NAME "pci: "
 #include <core/module.h>
 #include <weft/alloc.h>
@@ -12,7 +13,7 @@
 
 #include "internal.h"
 
-#define PCI_MAX_CAPS 48		/* a list longer than that is a loop: 192 bytes, 4 each */
+#define PCI_MAX_CAPS 48 /* a list longer than that is a loop: 192 bytes, 4 each */
 
 LIST_HEAD(pci_devices);
 LIST_HEAD(pci_drivers);
@@ -132,7 +133,7 @@ static void bar_read(struct pci_dev *dev, u32 i, u32 count)
 	bar->prefetch = !bar->io && (low & 8);
 	mask = bar_probe(dev, reg) & (bar->io ? ~3u : ~15u);
 	if (bar->io) {
-		mask |= 0xffffffffffff0000ull;	/* I/O BARs may decode 16 bits only */
+		mask |= 0xffffffffffff0000ull; /* I/O BARs may decode 16 bits only */
 	} else if (bar->is64) {
 		high = pci_read32(dev, reg + 4);
 		mask |= (u64)bar_probe(dev, reg + 4) << 32;
@@ -142,7 +143,8 @@ static void bar_read(struct pci_dev *dev, u32 i, u32 count)
 	bar->addr = (low & (bar->io ? ~3u : ~15u)) | (u64)high << 32;
 	bar->size = ~mask + 1;
 	/* Not implemented, not assigned, or nonsense. */
-	if (!(bar->is64 ? mask : (u32)mask) || !bar->addr || !bar->size || bar->addr + bar->size < bar->addr)
+	if (!(bar->is64 ? mask : (u32)mask) || !bar->addr || !bar->size ||
+	    bar->addr + bar->size < bar->addr)
 		*bar = (struct pci_bar){ 0 };
 }
 

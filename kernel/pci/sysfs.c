@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sysfs.c - PCI functions and drivers under /sys/bus/pci, in Linux's formats: modprobe at boot reads
- * every device's modalias, lspci its uevent. */
+/* sysfs.c - PCI functions and drivers under /sys/bus/pci, in Linux's formats: modprobe at boot
+ * reads every device's modalias, lspci its uevent. */
 #define LOG_NAME "pci: "
 #include <weft/alloc.h>
 #include <weft/module.h>
@@ -10,11 +10,11 @@
 
 #include "internal.h"
 
-#define RESOURCE_IO 0x00000100u		/* Linux's IORESOURCE_* */
+#define RESOURCE_IO 0x00000100u /* Linux's IORESOURCE_* */
 #define RESOURCE_MEM 0x00000200u
 #define RESOURCE_PREFETCH 0x00002000u
 #define RESOURCE_64 0x00100000u
-#define RESOURCE_ROWS 13		/* 6 BARs, ROM, 6 of bridges */
+#define RESOURCE_ROWS 13 /* 6 BARs, ROM, 6 of bridges */
 
 static struct pci_dev *shown(struct seq *s)
 {

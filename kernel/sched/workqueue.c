@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* workqueue.c - work in process context by a few shared threads. One work runs in one thread at a
  * time; queued again while it runs it starts after that run. A function may free its own work. */
+#define LOG_NAME "module: "
 #include "rq.h"
 
-#include <weft/module.h>
+#include <core/module.h>
+#include <core/sched.h>
 #include <weft/printk.h>
 #include <weft/work.h>
 
@@ -13,6 +15,7 @@
 static struct spinlock work_lock;				 /* taken with interrupts off */
 static LIST_HEAD(work_list);					 /* guarded by work_lock */
 static struct work *running[NR_WORKERS];			 /* guarded by work_lock */
+static u64 running_fn[NR_WORKERS];				 /* guarded by work_lock */
 static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait); /* for work */
 static struct wait_queue done_wait = WAIT_QUEUE_INIT(done_wait); /* for a run to end */
 
@@ -80,6 +83,7 @@ static struct work *take(u32 worker)
 		found->state &= ~WORK_QUEUED;
 	}
 	running[worker] = found;
+	running_fn[worker] = found ? (u64)found->fn : 0;
 	spin_unlock_irqrestore(&work_lock, flags);
 	return found;
 }
@@ -150,6 +154,68 @@ void work_cancel_sync(struct work *w)
 	} while (busy);
 }
 EXPORT(work_cancel_sync);
+
+struct work *work_of_timer(struct timer *t)
+{
+	return t->fn == work_timer_fire ? container_of(t, struct work, timer) : NULL;
+}
+
+static bool within(u64 addr, u64 start, u64 end)
+{
+	return addr >= start && addr < end;
+}
+
+/* Takes one queued work off; its function, 0 when there is none. */
+static u64 take_one_of(u64 start, u64 end)
+{
+	unsigned long flags = spin_lock_irqsave(&work_lock);
+	struct work *w;
+	u64 fn = 0;
+
+	list_for_each_entry(w, &work_list, node) {
+		if (!within((u64)w, start, end) && !within((u64)w->fn, start, end))
+			continue;
+		fn = (u64)w->fn;
+		list_del(&w->node);
+		w->state &= ~WORK_QUEUED;
+		break;
+	}
+	spin_unlock_irqrestore(&work_lock, flags);
+	return fn;
+}
+
+static bool any_running_of(u64 start, u64 end)
+{
+	unsigned long flags = spin_lock_irqsave(&work_lock);
+	bool yes = false;
+	u32 i;
+
+	for (i = 0; i < NR_WORKERS; i++)
+		yes |= running[i] && (within((u64)running[i], start, end) || within(running_fn[i], start, end));
+	spin_unlock_irqrestore(&work_lock, flags);
+	return yes;
+}
+
+u32 works_sweep(u64 start, u64 end)
+{
+	char name[96];
+	u32 n = 0;
+	u64 fn;
+
+	for (;;) {
+		fn = take_one_of(start, end);
+		if (fn) {
+			symbol_name(fn, name, sizeof(name));
+			pr_warn("%s forgot its work \"%s\": undone\n", module_name(module_of((void *)fn)), name);
+			n++;
+		} else if (any_running_of(start, end)) {
+			n++;
+			wait_event(&done_wait, !any_running_of(start, end));
+		} else {
+			return n;
+		}
+	}
+}
 
 void workqueue_init(void)
 {

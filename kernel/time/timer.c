@@ -2,12 +2,15 @@
 /* timer.c - one-shot timers, a heap per CPU, run in poll context. The CPU's one hardware timer
  * serves the first of them and the scheduler's tick; it is only ever set to an earlier time, since
  * one that comes too soon costs less than writing the device whenever a timer is put off. */
+#define LOG_NAME "module: "
 #include "heap.h"
 
+#include <core/module.h>
 #include <core/sched.h>
 #include <weft/alloc.h>
-#include <weft/module.h>
+#include <weft/printk.h>
 #include <weft/string.h>
+#include <weft/work.h>
 
 #define FIRST_SLOTS 64
 
@@ -16,6 +19,7 @@ struct timer_cpu {
 	struct spinlock lock;
 	struct timer_heap heap;
 	struct timer *running; /* its fn is being called; only compared */
+	u64 running_fn;	       /* that fn */
 	struct timer *slots[FIRST_SLOTS];
 	/* this CPU's own, interrupts off */
 	u64 next;  /* the first timer's time, ~0: none */
@@ -102,6 +106,7 @@ void timers_run(void)
 	while ((t = timer_heap_first(&tc->heap)) && t->expires <= ktime_get()) {
 		timer_heap_remove(&tc->heap, t);
 		tc->running = t;
+		tc->running_fn = (u64)t->fn;
 		spin_unlock(&tc->lock);
 		t->fn(t);
 		spin_lock(&tc->lock);
@@ -206,6 +211,82 @@ bool timer_cancel_sync(struct timer *t)
 	}
 }
 EXPORT(timer_cancel_sync);
+
+/* ---- what a module forgot ---- */
+
+static bool within(u64 addr, u64 start, u64 end)
+{
+	return addr >= start && addr < end;
+}
+
+static bool belongs(struct timer *t, u64 start, u64 end)
+{
+	struct work *w = work_of_timer(t);
+
+	return within((u64)t, start, end) || within((u64)t->fn, start, end) ||
+	       (w && within((u64)w->fn, start, end));
+}
+
+/* Lock held. */
+static struct timer *find_of(struct timer_heap *h, u64 start, u64 end)
+{
+	struct timer *t;
+	u32 i;
+
+	for (i = 1; i <= h->count; i++) {
+		if (belongs(h->slots[i], start, end))
+			return h->slots[i];
+	}
+	list_for_each_entry(t, &h->overflow, node) {
+		if (belongs(t, start, end))
+			return t;
+	}
+	return NULL;
+}
+
+/* Takes one off this CPU's heap, *fn for the log; waits for one that is being called. */
+static bool sweep_one(struct timer_cpu *tc, u64 start, u64 end, u64 *fn)
+{
+	struct timer *t, *running;
+	struct work *w;
+	bool ours;
+
+	spin_lock(&tc->lock);
+	t = find_of(&tc->heap, start, end);
+	if (t) {
+		w = work_of_timer(t);
+		*fn = w ? (u64)w->fn : (u64)t->fn;
+		timer_heap_remove(&tc->heap, t);
+	}
+	running = tc->running;
+	ours = running && (within((u64)running, start, end) || within(tc->running_fn, start, end));
+	spin_unlock(&tc->lock);
+	while (ours && smp_load_acquire(&tc->running) == running)
+		cpu_relax();
+	return t || ours;
+}
+
+u32 timers_sweep(u64 start, u64 end)
+{
+	char name[96];
+	u32 cpu, n = 0;
+	bool again;
+	u64 fn;
+
+	do {
+		again = false;
+		for (cpu = 0; cpu < nr_cpus; cpu++) {
+			fn = 0;
+			again |= sweep_one(&timer_cpus[cpu], start, end, &fn);
+			if (!fn)
+				continue;
+			symbol_name(fn, name, sizeof(name));
+			pr_warn("%s forgot its timer \"%s\": undone\n", module_name(module_of((void *)fn)), name);
+			n++;
+		}
+	} while (again);
+	return n;
+}
 
 void timers_init_cpu(void)
 {

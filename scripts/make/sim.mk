@@ -22,19 +22,20 @@ SIM_BASE := -std=gnu11 -g -fno-omit-frame-pointer -fno-strict-aliasing -fno-pie 
 	-DWEFT_HOST -DWEFT_DEBUG $(filter-out -Wmissing-prototypes,$(WARNINGS)) -Itests/host/sim/include \
 	-Iinclude -Iarch/$(ARCH)/include -Ikernel/include -I$(O)/gen -Itests/host/sim -I.
 SIM_CFLAGS := $(SIM_BASE) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_CFLAGS := $(SIM_BASE) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS := $(SIM_BASE) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Wno-error
 
 # What makes a file a module's: its own THIS_MODULE and entry in one process with all others.
 sim_module = $(if $(filter modules/%,$(1)),$(word 2,$(subst /, ,$(1))))
 sim_module_flags = $(foreach m,$(call sim_module,$(1)),-DMODULE -DWEFT_MODULE=$(m) \
 	-Dweft_this_module=weft_this_$(m) -Dweft_module_entry=weft_entry_$(m))
-# A module's data apart from others', so that each load can start from fresh data.
+# A module's code and data apart from others': each load starts from fresh data, and whose a callback
+# is can be told from its address.
 sim_sections = $(foreach m,$(call sim_module,$(1)),$(OBJCOPY) \
-	--rename-section .data=$(m)_data --rename-section .bss=$(m)_bss $@)
+	--rename-section .text=$(m)_text --rename-section .data=$(m)_data --rename-section .bss=$(m)_bss $@)
 
 # $(call sim_object,SOURCE,FOLDER,COMPILER,FLAGS)
 define sim_object
-$(O)/$(2)/$(1:.c=.o): $(1) $(O)/gen/sim.flags | $(ABI_H)
+$(O)/$(2)/$(1:.c=.o): $(1) scripts/make/sim.mk $(O)/gen/sim.flags | $(ABI_H)
 	$$(call say,$(if $(filter fuzz,$(2)),FUZZCC,SIMCC),$(1))
 	@mkdir -p $$(@D)
 	$(Q)$(3) $(4) $(call sim_module_flags,$(1)) -MMD -MP -c $(1) -o $$@

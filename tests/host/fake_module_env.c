@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fake_module_env.c - see fake_module_env.h. Module memory is mapped near this program's own code, so
- * that relocations reach, and really becomes executable. */
+/* fake_module_env.c - see fake_module_env.h. Module memory is mapped near this program's own code,
+ * so that relocations reach, and really becomes executable. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,7 +208,8 @@ void *module_alloc(size_t n)
 	if (i == ARRAY_SIZE(areas))
 		return NULL;
 	/* a place of its own for each: a hint that is taken would end far away */
-	areas[i].p = mmap(near + ((u64)i << 23), whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	areas[i].p = mmap(near + ((u64)i << 23), whole, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (areas[i].p == MAP_FAILED)
 		abort();
 	areas[i].n = whole;
@@ -309,7 +310,7 @@ int kstrtoll(const char *s, unsigned int base, long long *out)
 
 void spin_lock_slow(struct spinlock *l)
 {
-	abort();	/* one thread: nobody will ever unlock it */
+	abort(); /* one thread: nobody will ever unlock it */
 }
 
 void preempt_check(void)

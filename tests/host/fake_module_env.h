@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fake_module_env.h - the core around the module loader and the packet pools, for host tests: memory that
- * is counted, a log that can be searched, files that are only counted, threads that run at once. */
+/* fake_module_env.h - the core around the module loader and the packet pools, for host tests:
+ * memory that is counted, a log that can be searched, files that are only counted, threads that run
+ * at once. */
 #pragma once
 
 #include <weft/types.h>

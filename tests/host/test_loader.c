@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_loader.c - the module loader with real .ko files: good ones run and leave no trace; whatever is
- * wrong with a file, its place, its parameters or its symbols gives the right errno and one clear
- * line, and leaves no trace either. Thousands of damaged files only must not crash. */
+/* test_loader.c - the module loader with real .ko files: good ones run and leave no trace; whatever
+ * is wrong with a file, its place, its parameters or its symbols gives the right errno and one
+ * clear line, and leaves no trace either. Thousands of damaged files only must not crash. */
 /* cflags: -Itests/host/module */
 /* sources: kernel/module/image.c kernel/module/loader.c kernel/module/list.c */
 /* sources: kernel/module/ledger.c kernel/module/refs.c kernel/module/symbols.c */
@@ -245,8 +245,9 @@ static void other_kernel(void **state)
 
 static void unknown_symbol(void **state)
 {
-	struct ko ko = build("needs", "void nowhere(void);\nstatic int f(void) { nowhere(); return 0; }\n"
-				      "static void g(void) { }\nmodule_entry_points(f, g);\n");
+	struct ko ko = build("needs",
+			     "void nowhere(void);\nstatic int f(void) { nowhere(); return 0; }\n"
+			     "static void g(void) { }\nmodule_entry_points(f, g);\n");
 
 	assert_int_equal(load(&ko, ""), -ENOENT);
 	assert_true(logged("needs: unknown symbol nowhere\n"));
@@ -258,8 +259,9 @@ static void unknown_symbol(void **state)
 
 static void init_fails(void **state)
 {
-	struct ko ko = build("bad", "static int f(void) { env_register(THIS_MODULE); return -19; }\n"
-				    "static void g(void) { }\nmodule_entry_points(f, g);\n");
+	struct ko ko = build("bad",
+			     "static int f(void) { env_register(THIS_MODULE); return -19; }\n"
+			     "static void g(void) { }\nmodule_entry_points(f, g);\n");
 
 	assert_int_equal(load(&ko, ""), -ENODEV);
 	assert_true(logged("bad: init failed: error -19"));
@@ -270,9 +272,10 @@ static void init_fails(void **state)
 
 static void absolute_code(void **state)
 {
-	struct ko ko = build_flags("far", "static int x; int *volatile p;\n"
-					  "static int f(void) { p = &x; return 0; }\n"
-					  "static void g(void) { }\nmodule_entry_points(f, g);\n",
+	struct ko ko = build_flags("far",
+				   "static int x; int *volatile p;\n"
+				   "static int f(void) { p = &x; return 0; }\n"
+				   "static void g(void) { }\nmodule_entry_points(f, g);\n",
 				   WEFT_VERMAGIC, "-fno-pie -mcmodel=kernel");
 
 	assert_int_equal(load(&ko, ""), -ENOEXEC);
@@ -282,9 +285,11 @@ static void absolute_code(void **state)
 
 static void dependents_hold(void **state)
 {
-	struct ko user = build("user_of", "extern int good_get(void);\nextern int good_value;\n"
-					  "static int f(void) { env_event(good_get() * 10 + good_value); return 0; }\n"
-					  "static void g(void) { }\nmodule_entry_points(f, g);\n");
+	struct ko user =
+		build("user_of",
+		      "extern int good_get(void);\nextern int good_value;\n"
+		      "static int f(void) { env_event(good_get() * 10 + good_value); return 0; }\n"
+		      "static void g(void) { }\nmodule_entry_points(f, g);\n");
 
 	assert_int_equal(load(&user, ""), -ENOENT);
 	assert_int_equal(load(&good, ""), 0);
@@ -349,7 +354,8 @@ static void crashed_stays(void **state)
 
 static void no_exit(void **state)
 {
-	struct ko ko = build("stays", "static int f(void) { return 0; }\nmodule_entry_points(f, NULL);\n");
+	struct ko ko =
+		build("stays", "static int f(void) { return 0; }\nmodule_entry_points(f, NULL);\n");
 
 	assert_int_equal(load(&ko, ""), 0);
 	assert_int_equal(module_unload("stays", false), -EBUSY);
@@ -435,7 +441,8 @@ static void damaged(void **state)
 				copy[at] = rand() % 3 ? rand() : 0xff;
 		}
 		if (load_bytes(copy, ko.len, "") == 0) {
-			struct module_state *st = list_first_entry(&modules, struct module_state, node);
+			struct module_state *st =
+				list_first_entry(&modules, struct module_state, node);
 			char name[128];
 
 			loaded++;
@@ -460,7 +467,7 @@ static void doors(void **state)
 	door_init(&d);
 	assert_true(door_enter(&d));
 	assert_int_equal(door_close(&d, NSEC_PER_SEC), -EBUSY);
-	assert_true(door_enter(&d));	/* open again */
+	assert_true(door_enter(&d)); /* open again */
 	door_leave(&d);
 	door_leave(&d);
 	assert_int_equal(door_close(&d, NSEC_PER_SEC), 0);
@@ -473,7 +480,7 @@ static void undo_counted(struct ledger_entry *e)
 {
 	note_event(e->name[0]);
 	undone++;
-	if (e->name[0] != 'c')	/* one that fails to remove itself */
+	if (e->name[0] != 'c') /* one that fails to remove itself */
 		ledger_remove(e);
 }
 
@@ -489,7 +496,7 @@ static void ledger_newest_first(void **state)
 	ledger_add(&e[2], st->module, "timer", "c", undo_counted);
 	assert_int_equal(ledger_count(st->module), 3);
 	ledger_remove(&e[1]);
-	ledger_remove(&e[1]);	/* twice is once */
+	ledger_remove(&e[1]); /* twice is once */
 	assert_int_equal(ledger_sweep(st->module), 2);
 	assert_int_equal(events[1], 'c');
 	assert_int_equal(events[2], 'a');
@@ -522,10 +529,22 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, expect_clean, expect_clean)
 	const struct CMUnitTest tests[] = {
-		T(loads_and_leaves), T(name_taken),	 T(parameters),	     T(other_kernel),
-		T(unknown_symbol),   T(init_fails),	 T(absolute_code),   T(dependents_hold),
-		T(crashed_stays),    T(no_exit),	 T(holders_are_named), T(truncated),
-		T(wrong_machine),    T(memory_runs_out), T(damaged),	     T(doors),
+		T(loads_and_leaves),
+		T(name_taken),
+		T(parameters),
+		T(other_kernel),
+		T(unknown_symbol),
+		T(init_fails),
+		T(absolute_code),
+		T(dependents_hold),
+		T(crashed_stays),
+		T(no_exit),
+		T(holders_are_named),
+		T(truncated),
+		T(wrong_machine),
+		T(memory_runs_out),
+		T(damaged),
+		T(doors),
 		T(ledger_newest_first),
 	};
 

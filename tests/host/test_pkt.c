@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pkt.c - packet buffers: room in front and behind, copies that keep the layers' offsets, budgets
- * that hold exactly over any order of allocation and release on several CPUs, and control packets
- * that still go out when memory has none to give. */
+/* test_pkt.c - packet buffers: room in front and behind, copies that keep the layers' offsets,
+ * budgets that hold exactly over any order of allocation and release on several CPUs, and control
+ * packets that still go out when memory has none to give. */
 /* cflags: -Itests/host/module */
 /* sources: kernel/net/pkt.c kernel/net/pkt_data.c kernel/module/list.c */
 /* sources: tests/host/fake_module_env.c */
@@ -240,7 +240,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, nothing_alive)
 	const struct CMUnitTest tests[] = {
-		T(rooms), T(large), T(copies), T(lent), T(charged), T(bound), T(reserve), T(random_order),
+		T(rooms),   T(large), T(copies),  T(lent),
+		T(charged), T(bound), T(reserve), T(random_order),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

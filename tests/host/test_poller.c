@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_poller.c - the poll context: nothing scheduled is lost, not even between a poller's last look
- * and its end; batches are closed once, in order; what is too much goes to the thread. */
+/* test_poller.c - the poll context: nothing scheduled is lost, not even between a poller's last
+ * look and its end; batches are closed once, in order; what is too much goes to the thread. */
 /* cflags: -Itests/host/module */
 /* sources: kernel/net/poller.c kernel/module/list.c tests/host/fake_module_env.c */
 #include <setjmp.h>
@@ -56,7 +56,7 @@ static u32 take(struct poller *p, u32 budget)
 	assert_true(in_poll_context());
 	note("p");
 	work -= n;
-	if (again_once) {	/* the device interrupts just as the poller ends */
+	if (again_once) { /* the device interrupts just as the poller ends */
 		again_once = 0;
 		work = 1;
 		poller_schedule(p);
@@ -158,7 +158,7 @@ static void too_much_goes_to_the_thread(void **state)
 	poll_run_pending();
 	assert_true(work > 0);
 	strcpy(trace, "");
-	poll_run_pending();	/* timers only: the thread has the rest */
+	poll_run_pending(); /* timers only: the thread has the rest */
 	assert_string_equal(trace, "");
 	thread_fn(thread_arg);
 	for (p = trace; *p; p++)
@@ -176,8 +176,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, fresh)
 	const struct CMUnitTest tests[] = {
-		T(one_batch), T(rounds_until_drained), T(missed_is_seen), T(ends_once_before_flush),
-		T(removed_is_not_polled), T(too_much_goes_to_the_thread),
+		T(one_batch),
+		T(rounds_until_drained),
+		T(missed_is_seen),
+		T(ends_once_before_flush),
+		T(removed_is_not_polled),
+		T(too_much_goes_to_the_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

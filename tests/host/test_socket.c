@@ -25,7 +25,10 @@
 /* ---- what the rest of the core would do ---- */
 
 struct socket_sysctls socket_sysctls = {
-	.rmem_default = 212992, .wmem_default = 212992, .rmem_max = 212992, .wmem_max = 212992,
+	.rmem_default = 212992,
+	.wmem_default = 212992,
+	.rmem_max = 212992,
+	.wmem_max = 212992,
 };
 const struct file_ops socket_file_ops;
 static u32 modprobes;
@@ -36,7 +39,8 @@ int request_module(const char *fmt, ...)
 	return -ENOENT;
 }
 
-struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv, u32 flags)
+struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv,
+		       u32 flags)
 {
 	return ERR_PTR(-ENFILE);
 }
@@ -143,7 +147,7 @@ static int close_socket(void **state)
 		socket_close(s);
 	assert_int_equal(closed, 1);
 	assert_int_equal(owner_state->nr_refs, 0);
-	socket_family_unregister(&family);	/* a grace period passes */
+	socket_family_unregister(&family); /* a grace period passes */
 	assert_int_equal(ledger_count(&owner), 0);
 	pkt_stats_get(&st);
 	assert_int_equal(st.alive, 0);
@@ -161,7 +165,8 @@ static struct pkt *data(u32 n, u8 stamp)
 static long receive(u8 *buf, size_t n, u32 flags, u32 *out)
 {
 	struct iovec iov = { buf, n };
-	struct msg m = { .iter = { .iov = &iov, .nr = 1, .count = n, .kernel = true }, .flags = flags };
+	struct msg m = { .iter = { .iov = &iov, .nr = 1, .count = n, .kernel = true },
+			 .flags = flags };
 	long ret = socket_recvmsg(s, &m);
 
 	if (out)
@@ -239,7 +244,8 @@ static void waits_for_its_time_out(void **state)
 static void wake_before_wait_is_seen(void **state)
 {
 	assert_int_equal(socket_enter(s), 0);
-	socket_wake(s, POLLIN);	/* after the lock was taken, before it sleeps: sleeping would abort */
+	socket_wake(s,
+		    POLLIN); /* after the lock was taken, before it sleeps: sleeping would abort */
 	assert_int_equal(socket_wait(s, 0), 0);
 	socket_leave(s);
 }
@@ -293,7 +299,7 @@ static void send_buffer(void **state)
 	assert_true(s->tx_waiting);
 	u32 seq = s->wake_seq;
 	pkt_free(held[--n]);
-	assert_int_equal(s->wake_seq, seq + 1);	/* said once: nobody asks any more */
+	assert_int_equal(s->wake_seq, seq + 1); /* said once: nobody asks any more */
 	pkt_free(held[--n]);
 	assert_int_equal(s->wake_seq, seq + 1);
 	socket_leave(s);
@@ -437,9 +443,18 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, open_socket, close_socket)
 	const struct CMUnitTest tests[] = {
-		T(families), T(datagrams_in_order), T(queue_is_bounded), T(waits_for_its_time_out),
-		T(wake_before_wait_is_seen), T(error_once), T(shutdown_ends_it), T(send_buffer),
-		T(options), T(control_messages), T(killed), T(ioctl_ranges),
+		T(families),
+		T(datagrams_in_order),
+		T(queue_is_bounded),
+		T(waits_for_its_time_out),
+		T(wake_before_wait_is_seen),
+		T(error_once),
+		T(shutdown_ends_it),
+		T(send_buffer),
+		T(options),
+		T(control_messages),
+		T(killed),
+		T(ioctl_ranges),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -159,6 +159,18 @@ class Guest:
         self.sh("dmesg -n 4")
         return self
 
+    def revive(self):
+        """A prompt again after the shell may have died, which init answers with a new one."""
+        for _ in range(20):
+            self.send(b"\x03\rPS1='<$?># '\r")
+            try:
+                self.expect(STATUS_PROMPT, 2)
+                if self.run("true", 3)[1] == 0:
+                    return
+            except GuestError:
+                pass
+        raise GuestError("no shell comes any more:\n" + self.text()[-1500:])
+
     def usable(self):
         """Brings the shell back to an empty line, whatever a test left behind; False when it does not come."""
         if self.proc.poll() is not None or self.reader is None:

@@ -144,6 +144,15 @@ void realtime_init(void);	      /* from the machine's clock chip, once */
 void timers_run(void);		      /* poll context: runs what is due on this CPU */
 void timer_tick_set(u64 deadline_ns); /* calls sched_tick on this CPU; interrupts off; 0 = off */
 
+/* For the loader, once no thread runs the code in [start, end) any more: disarms each timer, and takes off
+ * each work, that lies there or whose function does, and waits for those that are running. Timers may
+ * queue works and works set timers: called in turns until both found none. How many; process context. */
+u32 timers_sweep(u64 start, u64 end);
+u32 works_sweep(u64 start, u64 end);
+struct work;
+/* The work that t is the timer of; NULL: another's. */
+struct work *work_of_timer(struct timer *t);
+
 void workqueue_init(void);
 void pollers_init_cpu(void);
 void poll_run_pending(

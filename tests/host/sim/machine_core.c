@@ -6,6 +6,7 @@
 #include <core/proc.h>
 #include <core/sched.h>
 #include <core/vfs.h>
+#include <sanitizer/common_interface_defs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <weft/poller.h>
@@ -299,6 +300,11 @@ void file_put(struct file *f)
 int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
 {
 	return 0;
+}
+
+void symbol_name(u64 addr, char *buf, size_t size)
+{
+	__sanitizer_symbolize_pc((void *)addr, "%f", buf, size);
 }
 
 /* Local sockets and the packet pools' files are not simulated. */

@@ -2,6 +2,7 @@
 /* machine_module.c - insmod for modules that are linked into the process. Each one's .data and .bss lie in
  * sections of their own (see scripts/make/sim.mk), so that a load starts from fresh data as it does in
  * the kernel. Holders, ledger and rmmod are the kernel's own code. */
+#include <core/sched.h>
 #include <kernel/module/internal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define MODULE(n)                                                                             \
 	extern const struct module_entry weft_entry_##n;                                      \
 	struct module weft_this_##n = { .name = #n };                                         \
+	extern u8 __start_##n##_text[], __stop_##n##_text[];                                  \
 	extern __weak u8 __start_##n##_data[], __stop_##n##_data[], __start_##n##_bss[],      \
 		__stop_##n##_bss[];
 #define MODULES(X)                                          \
@@ -32,12 +34,14 @@ struct image {
 	struct module *module;
 	const struct module_entry *entry;
 	struct module *deps[2];
+	u8 *text, *text_end;
 	u8 *start[2], *stop[2];
 	u8 *fresh[2];		/* as the compiler made it */
 };
 
 #define IMAGE(n, a, b)                                                         \
 	{ .module = &weft_this_##n, .entry = &weft_entry_##n, .deps = { a, b },\
+	  .text = __start_##n##_text, .text_end = __stop_##n##_text,           \
 	  .start = { __start_##n##_data, __start_##n##_bss },                  \
 	  .stop = { __stop_##n##_data, __stop_##n##_bss } },
 static struct image images[] = { MODULES(IMAGE) };
@@ -90,6 +94,8 @@ void module_dismantle(struct module_state *st)
 
 	module_set_stage(st, MODULE_GOING);
 	forgotten = ledger_sweep(st->module);
+	forgotten += timers_sweep((u64)st->core.base, (u64)st->core.base + st->core.size);
+	forgotten += works_sweep((u64)st->core.base, (u64)st->core.base + st->core.size);
 	rcu_barrier();
 	deps_drop(st);
 	mutex_lock(&module_mutex);
@@ -192,6 +198,8 @@ int sim_insmod(const char *name, const char *args)
 	if (!st)
 		return -ENOMEM;
 	st->module = im->module;
+	st->core.base = im->text;
+	st->core.size = im->text_end - im->text;
 	st->entry = *im->entry;
 	im->module->state = st;
 	mutex_lock(&module_mutex);

@@ -246,9 +246,10 @@ long sock_send(struct socket *s, u32 dst, const void *data, u32 len, u32 flags)
 long sock_recv(struct socket *s, void *data, u32 len, u32 flags, u32 *from)
 {
 	struct iovec iov = { data, len };
-	u8 name[SOCKADDR_MAX];
+	u8 name[SOCKADDR_MAX], control[256];
 	struct sockaddr_in in = { 0 };
-	struct msg m = { .name = name, .flags = flags };
+	struct msg m = { .name = name, .flags = flags, .control = control,
+			 .control_len = sizeof(control) };
 	long n;
 
 	iter_init(&m.iter, &iov, 1, false);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asm/cpu.h - the host's CPU for tests of loader, packets and sockets: that of the memory tests, and
- * the per-CPU head that the architecture's own files name. */
+/* asm/cpu.h - the host's CPU for tests of loader, packets and sockets: that of the memory tests,
+ * and the per-CPU head that the architecture's own files name. */
 #pragma once
 
 #include "../../mm/asm/cpu.h"
