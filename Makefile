@@ -102,6 +102,7 @@ help:
 	'make host-tests          unit and simulation tests on this machine, with ASan and UBSan' \
 	'make bench               boot, latency and memory figures beside a Linux guest (root; BENCH="-n 5")' \
 	'make soak                a thousand loads and unloads under a ping flood (root; SOAK="-n 5000")' \
+	'make fuzz                libFuzzer on the simulated stack, FUZZ_SECONDS each (10)' \
 	'make format              run clang-format over the tree' \
 	'make clean' \
 	'' \

@@ -28,6 +28,6 @@ void ledger_add(struct ledger_entry *e, struct module *owner, const char *kind, 
 void ledger_remove(struct ledger_entry *e);
 /* Undoes all that owner still has; returns how many. The loader's. */
 u32 ledger_sweep(struct module *owner);
-/* The module whose code lies at addr, NULL for the core: lets a service find its caller's module. */
+/* The module whose code lies at addr, NULL for the core: how a service finds its caller. */
 struct module *module_of(const void *addr);
 #define CALLER_MODULE module_of(__builtin_return_address(0))

@@ -75,7 +75,7 @@ struct kparam {
 	u32 size;
 	u16 mode;
 	u8 type;
-	/* Optional: sees the parsed value before it is stored, -EINVAL to refuse. NULL: all taken. */
+	/* Optional: sees the value before it is stored, -EINVAL to refuse. NULL: all taken. */
 	int (*check)(const struct kparam *p, long long value);
 };
 #ifdef WEFT_MODULE

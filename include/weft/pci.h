@@ -76,7 +76,7 @@ void pci_unmap_bar(struct pci_dev *dev, u32 bar, void *p);
 #define MODULE_PCI_ALIAS(vendor, device) \
 	MODULE_ALIAS("pci:v0000" vendor "d0000" device "sv*sd*bc*sc*i*")
 
-/* Register access with the ordering that devices need. Host tests route these to a register model. */
+/* Register access with the ordering that devices need. Host tests route it to a register model. */
 #ifdef WEFT_HOST
 u8 mmio_read8(const volatile void *p);
 u16 mmio_read16(const volatile void *p);

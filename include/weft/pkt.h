@@ -50,6 +50,7 @@ struct pkt {
 	u8 pool;	   /* enum pkt_pool */
 	u8 pkttype;	   /* PKT_HOST ... */
 	u8 ip_proto;
+	u8 looped;		  /* our own group or broadcast packet, come back to ourselves */
 	u16 csum_start, csum_off; /* from data at the time of netif_tx: offsets from head */
 	u16 gso_size, gso_type;	  /* payload bytes a segment, 0: a single packet */
 	u64 stamp_ns;		  /* ktime at reception */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* poller.h - the poll context: budgeted, per CPU, never sleeps, interrupts on. A driver's interrupt
- * masks its device and schedules its poller; the poller takes a batch and says whether more waits. */
+ * masks its device and schedules its poller, which takes a batch and says whether more waits. */
 #pragma once
 
 #include <weft/list.h>

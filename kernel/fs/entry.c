@@ -108,8 +108,7 @@ static struct entry *hash_find(struct entry *dir, const char *name)
 	struct entry *e;
 
 	spin_lock(&b->lock);
-	hlist_for_each_entry(e, &b->head, hash_node)
-	{
+	hlist_for_each_entry(e, &b->head, hash_node) {
 		if (e->hash == hash && e->parent == dir && !strcmp(e->name, name)) {
 			refcount_inc(&e->refs);
 			break;

@@ -158,8 +158,7 @@ static struct epitem *find_item(struct eventpoll *ep, const struct file *f, int 
 {
 	struct epitem *item;
 
-	hlist_for_each_entry(item, bucket_of(ep, f, fd), hash_node)
-	{
+	hlist_for_each_entry(item, bucket_of(ep, f, fd), hash_node) {
 		if (item->file == f && item->fd == fd)
 			return item;
 	}
@@ -369,8 +368,7 @@ static int check_loop(struct eventpoll *from, const struct eventpoll *what, u32 
 		return -ELOOP;
 	mutex_lock(&from->lock);
 	for (i = 0; i < from->nr_buckets && !err; i++) {
-		hlist_for_each_entry(item, &from->bucket[i], hash_node)
-		{
+		hlist_for_each_entry(item, &from->bucket[i], hash_node) {
 			if (item->file->ops != &epoll_fops)
 				continue;
 			err = check_loop(item->file->priv, what, depth + 1);

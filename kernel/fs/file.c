@@ -14,22 +14,24 @@ static struct atomic nr_files;
 struct vfile *vfile_new(u32 flags)
 {
 	static const u32 modes[4] = { FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0 };
-	struct vfile *v;
+	struct vfile *v = ERR_PTR(-ENFILE);
 
 	if (atomic_inc(&nr_files) > MAX_FILES)
-		goto full;
+		goto failed;
 	v = kzalloc(sizeof(*v));
-	if (!v)
-		goto full;
+	if (!v) {
+		v = ERR_PTR(-ENOMEM);
+		goto failed;
+	}
 	refcount_set(&v->f.refs, 1);
 	v->f.flags = flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	v->mode = flags & O_PATH ? 0 : modes[flags & O_ACCMODE];
 	mutex_init(&v->pos_mutex);
 	list_init(&v->epitems);
 	return v;
-full:
+failed:
 	atomic_dec(&nr_files);
-	return NULL;
+	return v;
 }
 
 struct file *file_get(struct file *f)
@@ -66,8 +68,8 @@ struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, 
 	struct super *s = S_ISSOCK(mode) ? sock_super : S_ISFIFO(mode) ? pipe_super : anon_super;
 	struct vfile *v = vfile_new(flags);
 
-	if (!v)
-		return ERR_PTR(-ENFILE);
+	if (IS_ERR(v))
+		return ERR_PTR(PTR_ERR(v));
 	v->f.inode = inode_new(s, mode);
 	if (!v->f.inode) {
 		file_put(&v->f);
@@ -110,8 +112,8 @@ struct file *file_open_path(const struct path *p, u32 flags)
 	struct vfile *v = vfile_new(flags);
 	int err = 0;
 
-	if (!v)
-		return ERR_PTR(-ENFILE);
+	if (IS_ERR(v))
+		return ERR_PTR(PTR_ERR(v));
 	if (p->mnt) {
 		v->f.dentry = dentry_new(p);
 		if (!v->f.dentry)

@@ -242,7 +242,7 @@ static inline struct vfile *to_vfile(struct file *f)
 	return (struct vfile *)f;
 }
 
-struct vfile *vfile_new(u32 flags); /* one reference, no object; NULL */
+struct vfile *vfile_new(u32 flags); /* one reference, no object; ERR_PTR(-ENFILE, -ENOMEM) */
 /* Opens the object at a place. flags: O_*. ERR_PTR. Permission was checked by the caller. */
 struct file *file_open_path(const struct path *p, u32 flags);
 struct file *file_open_at(int dirfd, const char *name, u32 flags, u32 mode);

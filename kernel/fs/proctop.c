@@ -209,6 +209,11 @@ static int show_constant(struct seq *s)
 	return seq_printf(s, "%s\n", (const char *)s->arg);
 }
 
+#define CONSTANT(name, text)                                                            \
+	{                                                                               \
+		.path = name, .mode = 0444, .show = show_constant, .arg = (void *)text, \
+	}
+
 static struct procfile files[] = {
 	{ .path = "filesystems", .mode = 0444, .show = show_filesystems },
 	{ .path = "cmdline", .mode = 0444, .show = show_boot_cmdline },
@@ -220,26 +225,11 @@ static struct procfile files[] = {
 	{ .path = "devices", .mode = 0444, .show = show_devices },
 	{ .path = "partitions", .mode = 0444, .show = show_empty },
 	{ .path = "swaps", .mode = 0444, .show = show_swaps },
-	{ .path = "sys/kernel/osrelease",
-	  .mode = 0444,
-	  .show = show_constant,
-	  .arg = (void *)WEFT_RELEASE },
-	{ .path = "sys/kernel/ostype",
-	  .mode = 0444,
-	  .show = show_constant,
-	  .arg = (void *)"Linux" },
-	{ .path = "sys/kernel/version",
-	  .mode = 0444,
-	  .show = show_constant,
-	  .arg = (void *)"#1 SMP" },
-	{ .path = "sys/kernel/ngroups_max",
-	  .mode = 0444,
-	  .show = show_constant,
-	  .arg = (void *)"32" },
-	{ .path = "sys/kernel/cap_last_cap",
-	  .mode = 0444,
-	  .show = show_constant,
-	  .arg = (void *)"40" },
+	CONSTANT("sys/kernel/osrelease", WEFT_RELEASE),
+	CONSTANT("sys/kernel/ostype", "Linux"),
+	CONSTANT("sys/kernel/version", "#1 SMP"),
+	CONSTANT("sys/kernel/ngroups_max", "32"),
+	CONSTANT("sys/kernel/cap_last_cap", "40"),
 };
 
 int proc_top_init(void)

@@ -339,8 +339,8 @@ static int check_vermagic(const struct module_image *img)
 {
 	if (img->vermagic && !strcmp(img->vermagic, WEFT_VERMAGIC))
 		return 0;
-	pr_err("%s: built for \"%s\", this kernel is \"%s\": build it against this kernel's headers\n",
-	       img->name, img->vermagic ? img->vermagic : "(unknown)", WEFT_VERMAGIC);
+	pr_err("%s: built for \"%s\", this kernel is \"%s\": build it for this kernel\n", img->name,
+	       img->vermagic ? img->vermagic : "(unknown)", WEFT_VERMAGIC);
 	return -ENOEXEC;
 }
 
@@ -413,8 +413,9 @@ void module_state_free(struct module_state *st)
 	kfree(st);
 }
 
-/* Timers and works have no record in the ledger (they are armed too often): they are known by where
- * they or their functions lie. A module whose init failed may have left some in its init section. */
+/* Timers and works have no record in the ledger (they are armed too often): they are known by
+ * where they or their functions lie. A module whose init failed may have left some in its init
+ * section. */
 static void sweep_callbacks(struct module_state *st)
 {
 	const struct module_area *areas[] = { &st->core, &st->init };

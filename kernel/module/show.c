@@ -184,7 +184,7 @@ static int add_all(struct module_state *st)
 	u32 i;
 	int err;
 
-	/* Built-in modules have no state to show, and only a directory when they have parameters. */
+	/* A built-in module has no state to show, and a directory only when it has parameters. */
 	if (!st->builtin) {
 		snprintf(path, sizeof(path), "module/%s/holders", st->name);
 		err = sysfs_mkdir(path);

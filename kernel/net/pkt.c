@@ -180,6 +180,7 @@ static void pkt_reset(struct pkt *p, u32 headroom)
 	p->csum = PKT_CSUM_NONE;
 	p->pkttype = PKT_HOST;
 	p->ip_proto = 0;
+	p->looped = 0;
 	p->csum_start = p->csum_off = 0;
 	p->gso_size = p->gso_type = 0;
 	p->stamp_ns = 0;

@@ -45,7 +45,7 @@ static struct sysctl sysctls[] = {
 	  .value = &socket_sysctls.wmem_max,
 	  .min = SOCK_SNDBUF_MIN,
 	  .max = 0x3fffffff },
-	{ .path = "net/core/somaxconn", .value = &socket_sysctls.somaxconn, .min = 0, .max = 65535 },
+	{ .path = "net/core/somaxconn", .value = &socket_sysctls.somaxconn, .max = 65535 },
 	{ .path = "net/core/optmem_max",
 	  .value = &socket_sysctls.optmem_max,
 	  .min = 1024,

@@ -65,12 +65,13 @@ void msg_put_control(struct msg *m, int level, int type, const void *data, u32 l
 {
 	struct user_cmsghdr h = { .len = sizeof(h) + len, .level = level, .type = type };
 	size_t room = m->control_len - m->control_used, whole = ALIGN_UP(h.len, (u64)8);
-	u8 *to = m->control + m->control_used;
+	u8 *to;
 
 	if (!m->control || room < sizeof(h)) {
 		m->flags |= MSG_CTRUNC;
 		return;
 	}
+	to = m->control + m->control_used;
 	if (room < h.len) { /* cut, as Linux does */
 		m->flags |= MSG_CTRUNC;
 		h.len = whole = room;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_scm.c - SCM_RIGHTS and SCM_CREDENTIALS (unix(7)). Files on their way are counted and bounded;
+/* unix_scm.c - SCM_RIGHTS and SCM_CREDENTIALS (unix(7)). Files on their way have a bound in number;
  * two sockets that are sent over each other and closed stay until the end, within that bound. */
 #include <core/vfs.h>
 #include <weft/alloc.h>

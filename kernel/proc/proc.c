@@ -181,8 +181,7 @@ struct proc *proc_find_locked(int pid)
 {
 	struct proc *p;
 
-	hlist_for_each_entry(p, bucket(proc_hash, pid), pid_node)
-	{
+	hlist_for_each_entry(p, bucket(proc_hash, pid), pid_node) {
 		if (p->pid == pid)
 			return p;
 	}
@@ -206,8 +205,7 @@ struct thread *thread_find_get(int tid)
 	struct thread *t, *found = NULL;
 
 	spin_lock(&pid_lock);
-	hlist_for_each_entry(t, bucket(tid_hash, tid), tid_node)
-	{
+	hlist_for_each_entry(t, bucket(tid_hash, tid), tid_node) {
 		if (t->tid == tid) {
 			thread_get(t);
 			found = t;

@@ -121,7 +121,7 @@ static long raw_send(struct socket *s, struct msg *m, size_t len)
 		return err;
 	f.proto = raw_of(s)->proto;
 	if (is->flags & INET_HDRINCL)
-		f.flags |= FLOW_HDRINCL | FLOW_ANY_SOURCE;
+		f.flags |= FLOW_HDRINCL | FLOW_ANY_SOURCE | FLOW_DF; /* raw(7): not cut */
 	p = inet_reserve(is, &f, len, m->flags);
 	if (IS_ERR(p))
 		return PTR_ERR(p);

@@ -306,7 +306,8 @@ int route_del(const struct route *spec)
 			continue;
 		if (r->nif && !(netif_present(r->nif) && netif_is_up(r->nif)))
 			continue;
-		if ((spec->nif && r->nif != spec->nif) ||
+		/* a reject route has no interface, though route(8) names lo for it */
+		if ((spec->nif && spec->type != ROUTE_REJECT && r->nif != spec->nif) ||
 		    (spec->metric && r->metric != spec->metric) ||
 		    (spec->type == ROUTE_REJECT && r->type != ROUTE_REJECT) ||
 		    (!ip_addr_is_any(&spec->gateway) && !ip_addr_eq(&r->gateway, &spec->gateway)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz.h - what the fuzz targets share: a stack that is brought up once, and the check after an input
- * that it is still there, within its bounds. */
+/* fuzz.h - what the fuzz targets share: a stack that is brought up once, and the check after an
+ * input that it is still there, within its bounds. */
 #pragma once
 
 #define SIM_NO_CMOCKA

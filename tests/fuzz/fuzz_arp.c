@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_arp.c - ARP packets, 28 bytes each behind a byte that says how they are addressed; the host asks
- * back meanwhile, so that answers meet questions. */
+/* fuzz_arp.c - ARP packets, 28 bytes each behind a byte that says how they are addressed; the host
+ * asks back meanwhile, so that answers meet questions. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_frame.c - frames as they come off the wire, into the whole stack: two bytes of length, then as
- * many bytes of frame, and so on. The top bit of a length asks for
- * our address as the destination. */
+/* fuzz_frame.c - frames as they come off the wire, into the whole stack: two bytes of length, then
+ * as many bytes of frame, and so on. The top bit of a length asks for our address as the
+ * destination. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

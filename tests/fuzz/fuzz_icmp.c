@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_icmp.c - ICMP messages with a sound checksum, errors above all, quoting a request that a ping
- * socket and a raw socket have in the air. */
+/* fuzz_icmp.c - ICMP messages with a sound checksum, errors above all, quoting a request that a
+ * ping socket and a raw socket have in the air. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static struct socket *ping, *raw;
 	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1 };
 	/* the quoted request */
-	u8 m[1500], quote[1480] = { 0x45, 0, 0, 36, 0, 1, 0, 0, 64, 1, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1, 8 };
+	u8 m[1500], quote[1480] = { 0x45, 0,  0, 36, 0, 1,  0, 0, 64, 1, 0,
+				    0,	  10, 0, 0,  2, 10, 0, 0, 1,  8 };
 	const u8 echo[16] = { 8 };
 	u32 len;
 	int on = 1;

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	payload[0] = 8;
 	while (size >= RECORD) {
 		struct ipv4_fields h = { .src = PEER, .dst = HOST, .id = data[0] & 7 };
-		u32 len = data[3] * 8 % 1300, options = min((size_t)(data[4] % 11) * 4, size - RECORD);
+		u32 len = data[3] * 8 % 1300,
+		    options = min((size_t)(data[4] % 11) * 4, size - RECORD);
 
 		h.flags_off = get_be16(data + 1) & (data[0] & 8 ? 0xffff : 0x200f);
 		if (data[0] & 16)

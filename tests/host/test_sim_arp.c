@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_arp.c - ARP as RFC 826 and RFC 5227 have it: answers, probes, conflicts, what teaches and
- * what does not, entries set by hand, a flood of claims. */
+/* test_sim_arp.c - ARP as RFC 826 and RFC 5227 have it: answers, probes, conflicts, what teaches
+ * and what does not, entries set by hand, a flood of claims. */
 #include "stack.h"
 
 #include <uapi/if_arp.h>
@@ -75,17 +75,17 @@ static void malformed_is_dropped(void **state)
 		u8 at;
 		u8 len, bytes[6];
 	} bad[] = {
-		{ 14, 2, { 0, 6 } },		/* hardware type */
-		{ 16, 2, { 0x86, 0xdd } },	/* protocol type */
-		{ 18, 1, { 8 } },		/* hardware length */
-		{ 19, 1, { 16 } },		/* protocol length */
-		{ 20, 2, { 0, 0 } },		/* operation */
+		{ 14, 2, { 0, 6 } },	   /* hardware type */
+		{ 16, 2, { 0x86, 0xdd } }, /* protocol type */
+		{ 18, 1, { 8 } },	   /* hardware length */
+		{ 19, 1, { 16 } },	   /* protocol length */
+		{ 20, 2, { 0, 0 } },	   /* operation */
 		{ 20, 2, { 0, 3 } },
 		{ 20, 2, { 255, 255 } },
 		{ 22, 6, { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
 		{ 22, 6, { 0 } },
 		{ 22, 1, { 1 } },
-		{ 28, 4, { 224, 0, 0, 1 } },	/* sender: a group, everybody, loopback */
+		{ 28, 4, { 224, 0, 0, 1 } }, /* sender: a group, everybody, loopback */
 		{ 28, 4, { 255, 255, 255, 255 } },
 		{ 28, 4, { 127, 0, 0, 1 } },
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_e1000.c - the driver against register-level models of the 82540EM and the 82574: rings that
- * wrap and fill, checksums, filters, the link, hostile frames, and buffers that never run dry. */
+/* test_sim_e1000.c - the driver against register-level models of the 82540EM and the 82574: rings
+ * that wrap and fill, checksums, filters, the link, hostile frames, and buffers that never run dry.
+ */
 #include "stack.h"
 
 static struct model_e1000 e1000;
@@ -57,7 +58,6 @@ static void burst_is_served_in_few_interrupts(void **state)
 	assert_true(e1000.tdt_writes < 60);
 	stack_down_e1000(&e1000);
 }
-
 
 /* More frames than descriptors at one moment: some are lost, the receiver goes on, nothing storms. */
 static void overrun(void **state)
@@ -174,7 +174,8 @@ static void device_fills_checksums(void **state)
 	setup("tx_ring=16");
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < ARRAY_SIZE(lens); i++) {
-			assert_int_equal(netif_tx(netif_named("eth0"), udp_to_fill(lens[i], i % 2 * 8)), 0);
+			assert_int_equal(
+				netif_tx(netif_named("eth0"), udp_to_fill(lens[i], i % 2 * 8)), 0);
 			sim_run_ms(1);
 			f = peer_take_proto(&peer, 17);
 			assert_non_null(f);
@@ -408,14 +409,16 @@ static void bad_parameters_are_refused(void **state)
 	stack_down_e1000(&e1000);
 }
 
-#define ALL_TESTS                                                                        \
-	cmocka_unit_test(rings_wrap), cmocka_unit_test(burst_is_served_in_few_interrupts), \
-	cmocka_unit_test(overrun), cmocka_unit_test(ring_full_and_free_again),           \
-	cmocka_unit_test(device_fills_checksums), cmocka_unit_test(device_checks_checksums), \
-	cmocka_unit_test(link_comes_and_goes), cmocka_unit_test(filters),                \
-	cmocka_unit_test(ring_stays_full_without_memory), cmocka_unit_test(hostile_frames), \
-	cmocka_unit_test(up_and_down_in_traffic), cmocka_unit_test(address_from_the_eeprom), \
-	cmocka_unit_test(dead_device_is_left_alone), cmocka_unit_test(bad_parameters_are_refused)
+#define ALL_TESTS                                                                                 \
+	cmocka_unit_test(rings_wrap), cmocka_unit_test(burst_is_served_in_few_interrupts),        \
+		cmocka_unit_test(overrun), cmocka_unit_test(ring_full_and_free_again),            \
+		cmocka_unit_test(device_fills_checksums),                                         \
+		cmocka_unit_test(device_checks_checksums), cmocka_unit_test(link_comes_and_goes), \
+		cmocka_unit_test(filters), cmocka_unit_test(ring_stays_full_without_memory),      \
+		cmocka_unit_test(hostile_frames), cmocka_unit_test(up_and_down_in_traffic),       \
+		cmocka_unit_test(address_from_the_eeprom),                                        \
+		cmocka_unit_test(dead_device_is_left_alone),                                      \
+		cmocka_unit_test(bad_parameters_are_refused)
 
 static int choose_82540em(void **state)
 {

@@ -28,7 +28,10 @@ static void make_message(u32 len)
 
 static void send_piece(u16 id, u32 start, u32 len, bool more)
 {
-	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1, .id = id,
+	struct ipv4_fields h = { .src = PEER,
+				 .dst = HOST,
+				 .proto = 1,
+				 .id = id,
 				 .flags_off = start / 8 | (more ? 0x2000 : 0) };
 
 	peer_ipv4(&peer, host_mac, &h, message + start, len);
@@ -243,7 +246,8 @@ static void largest_echo(void **state)
 			len = get_be16(frame_ip(f) + 2) - 20;
 			memcpy(got + off, frame_ip(f) + 20, len);
 			have += len;
-			assert_int_equal(!(get_be16(frame_ip(f) + 6) & 0x2000), off + len == message_len);
+			assert_int_equal(!(get_be16(frame_ip(f) + 6) & 0x2000),
+					 off + len == message_len);
 		}
 		assert_int_equal(have, message_len);
 		assert_int_equal(wire_sum(got, message_len), 0);

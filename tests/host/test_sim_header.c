@@ -27,7 +27,8 @@ static void expect(const struct ipv4_fields *h, const u8 *dst_mac, enum drop_rea
 	peer_ipv4(&peer, dst_mac, h, m, icmp_message(m, 8, 0, 1, NULL, 0));
 	sim_run_ms(1);
 	if (drops_since(why) != 1 || dropped_in_all() != 1)
-		print_error("expected %s: %s\n", ip_drop_name(why), sim_read("/proc/net/weft/drops"));
+		print_error("expected %s: %s\n", ip_drop_name(why),
+			    sim_read("/proc/net/weft/drops"));
 	assert_int_equal(drops_since(why), 1);
 	assert_int_equal(dropped_in_all(), 1);
 }
@@ -40,22 +41,25 @@ static void headers(void **state)
 		bool bad_sum;
 		enum drop_reason why;
 	} bad[] = {
-		{ 0x35, 0, false, DROP_BAD_VERSION }, { 0x65, 0, false, DROP_BAD_VERSION },
-		{ 0x05, 0, false, DROP_BAD_VERSION }, { 0xf5, 0, false, DROP_BAD_VERSION },
-		{ 0x40, 0, false, DROP_BAD_HEADER },  { 0x44, 0, false, DROP_BAD_HEADER },
-		{ 0x4f, 28, false, DROP_BAD_HEADER }, { 0x45, 19, false, DROP_BAD_HEADER },
-		{ 0x45, 1, false, DROP_BAD_HEADER },  { 0x45, 47, false, DROP_TRUNCATED },
+		{ 0x35, 0, false, DROP_BAD_VERSION },  { 0x65, 0, false, DROP_BAD_VERSION },
+		{ 0x05, 0, false, DROP_BAD_VERSION },  { 0xf5, 0, false, DROP_BAD_VERSION },
+		{ 0x40, 0, false, DROP_BAD_HEADER },   { 0x44, 0, false, DROP_BAD_HEADER },
+		{ 0x4f, 28, false, DROP_BAD_HEADER },  { 0x45, 19, false, DROP_BAD_HEADER },
+		{ 0x45, 1, false, DROP_BAD_HEADER },   { 0x45, 47, false, DROP_TRUNCATED },
 		{ 0x45, 1500, false, DROP_TRUNCATED }, { 0x45, 65535, false, DROP_TRUNCATED },
-		{ 0x45, 28, true, DROP_BADSUM },      { 0x46, 28, false, DROP_BADSUM },
+		{ 0x45, 28, true, DROP_BADSUM },       { 0x46, 28, false, DROP_BADSUM },
 	};
 	u8 f[64];
 	u32 i;
 
 	setup();
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1,
+		struct ipv4_fields h = { .src = PEER,
+					 .dst = HOST,
+					 .proto = 1,
 					 .version_ihl = bad[i].version_ihl,
-					 .total_len = bad[i].total_len, .bad_sum = bad[i].bad_sum };
+					 .total_len = bad[i].total_len,
+					 .bad_sum = bad[i].bad_sum };
 
 		/* 0x46 takes the ICMP header's first bytes for options: the sum is not over them */
 		expect(&h, host_mac, bad[i].why);
@@ -79,15 +83,24 @@ static void martians(void **state)
 		u32 src, dst;
 		enum drop_reason why;
 	} bad[] = {
-		{ 0, HOST, DROP_BAD_SOURCE }, { IP4(0, 1, 2, 3), HOST, DROP_BAD_SOURCE },
-		{ IP4(127, 0, 0, 1), HOST, DROP_BAD_SOURCE }, { IP4(224, 0, 0, 1), HOST, DROP_BAD_SOURCE },
-		{ IP4(239, 1, 2, 3), HOST, DROP_BAD_SOURCE }, { IP4(240, 0, 0, 1), HOST, DROP_BAD_SOURCE },
-		{ 0xffffffff, HOST, DROP_BAD_SOURCE }, { HOST, HOST, DROP_BAD_SOURCE },
-		{ HOST_BROADCAST, HOST, DROP_BAD_SOURCE }, { HOST, 0xffffffff, DROP_BAD_SOURCE },
-		{ PEER, IP4(127, 0, 0, 1), DROP_BAD_DEST }, { PEER, IP4(127, 9, 9, 9), DROP_BAD_DEST },
-		{ PEER, 0, DROP_BAD_DEST }, { PEER, IP4(0, 0, 0, 5), DROP_BAD_DEST },
-		{ PEER, IP4(240, 0, 0, 1), DROP_BAD_DEST }, { PEER, IP4(255, 255, 255, 254), DROP_BAD_DEST },
-		{ PEER, IP4(10, 0, 0, 77), DROP_NO_FORWARD }, { PEER, IP4(192, 168, 1, 1), DROP_NO_FORWARD },
+		{ 0, HOST, DROP_BAD_SOURCE },
+		{ IP4(0, 1, 2, 3), HOST, DROP_BAD_SOURCE },
+		{ IP4(127, 0, 0, 1), HOST, DROP_BAD_SOURCE },
+		{ IP4(224, 0, 0, 1), HOST, DROP_BAD_SOURCE },
+		{ IP4(239, 1, 2, 3), HOST, DROP_BAD_SOURCE },
+		{ IP4(240, 0, 0, 1), HOST, DROP_BAD_SOURCE },
+		{ 0xffffffff, HOST, DROP_BAD_SOURCE },
+		{ HOST, HOST, DROP_BAD_SOURCE },
+		{ HOST_BROADCAST, HOST, DROP_BAD_SOURCE },
+		{ HOST, 0xffffffff, DROP_BAD_SOURCE },
+		{ PEER, IP4(127, 0, 0, 1), DROP_BAD_DEST },
+		{ PEER, IP4(127, 9, 9, 9), DROP_BAD_DEST },
+		{ PEER, 0, DROP_BAD_DEST },
+		{ PEER, IP4(0, 0, 0, 5), DROP_BAD_DEST },
+		{ PEER, IP4(240, 0, 0, 1), DROP_BAD_DEST },
+		{ PEER, IP4(255, 255, 255, 254), DROP_BAD_DEST },
+		{ PEER, IP4(10, 0, 0, 77), DROP_NO_FORWARD },
+		{ PEER, IP4(192, 168, 1, 1), DROP_NO_FORWARD },
 		{ PEER, IP4(224, 1, 2, 3), DROP_NO_GROUP },
 	};
 	u32 i;
@@ -106,15 +119,15 @@ static void options(void **state)
 {
 	static const struct {
 		u8 opt[12];
-		int type, code, pointer;	/* the answer; -1: an echo reply */
+		int type, code, pointer; /* the answer; -1: an echo reply */
 	} cases[] = {
 		{ { 1, 1, 1, 1 }, -1, 0, 0 },
 		{ { 0, 255, 255, 255 }, -1, 0, 0 },
-		{ { 7, 7, 4, 0, 0, 0, 0 }, -1, 0, 0 },		/* record route */
-		{ { 68, 12, 5, 0 }, -1, 0, 0 },			/* timestamp */
-		{ { 148, 4, 0, 0 }, -1, 0, 0 },			/* router alert */
-		{ { 99, 4, 1, 2 }, -1, 0, 0 },			/* unknown: ignored */
-		{ { 131, 7, 8, 1, 2, 3, 4 }, -1, 0, 0 },		/* a source route at its end */
+		{ { 7, 7, 4, 0, 0, 0, 0 }, -1, 0, 0 },	 /* record route */
+		{ { 68, 12, 5, 0 }, -1, 0, 0 },		 /* timestamp */
+		{ { 148, 4, 0, 0 }, -1, 0, 0 },		 /* router alert */
+		{ { 99, 4, 1, 2 }, -1, 0, 0 },		 /* unknown: ignored */
+		{ { 131, 7, 8, 1, 2, 3, 4 }, -1, 0, 0 }, /* a source route at its end */
 		{ { 131, 7, 4, 1, 2, 3, 4 }, 3, 5, 0 },
 		{ { 137, 7, 4, 1, 2, 3, 4 }, 3, 5, 0 },
 		{ { 7, 0, 0, 0 }, 12, 0, 21 },
@@ -132,8 +145,11 @@ static void options(void **state)
 
 	setup();
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1,
-					 .options = cases[i].opt, .option_len = 12 };
+		struct ipv4_fields h = { .src = PEER,
+					 .dst = HOST,
+					 .proto = 1,
+					 .options = cases[i].opt,
+					 .option_len = 12 };
 
 		peer_ipv4(&peer, host_mac, &h, m, icmp_message(m, 8, 0, i, NULL, 0));
 		sim_run_s(3);
@@ -163,7 +179,9 @@ static void ttl_does_not_matter_to_the_host(void **state)
 
 static void reserved_bits_are_ignored(void **state)
 {
-	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1, .flags_off = 0x8000, .tos = 0xff };
+	struct ipv4_fields h = {
+		.src = PEER, .dst = HOST, .proto = 1, .flags_off = 0x8000, .tos = 0xff
+	};
 	const struct frame *f;
 	u8 m[16];
 
@@ -193,7 +211,7 @@ static void odd_frames(void **state)
 		{ 0x05ff, { 0 }, 1514, DROP_LENGTH_FIELD },
 		{ 47, { 0 }, 60, DROP_LENGTH_FIELD },
 		{ 0, { 0 }, 60, DROP_LLC },
-		{ 40, { 0x42, 0x42, 3 }, 60, DROP_LLC },		/* spanning tree */
+		{ 40, { 0x42, 0x42, 3 }, 60, DROP_LLC }, /* spanning tree */
 		{ 40, { 0xaa, 0xaa, 3, 0, 0, 12, 8, 0 }, 60, DROP_LLC },
 		{ 0x8100, { 0, 5, 8, 0 }, 60, DROP_VLAN },
 		{ 0x8100, { 0, 0, 0x81, 0 }, 60, DROP_VLAN },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_icmp_error.c - when an ICMP error is sent, when silence is the rule (RFC 1122 3.2.2), how
- * often (RFC 1812 4.3.2.8); and which errors from outside are believed (RFC 5927). */
+/* test_sim_icmp_error.c - when an ICMP error is sent, when silence is the rule (RFC 1122 3.2.2),
+ * how often (RFC 1812 4.3.2.8); and which errors from outside are believed (RFC 5927). */
 #include "stack.h"
 
 static const u8 body[32];
@@ -150,10 +150,20 @@ static void errors_reach_the_socket(void **state)
 		u8 type, code;
 		int err;
 	} cases[] = {
-		{ 3, 0, ENETUNREACH }, { 3, 1, EHOSTUNREACH }, { 3, 2, ENOPROTOOPT },
-		{ 3, 3, ECONNREFUSED }, { 3, 5, EOPNOTSUPP }, { 3, 9, ENETUNREACH },
-		{ 3, 13, EHOSTUNREACH }, { 11, 0, EHOSTUNREACH }, { 12, 0, EPROTO },
-		{ 3, 16, 0 }, { 3, 255, 0 }, { 4, 0, 0 }, { 5, 1, 0 }, { 11, 2, 0 },
+		{ 3, 0, ENETUNREACH },
+		{ 3, 1, EHOSTUNREACH },
+		{ 3, 2, ENOPROTOOPT },
+		{ 3, 3, ECONNREFUSED },
+		{ 3, 5, EOPNOTSUPP },
+		{ 3, 9, ENETUNREACH },
+		{ 3, 13, EHOSTUNREACH },
+		{ 11, 0, EHOSTUNREACH },
+		{ 12, 0, EPROTO },
+		{ 3, 16, 0 },
+		{ 3, 255, 0 },
+		{ 4, 0, 0 },
+		{ 5, 1, 0 },
+		{ 11, 2, 0 },
 	};
 	u8 echo[16] = { 8 }, quote[64];
 	const struct frame *f;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_no_memory.c - the whole life of a stack with every n-th allocation failing: nothing crashes,
- * nothing leaks, and with memory back everything works. */
+/* test_sim_no_memory.c - the whole life of a stack with every n-th allocation failing: nothing
+ * crashes, nothing leaks, and with memory back everything works. */
 #include "stack.h"
 
 static struct model_e1000 e1000;
@@ -45,7 +45,8 @@ static void life(void **state)
 {
 	struct sim_memory before, after;
 	u32 n, failed_starts = 0;
-	const u32 every[] = { 3, 4, 5, 7, 10, 15, 25, 35, 50, 3, 4, 5, 7, 10, 15, 25, 35, 50, 100, 200 };
+	const u32 every[] = { 3, 4, 5, 7,  10, 15, 25, 35, 50,	3,
+			      4, 5, 7, 10, 15, 25, 35, 50, 100, 200 };
 
 	for (n = 0; n < ARRAY_SIZE(every); n++) {
 		sim_boot();

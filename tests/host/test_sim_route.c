@@ -26,9 +26,14 @@ static u32 mask_of(u32 plen)
 static struct route spec_of(const struct model_route *m)
 {
 	return (struct route){
-		.af = AF_INET, .plen = m->plen, .type = m->type, .metric = m->metric,
-		.prefix = ip_addr_v4(m->prefix), .gateway = ip_addr_v4(m->gateway),
-		.source = ip_addr_any(AF_INET), .flags = RTF_UP,
+		.af = AF_INET,
+		.plen = m->plen,
+		.type = m->type,
+		.metric = m->metric,
+		.prefix = ip_addr_v4(m->prefix),
+		.gateway = ip_addr_v4(m->gateway),
+		.source = ip_addr_any(AF_INET),
+		.flags = RTF_UP,
 		.nif = m->type == ROUTE_UNICAST ? nic.nif : NULL,
 	};
 }
@@ -52,7 +57,8 @@ static u32 random_address(void)
 
 static void add_one(void)
 {
-	struct model_route m = { .plen = 1 + sim_random() % 32, .metric = 1 + sim_random() % 3,
+	struct model_route m = { .plen = 1 + sim_random() % 32,
+				 .metric = 1 + sim_random() % 3,
 				 .type = sim_random() % 8 ? ROUTE_UNICAST : ROUTE_REJECT };
 	struct route spec;
 	u32 i;
@@ -183,9 +189,13 @@ static void classify_what_is_ours(void **state)
 		u32 addr;
 		enum route_type type;
 	} cases[] = {
-		{ HOST, ROUTE_LOCAL }, { PEER, ROUTE_UNICAST }, { HOST_BROADCAST, ROUTE_BROADCAST },
-		{ IP4(127, 0, 0, 1), ROUTE_LOCAL }, { IP4(127, 255, 255, 254), ROUTE_LOCAL },
-		{ IP4(192, 0, 2, 1), ROUTE_UNICAST }, { IP4(10, 0, 0, 3), ROUTE_UNICAST },
+		{ HOST, ROUTE_LOCAL },
+		{ PEER, ROUTE_UNICAST },
+		{ HOST_BROADCAST, ROUTE_BROADCAST },
+		{ IP4(127, 0, 0, 1), ROUTE_LOCAL },
+		{ IP4(127, 255, 255, 254), ROUTE_LOCAL },
+		{ IP4(192, 0, 2, 1), ROUTE_UNICAST },
+		{ IP4(10, 0, 0, 3), ROUTE_UNICAST },
 	};
 	u32 i;
 

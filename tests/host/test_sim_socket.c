@@ -154,7 +154,8 @@ static void raw_sees_header_and_all(void **state)
 	assert_int_equal(in[9], 1);
 	assert_int_equal(in[20], 0);
 	/* a protocol that nobody speaks: the reader is enough, no error goes out */
-	peer_ipv4(&peer, host_mac, &(struct ipv4_fields){ .src = PEER, .dst = HOST, .proto = 253 }, out, 16);
+	peer_ipv4(&peer, host_mac, &(struct ipv4_fields){ .src = PEER, .dst = HOST, .proto = 253 },
+		  out, 16);
 	assert_int_equal(sock_recv(t, in, sizeof(in), 0, &from), 36);
 	assert_null(peer_take_icmp(&peer, 3, 2));
 	assert_int_equal(sock_recv(t, in, sizeof(in), MSG_DONTWAIT, NULL), -EAGAIN);

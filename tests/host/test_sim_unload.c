@@ -126,7 +126,8 @@ static void driver_hundred_times(void **state)
 	model_e1000_init(&e1000, MODEL_82540EM, host_mac);
 	assert_int_equal(stack_up_e1000(&e1000, NULL), 0);
 	for (i = 0; i < 100; i++) {
-		/* by force: the interface goes down by itself; its address waits for the next driver */
+		/* by force: the interface goes down by itself; its address waits for the next
+		 * driver */
 		assert_int_equal(sim_rmmod("e1000", true), 0);
 		assert_int_equal(sim_insmod("e1000", NULL), 0);
 		assert_non_null(netif_named("eth0"));

@@ -5,14 +5,13 @@ import subprocess
 import time
 
 import pytest
-from modules import CHAIN, FOLDER, outside, thread_in
+from modules import FOLDER, outside
 
 PEER = "10.0.2.2"
 CARDS = [
     # card, machine, processors
     ("e1000", "pc", 1),
     ("e1000", "q35", 2),
-    ("e1000-82544gc", "pc", 2),
     ("e1000-82545em", "pc", 4),
     ("e1000-82545em", "q35", 1),
     ("e1000e", "pc", 2),
@@ -96,14 +95,7 @@ def test_arp_table(g):
     g.sh("arp -d 10.0.2.77")
 
 
-def test_static_neighbour_is_used(g, wire):
-    wrong = wire.scapy("""
-s = AsyncSniffer(iface=tap, lfilter=lambda p: p.dst == "02:00:00:00:00:99")
-s.start()
-import time; time.sleep(4); got = s.stop()
-print(len([p for p in got if p.haslayer(ICMP)]))
-""", timeout=20) if False else None
-    assert wrong is None
+def test_static_neighbour_is_used(g):
     g.sh(f"arp -s {PEER} 02:00:00:00:00:99")
     assert g.run(f"ping -c 1 -W 1 {PEER}")[1] != 0
     g.sh(f"arp -d {PEER}; ping -c 1 -W 2 {PEER}")
@@ -170,8 +162,6 @@ def test_hardware_address_changes(g, wire):
 
 def test_traceroute(g):
     out = g.run(f"traceroute -n -q 1 -m 3 -w 2 {PEER}", 30)[0]
-    if "Protocol not supported" in out or "socket" in out:
-        pytest.skip("traceroute sends UDP, which no module gives")
     assert PEER in out.splitlines()[-1], out
 
 
@@ -260,8 +250,3 @@ def test_counters_agree(g, wire):
     rx2, tx2 = counters()
     assert 50 <= rx2 - rx <= 60 and 50 <= tx2 - tx <= 60
     assert int(g.sh("cat /sys/class/net/eth0/statistics/rx_packets 2>/dev/null || echo 0")) in (0, rx2)
-
-
-def test_chain_named_here_is_the_whole_stack(g):
-    assert {line.split()[0] for line in g.sh("cat /proc/modules").splitlines()} == set(CHAIN)
-    assert callable(thread_in)

@@ -4,7 +4,7 @@
 
 #include <weft/module.h>
 
-/* What THIS_MODULE points to. In a loadable module it lies at the head of its data, near its code. */
+/* What THIS_MODULE points to. That of a loadable module lies at the head of its data. */
 struct module {
 	const char *name;
 	struct module_state *state; /* the loader's; NULL for a built-in one before modules_init */

@@ -12,7 +12,7 @@
 #define REORDER_NS (100 * NSEC_PER_USEC)
 
 struct flight {
-	struct sim_event event;		/* first */
+	struct sim_event event; /* first */
 	struct sim_end *to;
 	u32 len;
 	u8 data[];
@@ -181,7 +181,9 @@ int sim_nic_attach(struct sim_nic *n, const u8 *mac)
 	st->poller = (struct poller){ .poll = nic_poll, .name = "sim" };
 	st->irq = (struct sim_irq){ .fn = nic_interrupt, .arg = st };
 	st->driver = (struct netif_driver){
-		.name = "sim", .type = 1, .features = n->features,
+		.name = "sim",
+		.type = 1,
+		.features = n->features,
 		.ops = { .open = nic_open, .stop = nic_stop, .xmit = nic_xmit },
 	};
 	n->state = st;

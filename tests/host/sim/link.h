@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* link.h - a wire between two ends that loses, repeats, reorders, damages and delays frames as a seed
- * says, and a plain network device for tests that need no particular hardware. */
+/* link.h - a wire between two ends that loses, repeats, reorders, damages and delays frames as a
+ * seed says, and a plain network device for tests that need no particular hardware. */
 #pragma once
 
 #include "sim.h"
@@ -29,13 +29,14 @@ void sim_link_send(struct sim_end *from, const u8 *frame, u32 len);
 
 #define SIM_NIC_RING 256
 
-/* An Ethernet device without DMA: received frames wait in its own ring until the poller takes them. */
+/* An Ethernet device without DMA: received frames wait in its own ring until the poller takes them.
+ */
 struct sim_nic {
 	struct sim_end end;
 	u8 mac[6];
 	struct netif *nif;
-	u32 features;		/* NETIF_F_*, before sim_nic_attach */
-	bool tx_busy;		/* the ring is full until sim_nic_tx_free */
+	u32 features; /* NETIF_F_*, before sim_nic_attach */
+	bool tx_busy; /* the ring is full until sim_nic_tx_free */
 	u64 overruns;
 	/* its own */
 	struct sim_nic_state *state;

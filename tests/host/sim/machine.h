@@ -8,7 +8,7 @@
 void sim_fatal(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 void sim_irq_drop(struct sim_irq *irq);
-void machine_core_init(void);		/* pkt_init() and the like; on the idle thread */
+void machine_core_init(void); /* pkt_init() and the like; on the idle thread */
 
 /* Counts for sim_mark and sim_check. */
 u32 machine_files_count(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* machine_arch.c - include/weft/arch.h for the simulated machine: threads are stacks that are switched
- * between, the clock is a number, and an idle CPU makes the next event happen. */
+/* machine_arch.c - include/weft/arch.h for the simulated machine: threads are stacks that are
+ * switched between, the clock is a number, and an idle CPU makes the next event happen. */
 #define _GNU_SOURCE
 #include <core/sched.h>
 #include <core/vm.h>
@@ -26,7 +26,7 @@ struct fiber {
 	void (*fn)(void *arg);
 	void *arg;
 	void *fake_stack;
-	const void *stack;	/* what the address sanitizer is told */
+	const void *stack; /* what the address sanitizer is told */
 	size_t stack_size;
 };
 
@@ -131,8 +131,8 @@ void mm_switch(struct proc_mm *prev, struct proc_mm *next)
 /* ---- the clock and what happens in time ---- */
 
 static u64 now = 1000000;
-static u64 timer_at;		/* the one-shot timer, 0: off */
-static LIST_HEAD(events);	/* by time */
+static u64 timer_at;	  /* the one-shot timer, 0: off */
+static LIST_HEAD(events); /* by time */
 
 u64 arch_clock_ns(void)
 {

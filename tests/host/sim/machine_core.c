@@ -91,7 +91,8 @@ void sim_fatal(const char *fmt, ...)
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\nthe log ends:\n%s", log_len > 2000 ? log_text + log_len - 2000 : log_text);
+	fprintf(stderr, "\nthe log ends:\n%s",
+		log_len > 2000 ? log_text + log_len - 2000 : log_text);
 	backtrace_here();
 	abort();
 }
@@ -282,7 +283,8 @@ struct file *fd_get(int fd)
 	return NULL;
 }
 
-struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv, u32 flags)
+struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv,
+		       u32 flags)
 {
 	return ERR_PTR(-ENFILE);
 }

@@ -13,7 +13,7 @@ void might_sleep(void);
 
 struct node {
 	struct list_head list;
-	struct procfile *file;		/* NULL: a directory or link */
+	struct procfile *file; /* NULL: a directory or link */
 	char path[128];
 	struct ledger_entry ledger;
 };
@@ -134,8 +134,9 @@ static int sysctl_write(void *arg, const char *text, size_t len)
 int sysctl_add_owner(struct sysctl *s, struct module *owner)
 {
 	snprintf(s->full, sizeof(s->full), "sys/%s", s->path);
-	s->file = (struct procfile){ .path = s->full, .mode = 0644, .show = sysctl_show,
-				     .write = sysctl_write, .arg = s };
+	s->file = (struct procfile){
+		.path = s->full, .mode = 0644, .show = sysctl_show, .write = sysctl_write, .arg = s
+	};
 	return procfile_add_owner(&s->file, owner);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* machine_mem.c - include/weft/alloc.h over the C library, so that the address sanitizer watches each
- * block. Every block is in a table with the place that made it; failures on purpose are drawn from
- * the simulation's generator. Packet buffers that wait in a pool are poisoned. */
+/* machine_mem.c - include/weft/alloc.h over the C library, so that the address sanitizer watches
+ * each block. Every block is in a table with the place that made it; failures on purpose are drawn
+ * from the simulation's generator. Packet buffers that wait in a pool are poisoned. */
 #include <core/sched.h>
 #include <core/vm.h>
 #include <kernel/net/pkt_internal.h>
@@ -114,7 +114,8 @@ void sim_memory_print(void)
 		if (!counts(&table[i]))
 			continue;
 		print_site(table[i].site, where, sizeof(where));
-		fprintf(stderr, "  alive: %s of %zu bytes by %s\n", table[i].kind, table[i].size, where);
+		fprintf(stderr, "  alive: %s of %zu bytes by %s\n", table[i].kind, table[i].size,
+			where);
 	}
 }
 
@@ -367,8 +368,8 @@ void pkt_debug_free(struct pkt *p)
 		ASAN_POISON_MEMORY_REGION(p->head, p->end - p->head);
 }
 
-/* The pools' lists of free buffers would hide failures: while there are to be some, whatever lies on them
- * is taken away again and again. */
+/* The pools' lists of free buffers would hide failures: while there are to be some, whatever lies
+ * on them is taken away again and again. */
 #define THEFT_NS (50 * NSEC_PER_USEC)
 
 static LIST_HEAD(stolen);
@@ -410,7 +411,8 @@ static void packets_print(void)
 
 	list_for_each_entry(p, &packets, debug_node) {
 		print_site(p->debug_site, where, sizeof(where));
-		fprintf(stderr, "  alive: packet of %u bytes by %s, refs %d\n", p->len, where, p->refs.v);
+		fprintf(stderr, "  alive: packet of %u bytes by %s, refs %d\n", p->len, where,
+			p->refs.v);
 	}
 }
 
@@ -419,8 +421,9 @@ void sim_memory_get(struct sim_memory *m)
 	struct pkt_stats ps;
 
 	pkt_stats_get(&ps);
-	*m = (struct sim_memory){ .blocks = alive, .bytes = alive_bytes, .packets = ps.alive,
-				  .failures = failures };
+	*m = (struct sim_memory){
+		.blocks = alive, .bytes = alive_bytes, .packets = ps.alive, .failures = failures
+	};
 }
 
 /* ---- before and after ---- */
@@ -471,7 +474,8 @@ void sim_check(void)
 	}
 	if (machine_files_count() != mark.files) {
 		machine_files_print();
-		sim_fatal("%u files in /proc and /sys, %u before", machine_files_count(), mark.files);
+		sim_fatal("%u files in /proc and /sys, %u before", machine_files_count(),
+			  mark.files);
 	}
 	if (counted_blocks() != mark.blocks) {
 		sim_memory_print();

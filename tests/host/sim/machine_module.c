@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* machine_module.c - insmod for modules that are linked into the process. Each one's .data and .bss lie in
- * sections of their own (see scripts/make/sim.mk), so that a load starts from fresh data as it does in
- * the kernel. Holders, ledger and rmmod are the kernel's own code. */
+/* machine_module.c - insmod for modules that are linked into the process. Each one's .data and .bss
+ * lie in sections of their own (see scripts/make/sim.mk), so that a load starts from fresh data as
+ * it does in the kernel. Holders, ledger and rmmod are the kernel's own code. */
 #include <core/sched.h>
 #include <kernel/module/internal.h>
 #include <stdio.h>
@@ -15,17 +15,17 @@
 
 /* What one folder of modules/ brings, and whose symbols it uses. The sections are absent when the
  * module has no such data. */
-#define MODULE(n)                                                                             \
-	extern const struct module_entry weft_entry_##n;                                      \
-	struct module weft_this_##n = { .name = #n };                                         \
-	extern u8 __start_##n##_text[], __stop_##n##_text[];                                  \
-	extern __weak u8 __start_##n##_data[], __stop_##n##_data[], __start_##n##_bss[],      \
+#define MODULE(n)                                                                        \
+	extern const struct module_entry weft_entry_##n;                                 \
+	struct module weft_this_##n = { .name = #n };                                    \
+	extern u8 __start_##n##_text[], __stop_##n##_text[];                             \
+	extern __weak u8 __start_##n##_data[], __stop_##n##_data[], __start_##n##_bss[], \
 		__stop_##n##_bss[];
-#define MODULES(X)                                          \
-	X(ip, NULL, NULL)                                   \
-	X(ethernet, &weft_this_ip, NULL)                    \
-	X(ipv4, &weft_this_ip, NULL)                        \
-	X(icmp, &weft_this_ip, NULL)                        \
+#define MODULES(X)                       \
+	X(ip, NULL, NULL)                \
+	X(ethernet, &weft_this_ip, NULL) \
+	X(ipv4, &weft_this_ip, NULL)     \
+	X(icmp, &weft_this_ip, NULL)     \
 	X(e1000, &weft_this_ip, &weft_this_ethernet)
 #define DECLARE(n, a, b) MODULE(n)
 MODULES(DECLARE)
@@ -36,13 +36,16 @@ struct image {
 	struct module *deps[2];
 	u8 *text, *text_end;
 	u8 *start[2], *stop[2];
-	u8 *fresh[2];		/* as the compiler made it */
+	u8 *fresh[2]; /* as the compiler made it */
 };
 
-#define IMAGE(n, a, b)                                                         \
-	{ .module = &weft_this_##n, .entry = &weft_entry_##n, .deps = { a, b },\
-	  .text = __start_##n##_text, .text_end = __stop_##n##_text,           \
-	  .start = { __start_##n##_data, __start_##n##_bss },                  \
+#define IMAGE(n, a, b)                                        \
+	{ .module = &weft_this_##n,                           \
+	  .entry = &weft_entry_##n,                           \
+	  .deps = { a, b },                                   \
+	  .text = __start_##n##_text,                         \
+	  .text_end = __stop_##n##_text,                      \
+	  .start = { __start_##n##_data, __start_##n##_bss }, \
 	  .stop = { __stop_##n##_data, __stop_##n##_bss } },
 static struct image images[] = { MODULES(IMAGE) };
 
@@ -51,7 +54,8 @@ extern const struct kparam __start___param[], __stop___param[];
 /* ---- fresh data ---- */
 
 /* Over the sanitizer's red zones between variables too: neither checked nor turned into memcpy. */
-__attribute__((no_sanitize("address"), noinline)) static void copy_raw(u8 *to, const u8 *from, size_t n)
+__attribute__((no_sanitize("address"), noinline)) static void copy_raw(u8 *to, const u8 *from,
+								       size_t n)
 {
 	volatile u8 *d = to;
 
@@ -156,7 +160,8 @@ static int set_param(const char *module, const char *name, size_t len, const cha
 	int v;
 
 	for (p = __start___param; p < __stop___param; p++) {
-		if (strcmp(p->module, module) || strlen(p->name) != len || strncmp(p->name, name, len))
+		if (strcmp(p->module, module) || strlen(p->name) != len ||
+		    strncmp(p->name, name, len))
 			continue;
 		v = atoi(value);
 		if (p->check && p->check(p, v))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* machine_pci.c - include/weft/pci.h and irq.h over models: a bus that test code puts models on, drivers
- * matched by their ids, register access routed to the model whose BAR is touched. */
+/* machine_pci.c - include/weft/pci.h and irq.h over models: a bus that test code puts models on,
+ * drivers matched by their ids, register access routed to the model whose BAR is touched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <weft/alloc.h>
@@ -40,7 +40,8 @@ static struct sim_pci_model *model_at(const volatile void *p, u32 *reg)
 	for (i = 0; i < MODELS_MAX; i++) {
 		struct sim_pci_model *m = models[i];
 
-		if (!m || !m->bar || (const u8 *)p < m->bar || (const u8 *)p >= m->bar + m->bar_size)
+		if (!m || !m->bar || (const u8 *)p < m->bar ||
+		    (const u8 *)p >= m->bar + m->bar_size)
 			continue;
 		*reg = (const u8 *)p - m->bar;
 		return m;
@@ -140,7 +141,7 @@ struct irq {
 	void *arg;
 	u64 count;
 	u32 masked;
-	bool held;		/* came while masked */
+	bool held; /* came while masked */
 	struct ledger_entry ledger;
 };
 
@@ -161,7 +162,8 @@ static void undo_irq(struct ledger_entry *e)
 	irq_free(container_of(e, struct irq, ledger));
 }
 
-static struct irq *request(struct pci_dev *dev, u32 vector, irq_handler fn, void *arg, const char *name)
+static struct irq *request(struct pci_dev *dev, u32 vector, irq_handler fn, void *arg,
+			   const char *name)
 {
 	struct sim_irq *line = &slot_of(dev)->model->vector[vector];
 	struct irq *irq;

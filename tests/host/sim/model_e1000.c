@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* model_e1000.c - registers, rings and interrupts of the 82540EM (PCI/PCI-X Family SDM) and the 82574L
- * (its datasheet). Transmission happens a microsecond after the doorbell and reads the buffers then,
- * so a driver that frees one too early is caught by the address sanitizer. */
+/* model_e1000.c - registers, rings and interrupts of the 82540EM (PCI/PCI-X Family SDM) and the
+ * 82574L (its datasheet). Transmission happens a microsecond after the doorbell and reads the
+ * buffers then, so a driver that frees one too early is caught by the address sanitizer. */
 #include "model_e1000.h"
 
 #include <weft/bytes.h>
@@ -12,11 +12,37 @@
 #define R(name) m->reg[(name) / 4]
 
 enum {
-	CTRL = 0x0, STATUS = 0x8, EERD = 0x14, CTRL_EXT = 0x18, ICR = 0xc0, ICS = 0xc8, IMS = 0xd0,
-	IMC = 0xd8, EIAC = 0xdc, IVAR = 0xe4, RCTL = 0x100, TCTL = 0x400, RDBAL = 0x2800,
-	RDBAH = 0x2804, RDLEN = 0x2808, RDH = 0x2810, RDT = 0x2818, TDBAL = 0x3800, TDBAH = 0x3804,
-	TDLEN = 0x3808, TDH = 0x3810, TDT = 0x3818, STATS = 0x4000, CRCERRS = 0x4000, MPC = 0x4010,
-	ROC = 0x40ac, STATS_END = 0x4100, RXCSUM = 0x5000, MTA = 0x5200, RAL0 = 0x5400, RAH0 = 0x5404,
+	CTRL = 0x0,
+	STATUS = 0x8,
+	EERD = 0x14,
+	CTRL_EXT = 0x18,
+	ICR = 0xc0,
+	ICS = 0xc8,
+	IMS = 0xd0,
+	IMC = 0xd8,
+	EIAC = 0xdc,
+	IVAR = 0xe4,
+	RCTL = 0x100,
+	TCTL = 0x400,
+	RDBAL = 0x2800,
+	RDBAH = 0x2804,
+	RDLEN = 0x2808,
+	RDH = 0x2810,
+	RDT = 0x2818,
+	TDBAL = 0x3800,
+	TDBAH = 0x3804,
+	TDLEN = 0x3808,
+	TDH = 0x3810,
+	TDT = 0x3818,
+	STATS = 0x4000,
+	CRCERRS = 0x4000,
+	MPC = 0x4010,
+	ROC = 0x40ac,
+	STATS_END = 0x4100,
+	RXCSUM = 0x5000,
+	MTA = 0x5200,
+	RAL0 = 0x5400,
+	RAH0 = 0x5404,
 };
 
 #define CTRL_RST BIT(26)
@@ -145,8 +171,8 @@ static void check_sums(const u8 *f, u32 len, struct rx_descriptor *d)
 	if ((get_be16(ip + 6) & 0x3fff) || (ip[9] != 6 && ip[9] != 17))
 		return;
 	d->status |= ip[9] == 6 ? BIT(5) : BIT(4);
-	seed = get_be16(ip + 12) + get_be16(ip + 14) + get_be16(ip + 16) + get_be16(ip + 18) + ip[9] +
-	       total - hlen;
+	seed = get_be16(ip + 12) + get_be16(ip + 14) + get_be16(ip + 16) + get_be16(ip + 18) +
+	       ip[9] + total - hlen;
 	if (sum16(ip + hlen, total - hlen, seed) != 0xffff)
 		d->errors |= BIT(5);
 }
@@ -204,8 +230,9 @@ static void send_frame(struct model_e1000 *m, u8 popts)
 
 	if (popts & 2) {
 		if (css >= m->tx_len || cso + 2u > m->tx_len)
-			sim_fatal("checksum context beyond the frame: start %u, field %u, length %u", css,
-				  cso, m->tx_len);
+			sim_fatal(
+				"checksum context beyond the frame: start %u, field %u, length %u",
+				css, cso, m->tx_len);
 		sum = ~sum16(m->tx_buf + css, m->tx_len - css, 0);
 		put_be16(m->tx_buf + cso, sum);
 	}

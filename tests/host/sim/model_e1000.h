@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model_e1000.h - Intel's 82540EM and 82574L at register level, as their manuals and QEMU's emulation
- * describe them: what a driver can see, not how fast it is. */
+/* model_e1000.h - Intel's 82540EM and 82574L at register level, as their manuals and QEMU's
+ * emulation describe them: what a driver can see, not how fast it is. */
 #pragma once
 
 #include "link.h"
@@ -11,14 +11,14 @@ struct model_e1000 {
 	struct sim_pci_model pci;
 	struct sim_end end;
 	enum model_e1000_kind kind;
-	u8 mac[6];		/* in the EEPROM */
-	bool eeprom_only;	/* RAL0/RAH0 are not loaded at reset */
-	bool link_up;		/* set by model_e1000_link */
-	bool tx_hold;		/* the transmitter does nothing until model_e1000_tx_go */
-	bool dead;		/* reads as all ones */
+	u8 mac[6];	  /* in the EEPROM */
+	bool eeprom_only; /* RAL0/RAH0 are not loaded at reset */
+	bool link_up;	  /* set by model_e1000_link */
+	bool tx_hold;	  /* the transmitter does nothing until model_e1000_tx_go */
+	bool dead;	  /* reads as all ones */
 	/* for tests to look at */
-	u64 rx_frames, rx_missed, rx_filtered, tx_frames, tx_runts, tx_contexts, tdt_writes, rdt_writes,
-		irqs;
+	u64 rx_frames, rx_missed, rx_filtered, tx_frames, tx_runts, tx_contexts, tdt_writes,
+		rdt_writes, irqs;
 	/* its own */
 	u32 reg[0x6000 / 4];
 	struct sim_event tx_event;

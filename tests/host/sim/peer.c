@@ -51,8 +51,8 @@ u32 frame_arp(u8 *f, const u8 *dst, const u8 *sha, u32 spa, const u8 *tha, u32 t
 	return 60;
 }
 
-u32 frame_ipv4(u8 *f, const u8 *dst, const u8 *src, const struct ipv4_fields *h, const void *payload,
-	       u32 len)
+u32 frame_ipv4(u8 *f, const u8 *dst, const u8 *src, const struct ipv4_fields *h,
+	       const void *payload, u32 len)
 {
 	u8 *ip = f + frame_ether(f, dst, src, 0x800);
 	u32 hlen = 20 + h->option_len, all = 14 + hlen + len;
@@ -107,7 +107,8 @@ void peer_arp(struct peer *p, const u8 *dst, const u8 *sha, u32 spa, u32 tpa, u1
 	peer_send(p, f, frame_arp(f, dst ? dst : everybody, sha, spa, NULL, tpa, op));
 }
 
-void peer_ipv4(struct peer *p, const u8 *dst, const struct ipv4_fields *h, const void *payload, u32 len)
+void peer_ipv4(struct peer *p, const u8 *dst, const struct ipv4_fields *h, const void *payload,
+	       u32 len)
 {
 	u8 f[2048];
 
@@ -143,8 +144,9 @@ static void answer_echo(struct peer *p, const u8 *f, u32 len)
 	struct ipv4_fields h = { .src = p->ip, .dst = get_be32(ip + 12), .proto = 1 };
 	u8 m[2048];
 
-	if (get_be32(ip + 16) != p->ip || ip[9] != 1 || ip[hlen] != 8 || total + 14 > len ||
-	    (get_be16(ip + 6) & 0x3fff))
+	if (get_be32(ip + 16) != p->ip || ip[9] != 1 || hlen < 20 || total < hlen + 8 ||
+	    total + 14 > len || ip[hlen] != 8 || (get_be16(ip + 6) & 0x3fff) ||
+	    wire_sum(ip, hlen) || wire_sum(ip + hlen, total - hlen))
 		return;
 	peer_ipv4(p, f + 6, &h, m,
 		  icmp_message(m, 0, 0, get_be32(ip + hlen + 4), ip + hlen + 8, total - hlen - 8));

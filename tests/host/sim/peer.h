@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* peer.h - the station at the other end of the wire: builds and reads Ethernet, ARP, IPv4 and ICMP by
- * itself (no code in common with the stack), keeps what it heard, answers when told to. IPv4 addresses
- * are in host order. */
+/* peer.h - the station at the other end of the wire: builds and reads Ethernet, ARP, IPv4 and ICMP
+ * by itself (no code in common with the stack), keeps what it heard, answers when told to. IPv4
+ * addresses are in host order. */
 #pragma once
 
 #include "link.h"
 
 struct frame {
 	struct list_head node;
-	u64 at;			/* when it came */
+	u64 at; /* when it came */
 	u32 len;
 	u8 data[2048];
 };
@@ -18,12 +18,12 @@ struct peer {
 	u8 mac[6];
 	u32 ip;
 	bool answers_arp, answers_echo;
-	struct list_head heard;		/* of struct frame, oldest first, the last 4096 */
+	struct list_head heard; /* of struct frame, oldest first, the last 4096 */
 	u32 nr_heard;
 };
 
 void peer_init(struct peer *p, const u8 *mac, u32 ip);
-void peer_forget(struct peer *p);	/* all it has heard */
+void peer_forget(struct peer *p); /* all it has heard */
 void peer_send(struct peer *p, const u8 *frame, u32 len);
 
 /* ---- building; each returns the whole length ---- */
@@ -32,9 +32,9 @@ u32 frame_arp(u8 *f, const u8 *dst, const u8 *sha, u32 spa, const u8 *tha, u32 t
 
 struct ipv4_fields {
 	u32 src, dst;
-	u8 proto, ttl, tos;	/* ttl 0: 64 */
+	u8 proto, ttl, tos; /* ttl 0: 64 */
 	u16 id;
-	u16 flags_off;		/* as on the wire: 0x2000 more fragments, 0x4000 DF, offset in 8 bytes */
+	u16 flags_off; /* as on the wire: 0x2000 more fragments, 0x4000 DF, offset in 8 bytes */
 	const u8 *options;
 	u8 option_len;
 	/* lies; 0: the truth */
@@ -43,21 +43,22 @@ struct ipv4_fields {
 	bool bad_sum;
 };
 /* An Ethernet frame with an IPv4 datagram; payload may be NULL (zeros). */
-u32 frame_ipv4(u8 *f, const u8 *dst, const u8 *src, const struct ipv4_fields *h, const void *payload,
-	       u32 len);
+u32 frame_ipv4(u8 *f, const u8 *dst, const u8 *src, const struct ipv4_fields *h,
+	       const void *payload, u32 len);
 /* An ICMP message with its checksum; returns its length. */
 u32 icmp_message(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len);
-u16 wire_sum(const u8 *p, u32 n);	/* RFC 1071, to be stored big-endian; 0 over a sound header */
+u16 wire_sum(const u8 *p, u32 n); /* RFC 1071, to be stored big-endian; 0 over a sound header */
 
 /* ---- sending what is usual ---- */
 void peer_arp(struct peer *p, const u8 *dst, const u8 *sha, u32 spa, u32 tpa, u16 op);
-void peer_ipv4(struct peer *p, const u8 *dst, const struct ipv4_fields *h, const void *payload, u32 len);
+void peer_ipv4(struct peer *p, const u8 *dst, const struct ipv4_fields *h, const void *payload,
+	       u32 len);
 void peer_echo(struct peer *p, const u8 *dst, u32 to, u16 id, u16 seq, u32 len);
 
 /* ---- reading ---- */
 /* Takes the oldest frame heard that fits out of the list (valid until the next call); NULL: none. */
 const struct frame *peer_take_arp(struct peer *p, u16 op);
-const struct frame *peer_take_icmp(struct peer *p, int type, int code);	/* -1: any */
+const struct frame *peer_take_icmp(struct peer *p, int type, int code); /* -1: any */
 const struct frame *peer_take_proto(struct peer *p, u8 proto);
 u32 peer_count_icmp(struct peer *p, int type);
 u32 peer_count_arp(struct peer *p, u16 op);

@@ -226,7 +226,8 @@ void sock_close(struct socket *s)
 
 static void put_name(u8 *name, u32 addr, u16 port)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = htonl(addr),
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr = htonl(addr),
 				  .sin_port = htons(port) };
 
 	memcpy(name, &in, sizeof(in));
@@ -236,7 +237,9 @@ long sock_send(struct socket *s, u32 dst, const void *data, u32 len, u32 flags)
 {
 	struct iovec iov = { (void *)data, len };
 	u8 name[SOCKADDR_MAX];
-	struct msg m = { .name = name, .name_len = dst ? sizeof(struct sockaddr_in) : 0, .flags = flags };
+	struct msg m = { .name = name,
+			 .name_len = dst ? sizeof(struct sockaddr_in) : 0,
+			 .flags = flags };
 
 	put_name(name, dst, 0);
 	iter_init(&m.iter, &iov, 1, false);
@@ -248,8 +251,9 @@ long sock_recv(struct socket *s, void *data, u32 len, u32 flags, u32 *from)
 	struct iovec iov = { data, len };
 	u8 name[SOCKADDR_MAX], control[256];
 	struct sockaddr_in in = { 0 };
-	struct msg m = { .name = name, .flags = flags, .control = control,
-			 .control_len = sizeof(control) };
+	struct msg m = {
+		.name = name, .flags = flags, .control = control, .control_len = sizeof(control)
+	};
 	long n;
 
 	iter_init(&m.iter, &iov, 1, false);

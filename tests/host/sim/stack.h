@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stack.h - what simulation tests include: the machine, one configured host (eth0, 10.0.0.2/24, default
- * gateway 10.0.0.1) with a peer on its wire, sockets, and the look at counters. */
+/* stack.h - what simulation tests include: the machine, one configured host (eth0, 10.0.0.2/24,
+ * default gateway 10.0.0.1) with a peer on its wire, sockets, and the look at counters. */
 #pragma once
 
 #include <setjmp.h>
@@ -35,8 +35,8 @@ extern struct sim_nic nic;
 extern struct peer peer;
 extern struct sim_link wire;
 
-/* Modules, interface, address, peer with ARP answering; leaves the peer's ears empty. Negative errno
- * only under allocation failure. */
+/* Modules, interface, address, peer with ARP answering; leaves the peer's ears empty. Negative
+ * errno only under allocation failure. */
 int stack_up(void);
 /* The same without the peer's answers to ARP. */
 int stack_up_quiet(void);
@@ -48,13 +48,13 @@ void stack_down_e1000(struct model_e1000 *m);
 /* Teaches the peer's address, so that ARP is out of the way. */
 void stack_know_peer(void);
 
-int ifconfig(const char *name, u32 addr, u32 plen);	/* address, mask, up */
+int ifconfig(const char *name, u32 addr, u32 plen); /* address, mask, up */
 int ifconfig_down(const char *name);
 int route_default(u32 gateway);
 struct netif *netif_named(const char *name);
 
 /* ---- sockets, by the core's own calls ---- */
-struct socket *sock_open(int type, int protocol);	/* ERR_PTR */
+struct socket *sock_open(int type, int protocol); /* ERR_PTR */
 void sock_close(struct socket *s);
 long sock_send(struct socket *s, u32 dst, const void *data, u32 len, u32 flags);
 /* from may be NULL. */
@@ -65,6 +65,6 @@ long sock_ioctl(u32 cmd, void *arg);
 
 /* ---- counters ---- */
 u64 drops(enum drop_reason why);
-void drops_mark(void);			/* drops_since counts from here */
+void drops_mark(void); /* drops_since counts from here */
 u64 drops_since(enum drop_reason why);
-u8 neigh_state_of(u32 addr);		/* 0xff: no entry */
+u8 neigh_state_of(u32 addr); /* 0xff: no entry */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* asm/cpu.h - the simulated machine's CPU: one, with an interrupt flag and a preemption count that are
- * plain variables. Same contract as arch/x86_64/include/asm/cpu.h; the kernel's scheduler, pollers
- * and the modules compile against it unchanged. */
+/* asm/cpu.h - the simulated machine's CPU: one, with an interrupt flag and a preemption count that
+ * are plain variables. Same contract as arch/x86_64/include/asm/cpu.h; the kernel's scheduler,
+ * pollers and the modules compile against it unchanged. */
 #pragma once
 
 #include <weft/types.h>
