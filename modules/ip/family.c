@@ -174,12 +174,10 @@ static int create(struct socket *s)
 		s->ops = &carrier_ops;
 		return 0;
 	}
-	err = pr->socket(s);
-	if (!err) {
-		err = socket_set_owner(s, pr->owner);
-		if (err)
-			s->ops->close(s);
-	}
+	/* first the hold: a socket once made could not be taken back */
+	err = socket_set_owner(s, pr->owner);
+	if (!err)
+		err = pr->socket(s);
 	door_leave(&pr->door);
 	return err;
 }

@@ -120,7 +120,9 @@ static int tx_driver(struct netif *nif, const struct netif_driver *d, struct pkt
 		return 0;
 	}
 	st->tx_dropped++;
-	ip_drop_count(err == -ENOBUFS ? DROP_RING_FULL : err == -ENOMEM ? DROP_NO_MEMORY : DROP_TX_ERROR);
+	ip_drop_count(err == -ENOBUFS ? DROP_RING_FULL :
+		      err == -ENOMEM  ? DROP_NO_MEMORY :
+					DROP_TX_ERROR);
 	return err;
 }
 

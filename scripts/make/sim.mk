@@ -4,7 +4,7 @@
 # tests/host/test_sim_NAME.c is linked with all of it. tests/fuzz/fuzz_NAME.c likewise, by clang with
 # libFuzzer: `make fuzz` runs each for FUZZ_SECONDS.
 
-SIM_MODULES := ip ethernet ipv4 icmp e1000
+SIM_MODULES := $(MODULES)
 SIM_KERNEL := $(patsubst %,kernel/sched/%.c,core cpu kthread loadavg mutex rcu runqueue spinlock thread \
 	wait workqueue) kernel/time/heap.c kernel/time/timer.c \
 	kernel/net/pkt.c kernel/net/pkt_data.c kernel/net/poller.c \
@@ -63,6 +63,7 @@ $(O)/fuzz/$(1): $(O)/fuzz/tests/fuzz/$(1).o $(FUZZ_OBJS)
 endef
 
 ifneq ($(filter host-tests host-build fuzz fuzz-build $(O)/host/% $(O)/fuzz/%,$(MAKECMDGOALS)),)
+$(call keep,$(O)/gen/sim_modules.h,$(foreach m,$(SIM_MODULES),X($(m)$(comma) "$(strip $(deps_$(m)))")))
 $(call keep,$(O)/gen/sim.flags,$(HOSTCC) $(SIM_CFLAGS) $(FUZZ_CC) $(FUZZ_CFLAGS))
 $(foreach s,$(SIM_SOURCES),$(eval $(call sim_object,$(s),sim,$(HOSTCC),$(SIM_CFLAGS))))
 $(foreach t,$(SIM_TESTS),$(eval $(call sim_test_rules,$(t))))

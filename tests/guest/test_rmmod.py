@@ -43,7 +43,7 @@ def test_driver_leaves_its_interface_and_comes_back(g):
         assert g.run("ping -c 1 -W 1 10.0.2.2")[1] != 0
         g.sh(f"insmod {FOLDER}/e1000.ko")
         assert "10.0.2.15" in g.sh("ifconfig eth0")
-        g.sh("ping -c 1 -W 3 10.0.2.2", 15)
+        g.sh("ifconfig eth0 up; ping -c 1 -W 3 10.0.2.2", 15)
     assert "UG" in g.sh("route -n")
 
 

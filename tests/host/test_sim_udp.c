@@ -459,7 +459,7 @@ static void leaves(void **state)
 	stack_know_peer();
 	s = bound(0, 5000);
 	peer_udp(HOST, 7000, 5000, "waits", 5);
-	assert_int_equal(sim_rmmod("udp", false), -EBUSY);
+	assert_int_equal(sim_rmmod("udp", false), -EAGAIN); /* as Linux: busy */
 	assert_true(sim_log_has("udp: 1 socket"));
 	assert_int_equal(sim_rmmod("udp", true), 0);
 	assert_int_equal(receive(s), -ECONNABORTED);

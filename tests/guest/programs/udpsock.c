@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* udpsock.c - what UDP sockets promise, over loopback and to groups on the first interface. As `udpsock echo PORT`
- * it answers whoever writes to that port, until it is killed. */
+/* udpsock.c - what UDP sockets promise, over loopback and to groups on the first interface. As
+ * `udpsock echo PORT` it answers whoever writes to that port, until it is killed. */
 #include "check.h"
 
 #include <arpa/inet.h>
@@ -65,7 +65,8 @@ static struct sockaddr_in name_of(int fd)
 	struct sockaddr_in a;
 	socklen_t len = sizeof(a);
 
-	check(getsockname(fd, (void *)&a, &len) == 0 && len == sizeof(a) && a.sin_family == AF_INET);
+	check(getsockname(fd, (void *)&a, &len) == 0 && len == sizeof(a) &&
+	      a.sin_family == AF_INET);
 	return a;
 }
 
@@ -114,8 +115,10 @@ static void there_and_back(void)
 	check(send_to(b, "hello", 5, LO, port_of(a)) == 5);
 	check(port_of(b) != 0 && name_of(b).sin_addr.s_addr == 0);
 	check(recvfrom(a, buf, 16, 0, (void *)&from, &len) == 5 && !memcmp(buf, "hello", 5));
-	check(len == sizeof(from) && ntohs(from.sin_port) == port_of(b) && from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
-	check(sendto(a, "x", 1, 0, (void *)&from, len) == 1 && recv(b, buf, 16, 0) == 1 && buf[0] == 'x');
+	check(len == sizeof(from) && ntohs(from.sin_port) == port_of(b) &&
+	      from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+	check(sendto(a, "x", 1, 0, (void *)&from, len) == 1 && recv(b, buf, 16, 0) == 1 &&
+	      buf[0] == 'x');
 }
 
 static void connected(void)
@@ -131,11 +134,13 @@ static void connected(void)
 	check(name_of(c).sin_addr.s_addr == htonl(INADDR_LOOPBACK) && port_of(c));
 	check(getpeername(c, (void *)&peer, &len) == 0 && ntohs(peer.sin_port) == port_of(a));
 	check(send(c, "1", 1, 0) == 1 && recv(a, buf, 8, 0) == 1);
-	check(send_to(c, "2", 1, LO, port_of(b)) == 1 && recv(b, buf, 8, 0) == 1); /* the name wins */
+	check(send_to(c, "2", 1, LO, port_of(b)) == 1 &&
+	      recv(b, buf, 8, 0) == 1); /* the name wins */
 	check(send_to(b, "3", 1, LO, port_of(c)) == 1 && send_to(a, "4", 1, LO, port_of(c)) == 1);
 	check(recv(c, buf, 8, 0) == 1 && buf[0] == '4'); /* b is not heard */
 	fails(recv(c, buf, 8, MSG_DONTWAIT), EAGAIN);
-	check(connect_to(c, LO, port_of(b)) == 0 && send(c, "5", 1, 0) == 1 && recv(b, buf, 8, 0) == 1 && buf[0] == '5');
+	check(connect_to(c, LO, port_of(b)) == 0 && send(c, "5", 1, 0) == 1 &&
+	      recv(b, buf, 8, 0) == 1 && buf[0] == '5');
 	check(connect(c, &none, sizeof(none)) == 0);
 	fails(getpeername(c, (void *)&peer, &len), ENOTCONN);
 	fails(send(c, "6", 1, 0), EDESTADDRREQ);
@@ -177,8 +182,12 @@ static void error_queue(void)
 	struct sockaddr_in to;
 	char data[64], control[256];
 	struct iovec iov = { data, sizeof(data) };
-	struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1,
-			    .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_name = &to,
+			    .msg_namelen = sizeof(to),
+			    .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct sock_extended_err ee;
 	struct cmsghdr *c;
 	int fd = udp(), port = closed_port();
@@ -189,12 +198,14 @@ static void error_queue(void)
 	sleep_ms(50);
 	m.msg_controllen = sizeof(control);
 	m.msg_namelen = sizeof(to);
-	check(recvmsg(fd, &m, MSG_ERRQUEUE) == 6 && !memcmp(data, "quoted", 6) && m.msg_flags & MSG_ERRQUEUE);
+	check(recvmsg(fd, &m, MSG_ERRQUEUE) == 6 && !memcmp(data, "quoted", 6) &&
+	      m.msg_flags & MSG_ERRQUEUE);
 	check(ntohs(to.sin_port) == port && to.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
 	c = CMSG_FIRSTHDR(&m);
 	check(c && c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR);
 	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
-	check(ee.ee_errno == ECONNREFUSED && ee.ee_origin == SO_EE_ORIGIN_ICMP && ee.ee_type == 3 && ee.ee_code == 3);
+	check(ee.ee_errno == ECONNREFUSED && ee.ee_origin == SO_EE_ORIGIN_ICMP && ee.ee_type == 3 &&
+	      ee.ee_code == 3);
 }
 
 static void binding(void)
@@ -261,15 +272,17 @@ static void reading(void)
 	long start;
 
 	fails(recv(a, buf, 16, MSG_DONTWAIT), EAGAIN);
-	check(connect_to(b, LO, port_of(a)) == 0 && send(b, "abcdef", 6, 0) == 6 && send(b, "", 0, 0) == 0 &&
-	      send(b, "gh", 2, 0) == 2 && readable(a, 1000));
+	check(connect_to(b, LO, port_of(a)) == 0 && send(b, "abcdef", 6, 0) == 6 &&
+	      send(b, "", 0, 0) == 0 && send(b, "gh", 2, 0) == 2 && readable(a, 1000));
 	sleep_ms(20);
 	check(ioctl(a, FIONREAD, &n) == 0 && n == 6);
 	check(recv(a, buf, 16, MSG_PEEK) == 6 && recv(a, buf, 3, MSG_PEEK | MSG_TRUNC) == 6);
 	struct iovec iov[2] = { { buf, 1 }, { buf + 8, 3 } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
-	check(recvmsg(a, &m, 0) == 4 && m.msg_flags & MSG_TRUNC && buf[0] == 'a' && !memcmp(buf + 8, "bcd", 3));
-	check(recv(a, buf, 16, 0) == 0 && ioctl(a, FIONREAD, &n) == 0 && n == 2 && read(a, buf, 16) == 2);
+	check(recvmsg(a, &m, 0) == 4 && m.msg_flags & MSG_TRUNC && buf[0] == 'a' &&
+	      !memcmp(buf + 8, "bcd", 3));
+	check(recv(a, buf, 16, 0) == 0 && ioctl(a, FIONREAD, &n) == 0 && n == 2 &&
+	      read(a, buf, 16) == 2);
 	check(setsockopt(a, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0);
 	start = now_ms();
 	fails(recv(a, buf, 16, 0), EAGAIN);
@@ -287,9 +300,11 @@ static void all_sizes(void)
 	check(connect_to(b, LO, port_of(a)) == 0);
 	for (int n = 0; n <= 65507; n += n < 64 ? 1 : n < 60000 ? 997 : 501) {
 		memset(back, 0, n + 1);
-		check(send(b, big, n, 0) == n && recv(a, back, sizeof(back), 0) == n && !memcmp(big, back, n));
+		check(send(b, big, n, 0) == n && recv(a, back, sizeof(back), 0) == n &&
+		      !memcmp(big, back, n));
 	}
-	check(send(b, big, 65507, 0) == 65507 && recv(a, back, sizeof(back), 0) == 65507 && !memcmp(big, back, 65507));
+	check(send(b, big, 65507, 0) == 65507 && recv(a, back, sizeof(back), 0) == 65507 &&
+	      !memcmp(big, back, 65507));
 	fails(send(b, big, 65508, 0), EMSGSIZE);
 	fails(send(b, big, 65536, 0), EMSGSIZE);
 }
@@ -302,10 +317,13 @@ static void gathering(void)
 
 	check(sendto(b, "ab", 2, MSG_MORE, (void *)&to, sizeof(to)) == 2);
 	check(!readable(a, 50));
-	check(sendto(b, "cd", 2, 0, (void *)&to, sizeof(to)) == 2 && recv(a, buf, 16, 0) == 4 && !memcmp(buf, "abcd", 4));
-	check(connect_to(b, LO, port) == 0 && set(b, IPPROTO_UDP, UDP_CORK, 1) == 0 && get(b, IPPROTO_UDP, UDP_CORK) == 1);
+	check(sendto(b, "cd", 2, 0, (void *)&to, sizeof(to)) == 2 && recv(a, buf, 16, 0) == 4 &&
+	      !memcmp(buf, "abcd", 4));
+	check(connect_to(b, LO, port) == 0 && set(b, IPPROTO_UDP, UDP_CORK, 1) == 0 &&
+	      get(b, IPPROTO_UDP, UDP_CORK) == 1);
 	check(send(b, "12", 2, 0) == 2 && send(b, "3", 1, 0) == 1 && !readable(a, 50));
-	check(set(b, IPPROTO_UDP, UDP_CORK, 0) == 0 && recv(a, buf, 16, 0) == 3 && !memcmp(buf, "123", 3));
+	check(set(b, IPPROTO_UDP, UDP_CORK, 0) == 0 && recv(a, buf, 16, 0) == 3 &&
+	      !memcmp(buf, "123", 3));
 	check(send(b, big, 60000, MSG_MORE) == 60000);
 	fails(send(b, big, 6000, 0), EMSGSIZE);
 	check(send(b, "y", 1, 0) == 1 && recv(a, buf, 16, 0) == 1 && buf[0] == 'y');
@@ -354,18 +372,24 @@ static void beside_the_data(void)
 {
 	char buf[8], control[256];
 	struct iovec iov = { buf, sizeof(buf) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	int a = bound(), b = udp(), seen = 0;
 	struct in_pktinfo info;
 
-	check(set(a, SOL_IP, IP_PKTINFO, 1) == 0 && set(a, SOL_IP, IP_RECVTTL, 1) == 0 && set(a, SOL_IP, IP_RECVTOS, 1) == 0);
-	check(set(b, SOL_IP, IP_TTL, 7) == 0 && set(b, SOL_IP, IP_TOS, 0x10) == 0 && get(b, SOL_IP, IP_TTL) == 7);
+	check(set(a, SOL_IP, IP_PKTINFO, 1) == 0 && set(a, SOL_IP, IP_RECVTTL, 1) == 0 &&
+	      set(a, SOL_IP, IP_RECVTOS, 1) == 0);
+	check(set(b, SOL_IP, IP_TTL, 7) == 0 && set(b, SOL_IP, IP_TOS, 0x10) == 0 &&
+	      get(b, SOL_IP, IP_TTL) == 7);
 	check(send_to(b, "x", 1, LO, port_of(a)) == 1 && recvmsg(a, &m, 0) == 1);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
 		check(c->cmsg_level == SOL_IP);
 		if (c->cmsg_type == IP_PKTINFO) {
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			check(info.ipi_ifindex == (int)if_nametoindex("lo") && info.ipi_addr.s_addr == htonl(INADDR_LOOPBACK));
+			check(info.ipi_ifindex == (int)if_nametoindex("lo") &&
+			      info.ipi_addr.s_addr == htonl(INADDR_LOOPBACK));
 			seen |= 1;
 		} else if (c->cmsg_type == IP_TTL) {
 			check(*(int *)CMSG_DATA(c) == 7);
@@ -377,7 +401,8 @@ static void beside_the_data(void)
 	}
 	check(seen == 7);
 	/* options set after a flow was kept count at once */
-	check(connect_to(b, LO, port_of(a)) == 0 && send(b, "x", 1, 0) == 1 && set(b, SOL_IP, IP_TTL, 9) == 0 && send(b, "y", 1, 0) == 1);
+	check(connect_to(b, LO, port_of(a)) == 0 && send(b, "x", 1, 0) == 1 &&
+	      set(b, SOL_IP, IP_TTL, 9) == 0 && send(b, "y", 1, 0) == 1);
 	for (int i = 0; i < 2; i++) {
 		m.msg_controllen = sizeof(control);
 		check(recvmsg(a, &m, 0) == 1);
@@ -394,7 +419,8 @@ static void path_mtu(void)
 
 	fails(getsockopt(b, SOL_IP, IP_MTU, &v, &len), ENOTCONN);
 	check(connect_to(b, LO, 9) == 0 && get(b, SOL_IP, IP_MTU) == 65536);
-	check(set(b, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) == 0 && get(b, SOL_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_DO);
+	check(set(b, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) == 0 &&
+	      get(b, SOL_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_DO);
 }
 
 static void bounded(void)
@@ -471,24 +497,30 @@ static void groups(void)
 
 	check(inet_pton(AF_INET, "239.7.8.9", &mr.imr_multiaddr) == 1);
 	check(set(a, SOL_SOCKET, SO_REUSEADDR, 1) == 0 && set(b, SOL_SOCKET, SO_REUSEADDR, 1) == 0);
-	check(bind_to(a, "0.0.0.0", 5007) == 0 && bind_to(b, "239.7.8.9", 5007) == 0 && bind_to(apart, "0.0.0.0", 5008) == 0);
+	check(bind_to(a, "0.0.0.0", 5007) == 0 && bind_to(b, "239.7.8.9", 5007) == 0 &&
+	      bind_to(apart, "0.0.0.0", 5008) == 0);
 	check(setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)) == 0);
 	check(setsockopt(b, SOL_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)) == 0);
 	fails(setsockopt(b, SOL_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)), EADDRINUSE);
 	check(setsockopt(c, SOL_IP, IP_MULTICAST_IF, &mr, sizeof(mr)) == 0);
 	check(send_to(c, "group", 5, "239.7.8.9", 5007) == 5);
-	check(readable(a, 1000) && recv(a, buf, 8, 0) == 5 && readable(b, 1000) && recv(b, buf, 8, 0) == 5 &&
-	      !memcmp(buf, "group", 5) && !readable(apart, 20));
-	check(set(c, SOL_IP, IP_MULTICAST_LOOP, 0) == 0 && send_to(c, "group", 5, "239.7.8.9", 5007) == 5 && !readable(a, 50));
+	check(readable(a, 1000) && recv(a, buf, 8, 0) == 5 && readable(b, 1000) &&
+	      recv(b, buf, 8, 0) == 5 && !memcmp(buf, "group", 5) && !readable(apart, 20));
+	check(set(c, SOL_IP, IP_MULTICAST_LOOP, 0) == 0 &&
+	      send_to(c, "group", 5, "239.7.8.9", 5007) == 5 && !readable(a, 50));
 	check(setsockopt(a, SOL_IP, IP_DROP_MEMBERSHIP, &mr, sizeof(mr)) == 0);
 	fails(setsockopt(a, SOL_IP, IP_DROP_MEMBERSHIP, &mr, sizeof(mr)), EADDRNOTAVAIL);
 	close(b);
-	/* to everybody on the link: each socket of the port, bound to any or to the broadcast address */
+	/* to everybody on the link: each socket of the port, bound to any or to the broadcast
+	 * address */
 	b = udp();
-	check(set(b, SOL_SOCKET, SO_REUSEADDR, 1) == 0 && bind_to(b, inet_ntoa(broadcast), 5007) == 0);
+	check(set(b, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
+	      bind_to(b, inet_ntoa(broadcast), 5007) == 0);
 	fails(send_to(c, "all", 3, inet_ntoa(broadcast), 5007), EACCES);
-	check(set(c, SOL_SOCKET, SO_BROADCAST, 1) == 0 && send_to(c, "all", 3, inet_ntoa(broadcast), 5007) == 3);
-	check(readable(a, 1000) && recv(a, buf, 8, 0) == 3 && readable(b, 1000) && recv(b, buf, 8, 0) == 3);
+	check(set(c, SOL_SOCKET, SO_BROADCAST, 1) == 0 &&
+	      send_to(c, "all", 3, inet_ntoa(broadcast), 5007) == 3);
+	check(readable(a, 1000) && recv(a, buf, 8, 0) == 3 && readable(b, 1000) &&
+	      recv(b, buf, 8, 0) == 3);
 }
 
 /* Sockets shared by processes that connect, send, read and change options all at once. */
@@ -565,9 +597,11 @@ static int echo(int port)
 }
 
 static const struct test tests[] = {
-	TEST(there_and_back), TEST(connected), TEST(refused),	      TEST(error_queue), TEST(binding),	  TEST(sharing),
-	TEST(reading),	      TEST(all_sizes), TEST(gathering),	      TEST(shutting_down), TEST(polling), TEST(beside_the_data),
-	TEST(path_mtu),	      TEST(bounded),   TEST(many_ports),      TEST(errors),	 TEST(groups),	  TEST(tumult),
+	TEST(there_and_back), TEST(connected),	   TEST(refused),    TEST(error_queue),
+	TEST(binding),	      TEST(sharing),	   TEST(reading),    TEST(all_sizes),
+	TEST(gathering),      TEST(shutting_down), TEST(polling),    TEST(beside_the_data),
+	TEST(path_mtu),	      TEST(bounded),	   TEST(many_ports), TEST(errors),
+	TEST(groups),	      TEST(tumult),
 };
 
 int main(int argc, char **argv)

@@ -257,7 +257,7 @@ void vfree(const void *p)
 	put(p, vmalloc_kind);
 }
 
-/* One area: the distance between two copies, then the copies, each a whole number of cache lines. */
+/* One area: the distance between two copies, then the copies in whole cache lines. */
 void *percpu_alloc(size_t n)
 {
 	size_t stride = ALIGN_UP(n, 64ul), all = 64 + stride * MAX_CPUS;

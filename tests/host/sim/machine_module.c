@@ -13,41 +13,39 @@
 
 #include "machine.h"
 
-/* What one folder of modules/ brings, and whose symbols it uses. The sections are absent when the
- * module has no such data. */
-#define MODULE(n)                                                                        \
+/* What each folder of modules/ brings; the build lists them with their deps. Data sections are
+ * absent when a module has no such data. */
+#define X(n, deps)                                                                       \
 	extern const struct module_entry weft_entry_##n;                                 \
+	extern struct module weft_this_##n;                                              \
 	struct module weft_this_##n = { .name = #n };                                    \
 	extern u8 __start_##n##_text[], __stop_##n##_text[];                             \
 	extern __weak u8 __start_##n##_data[], __stop_##n##_data[], __start_##n##_bss[], \
 		__stop_##n##_bss[];
-#define MODULES(X)                       \
-	X(ip, NULL, NULL)                \
-	X(ethernet, &weft_this_ip, NULL) \
-	X(ipv4, &weft_this_ip, NULL)     \
-	X(icmp, &weft_this_ip, NULL)     \
-	X(e1000, &weft_this_ip, &weft_this_ethernet)
-#define DECLARE(n, a, b) MODULE(n)
-MODULES(DECLARE)
+#include <sim_modules.h>
+#undef X
 
 struct image {
 	struct module *module;
 	const struct module_entry *entry;
-	struct module *deps[2];
+	const char *deps; /* names, blanks between */
 	u8 *text, *text_end;
 	u8 *start[2], *stop[2];
 	u8 *fresh[2]; /* as the compiler made it */
 };
 
-#define IMAGE(n, a, b)                                        \
+#define X(n, dep_names)                                       \
 	{ .module = &weft_this_##n,                           \
 	  .entry = &weft_entry_##n,                           \
-	  .deps = { a, b },                                   \
+	  .deps = dep_names,                                  \
 	  .text = __start_##n##_text,                         \
 	  .text_end = __stop_##n##_text,                      \
 	  .start = { __start_##n##_data, __start_##n##_bss }, \
 	  .stop = { __stop_##n##_data, __stop_##n##_bss } },
-static struct image images[] = { MODULES(IMAGE) };
+static struct image images[] = {
+#include <sim_modules.h>
+};
+#undef X
 
 extern const struct kparam __start___param[], __stop___param[];
 
@@ -124,34 +122,51 @@ int request_module(const char *fmt, ...)
 
 /* ---- insmod ---- */
 
-static struct image *image_find(const char *name)
+static struct image *image_named(const char *name, size_t len)
 {
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(images); i++) {
-		if (!strcmp(images[i].module->name, name))
+		if (strlen(images[i].module->name) == len &&
+		    !strncmp(images[i].module->name, name, len))
 			return &images[i];
 	}
-	sim_fatal("no module %s is linked in", name);
+	sim_fatal("no module %.*s is linked in", (int)len, name);
+}
+
+static struct image *image_find(const char *name)
+{
+	return image_named(name, strlen(name));
+}
+
+static int hold_dep(struct module_state *st, struct module *m)
+{
+	struct module_dep *d = kzalloc(sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	if (!m->state || !module_hold(m, &d->ref, "module")) {
+		kfree(d);
+		return -ENOENT; /* unresolved symbols */
+	}
+	d->ref.name = st->name;
+	list_add_tail(&d->node, &st->uses);
+	return 0;
 }
 
 static int hold_deps(struct module_state *st, const struct image *im)
 {
-	u32 i;
+	const char *name = im->deps;
+	int err = 0;
 
-	for (i = 0; i < 2 && im->deps[i]; i++) {
-		struct module_dep *d = kzalloc(sizeof(*d));
+	while (*name && !err) {
+		const char *end = strchr(name, ' ');
+		size_t len = end ? (size_t)(end - name) : strlen(name);
 
-		if (!d)
-			return -ENOMEM;
-		if (!im->deps[i]->state || !module_hold(im->deps[i], &d->ref, "module")) {
-			kfree(d);
-			return -ENOENT; /* unresolved symbols */
-		}
-		d->ref.name = st->name;
-		list_add_tail(&d->node, &st->uses);
+		err = hold_dep(st, image_named(name, len)->module);
+		name += len + (end != NULL);
 	}
-	return 0;
+	return err;
 }
 
 static int set_param(const char *module, const char *name, size_t len, const char *value)

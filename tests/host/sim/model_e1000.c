@@ -392,7 +392,8 @@ void model_e1000_init(struct model_e1000 *m, enum model_e1000_kind kind, const u
 	*m = (struct model_e1000){
 		.kind = kind, .link_up = true,
 		.pci = {
-			.vendor = 0x8086, .device = kind == MODEL_82574 ? 0x10d3 : 0x100e, .devfn = 3 << 3,
+			.vendor = 0x8086, .device = kind == MODEL_82574 ? 0x10d3 : 0x100e,
+			.devfn = 3 << 3,
 			.bar_size = 0x20000, .msix_vectors = kind == MODEL_82574 ? 5 : 0,
 			.read = reg_read, .write = reg_write,
 		},

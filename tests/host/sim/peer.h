@@ -56,7 +56,7 @@ void peer_ipv4(struct peer *p, const u8 *dst, const struct ipv4_fields *h, const
 void peer_echo(struct peer *p, const u8 *dst, u32 to, u16 id, u16 seq, u32 len);
 
 /* ---- reading ---- */
-/* Takes the oldest frame heard that fits out of the list (valid until the next call); NULL: none. */
+/* Take the oldest frame heard that fits (valid until the next call). NULL: none. */
 const struct frame *peer_take_arp(struct peer *p, u16 op);
 const struct frame *peer_take_icmp(struct peer *p, int type, int code); /* -1: any */
 const struct frame *peer_take_proto(struct peer *p, u8 proto);
