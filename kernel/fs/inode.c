@@ -4,6 +4,7 @@
  */
 #include "fs.h"
 
+#include <core/vm.h>
 #include <weft/time.h>
 
 static struct atomic next_dev = ATOMIC_INIT(0);
@@ -243,6 +244,7 @@ void inode_drop_privileges(struct inode *ino)
 
 int inode_truncate(struct inode *ino, u64 size)
 {
+	u64 old;
 	int err;
 
 	if (S_ISDIR(ino->mode))
@@ -254,12 +256,15 @@ int inode_truncate(struct inode *ino, u64 size)
 	if (size > MAX_FILE_SIZE)
 		return -EFBIG;
 	mutex_lock(&ino->lock);
+	old = ino->size;
 	err = ino->ops->truncate(ino, size);
 	if (!err) {
 		inode_drop_privileges(ino);
 		inode_touch(ino);
 	}
 	mutex_unlock(&ino->lock);
+	if (!err && size < old)
+		vm_file_cut(ino, size);
 	return err;
 }
 

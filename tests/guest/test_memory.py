@@ -7,7 +7,7 @@ from modules import CHAIN, draw_out, loaded, memory, packets_alive, thread_in
 
 def grown(before, after):
     """What has grown or shrunk more than noise; per-CPU caches of free pages and objects are noise."""
-    bounds = {"MemFree": 400, "kmalloc_blocks": 40, "slab_objects": 120, "nr_vmalloc_pages": 16}
+    bounds = {"MemFree": 400, "objects": 40, "nr_vmalloc_pages": 16}
     return {k: (before[k], after[k]) for k, bound in bounds.items() if abs(after[k] - before[k]) > bound}
 
 

@@ -94,7 +94,7 @@ def test_failed_init_leaves_no_trace(g):
     assert loaded(g) == set()
     assert g.run("ls /proc/forgetful /sys/module/forgetful /sys/kernel/forgetful /proc/sys/kernel/forgetful 2>/dev/null")[0] == ""
     after = memory(g)
-    assert abs(after["MemFree"] - before["MemFree"]) < 200 and abs(after["slab_objects"] - before["slab_objects"]) < 40
+    assert abs(after["MemFree"] - before["MemFree"]) < 200 and abs(after["objects"] - before["objects"]) < 40
     g.sh("insmod /lib/outside/forgetful.ko && rmmod forgetful")
 
 

@@ -58,6 +58,9 @@ def packets_alive(g):
 
 
 def memory(g):
-    """{"MemFree": kB, "Slab": kB, ..., "kmalloc_blocks": n, "slab_objects": n} after things have settled."""
+    """{"MemFree": kB, "Slab": kB, ..., "kmalloc_blocks": n, "objects": n} after things have settled; the objects are
+    those in use, without what the caches of the processors hold."""
     out = g.sh("sleep 0.3; cat /proc/meminfo /proc/vmstat")
-    return {line.split()[0].rstrip(":"): int(line.split()[1]) for line in out.splitlines()}
+    found = {line.split()[0].rstrip(":"): int(line.split()[1]) for line in out.splitlines()}
+    slabs = [line.split() for line in g.sh("cat /proc/slabinfo").splitlines()[2:]]
+    return found | {"objects": sum(int(words[1]) for words in slabs)}
