@@ -166,3 +166,13 @@ void fpu_load_current(void)
 	t->arch.fpu_cpu = mc->core.id;
 	irq_restore(flags);
 }
+
+/* In one step: a preemption between would save the old registers over the clean area. */
+void fpu_reset_current(void)
+{
+	unsigned long flags = irq_save();
+
+	fpu_reset_area(current()->arch.fpu);
+	fpu_load_current();
+	irq_restore(flags);
+}

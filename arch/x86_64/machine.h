@@ -285,3 +285,4 @@ void fpu_forget(struct thread *t);
 void fpu_save_current(void); /* the running thread's registers to its area; they stay loaded */
 void fpu_load_current(void); /* its area to the registers */
 void fpu_reset_area(void *area);
+void fpu_reset_current(void); /* area and registers as at the start of a program */

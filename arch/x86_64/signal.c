@@ -290,9 +290,7 @@ int arch_signal_restore(struct trap_frame *f, u64 *mask)
 		if (fpu_from_user(sc->fpstate))
 			return -EFAULT;
 	} else {
-		fpu_forget(current());
-		fpu_reset_area(current()->arch.fpu);
-		fpu_load_current();
+		fpu_reset_current();
 	}
 	*f = (struct trap_frame){
 		.r8 = sc->r8,

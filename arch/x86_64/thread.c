@@ -130,8 +130,6 @@ static void set_bases(u64 fs, u64 gs)
 
 void arch_exec_frame(struct trap_frame *f, u64 rip, u64 rsp)
 {
-	struct thread *t = current();
-
 	*f = (struct trap_frame){
 		.vector = TRAP_SYSCALL,
 		.orig_rax = ~0ull, /* nothing to restart */
@@ -145,9 +143,7 @@ void arch_exec_frame(struct trap_frame *f, u64 rip, u64 rsp)
 	/* a new program sees neither selectors nor registers of the old one */
 	__asm__ __volatile__("mov %0, %%ds; mov %0, %%es; mov %0, %%fs" ::"r"(0));
 	set_bases(0, 0);
-	fpu_forget(t); /* or a preemption would save the old registers over the clean area */
-	fpu_reset_area(t->arch.fpu);
-	fpu_load_current();
+	fpu_reset_current();
 }
 
 long arch_prctl(int code, u64 addr)

@@ -13,6 +13,7 @@
 
 #define PF_PROTECTION BIT(0)
 #define PF_WRITE BIT(1)
+#define PF_USER BIT(2)
 #define PF_FETCH BIT(4)
 
 static const char *const names[32] = {
@@ -72,10 +73,12 @@ static void page_fault(struct trap_frame *f, bool from_user)
 	}
 	/* under a spinlock nothing can be brought in: the copy ends there */
 	if (from_user || may_sleep) {
-		bool resolved;
+		/* user mode's own accesses say so; those that the processor makes for it (tables,
+		 * far returns under emulation with SMAP) stay forbidden however often they are tried */
+		bool implicit = from_user && !(f->orig_rax & PF_USER), resolved;
 
 		irq_enable();
-		resolved = addr < USER_END && vm_fault(addr, write, exec, from_user);
+		resolved = addr < USER_END && !implicit && vm_fault(addr, write, exec, from_user);
 		if (!resolved && from_user)
 			user_trap_signal(f, SIGSEGV,
 					 f->orig_rax & PF_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR,

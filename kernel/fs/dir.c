@@ -26,8 +26,14 @@ int create_locked(struct path *at, const char *name, u32 mode, u64 rdev, struct 
 	err = dir->ops->create(dir, name, mode, rdev, &ino);
 	if (err)
 		return err;
-	if (dir->mode & S_ISGID)
+	if (dir->mode & S_ISGID) {
+		struct asker who = asker_now();
+
 		ino->gid = dir->gid;
+		/* a program that runs as a group the caller is not in */
+		if (who.uid && S_ISREG(mode) && !asker_in_group(&who, ino->gid))
+			ino->mode &= ~(u32)S_ISGID;
+	}
 	err = entry_link(at->entry, name, ino, out);
 	inode_put(ino);
 	if (err)

@@ -32,6 +32,7 @@ struct eventpoll {
 	struct spinlock ready_lock;
 	struct list_head ready;
 	struct wait_queue wait, poll_wait; /* epoll_wait callers; those who watch this instance */
+	u32 above; /* the longest chain that ever ended here; guarded by nesting */
 };
 
 struct hook {
@@ -357,15 +358,17 @@ static long make_epoll(u32 flags)
 
 /* ---- epoll_ctl ---- */
 
-/* -ELOOP when from, at this depth, is or watches what, or the chain is too long. */
+/* -ELOOP when from, at this depth, is or watches what, or the chain is too long: wake-ups recurse
+ * along it. A chain may grow at either end, so each instance remembers its depth. */
 static int check_loop(struct eventpoll *from, const struct eventpoll *what, u32 depth)
 {
 	struct epitem *item;
 	int err = 0;
 	u32 i;
 
-	if (from == what || depth >= MAX_DEPTH)
+	if (from == what || depth > MAX_DEPTH)
 		return -ELOOP;
+	from->above = max(from->above, depth);
 	mutex_lock(&from->lock);
 	for (i = 0; i < from->nr_buckets && !err; i++) {
 		hlist_for_each_entry(item, &from->bucket[i], hash_node) {
@@ -415,7 +418,7 @@ static long control(struct file *epf, int op, struct file *f, int fd, const stru
 	ep = epf->priv;
 	if (nested) {
 		mutex_lock(&nesting);
-		err = check_loop(f->priv, ep, 0);
+		err = check_loop(f->priv, ep, ep->above + 1);
 	}
 	if (!err) {
 		mutex_lock(&ep->lock);

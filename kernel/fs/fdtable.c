@@ -207,8 +207,8 @@ struct file *fd_borrow(int fd, bool *put)
 	struct fd_table *t = current_fds();
 
 	*put = false;
-	/* nobody but the caller can close in an unshared table, and it is busy here */
-	if (t && refcount_read(&t->refs) == 1)
+	/* the only thread of the only process with this table cannot close: it is busy here */
+	if (t && refcount_read(&t->refs) == 1 && READ_ONCE(current_proc()->nr_threads) == 1)
 		return (u32)fd < t->nr ? t->file[fd] : NULL;
 	*put = true;
 	return fd_get(fd);

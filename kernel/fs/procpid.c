@@ -59,7 +59,7 @@ bool may_inspect(struct proc *p)
 	u32 uid = asker_now().uid;
 
 	return uid == 0 || (current() && p == current_proc()) ||
-	       (uid == p->cred.uid && uid == p->cred.euid && uid == p->cred.suid);
+	       (p->dumpable && uid == p->cred.uid && uid == p->cred.euid && uid == p->cred.suid);
 }
 
 int parse_number(const char *name)

@@ -274,7 +274,7 @@ static struct vma *grow_stack(struct proc_mm *mm, u64 va)
 	struct vma *v = vma_after(mm, va), *prev;
 	u64 more;
 
-	if (!v || !(v->flags & VM_STACK) || v->end - va > mm->stack_limit)
+	if (!v || !(v->flags & VM_STACK) || v->end - va > mm->stack_limit || va < LOWEST_ADDR)
 		return NULL;
 	more = v->start - va;
 	if ((mm->total_pages << PAGE_SHIFT) + more > mm->as_limit)

@@ -27,6 +27,8 @@ static int check_file(const struct file *f, int prot, bool shared, u64 off, u64 
 {
 	u32 mode = f->flags & O_ACCMODE;
 
+	if (!f->ops) /* O_PATH */
+		return -EBADF;
 	if (mode == O_WRONLY || (shared && prot & PROT_WRITE && mode != O_RDWR))
 		return -EACCES;
 	if (off + len < off)
@@ -61,6 +63,8 @@ static long choose_address(struct proc_mm *mm, u64 addr, u64 len, int flags, str
 		return -EINVAL;
 	if (len > USER_END || addr > USER_END - len)
 		return -ENOMEM;
+	if (addr < LOWEST_ADDR)
+		return -EPERM; /* a NULL pointer in the kernel must find nothing there */
 	if (flags & MAP_FIXED_NOREPLACE) {
 		struct vma *v = vma_after(mm, addr);
 

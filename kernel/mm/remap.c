@@ -238,6 +238,8 @@ long mm_mremap(struct proc_mm *mm, u64 old, u64 old_len, u64 new_len, int flags,
 	if (flags & MREMAP_FIXED && (bad_range(new_addr, new_len) ||
 				     (new_addr < old + old_len && old < new_addr + new_len)))
 		return -EINVAL;
+	if (flags & MREMAP_FIXED && new_addr < LOWEST_ADDR)
+		return -EPERM;
 	mutex_lock(&mm->lock);
 	ret = remap_locked(mm, old, old_len, new_len, flags, new_addr, &dead);
 	mutex_unlock(&mm->lock);

@@ -10,7 +10,6 @@
 #include "mm.h"
 
 #define MAX_VMAS 65530	       /* Linux's vm.max_map_count */
-#define LOWEST_ADDR 0x10000ull /* vm.mmap_min_addr */
 #define STACK_GAP (256 * PAGE_SIZE)
 #define GATHER 64
 

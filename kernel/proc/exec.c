@@ -27,6 +27,9 @@ struct exec {
 	struct proc_mm *mm;
 	struct exec_image img;
 	struct cred cred;
+	/* instead of tables shared with other processes; NULL: they are its own */
+	struct fd_table *files;
+	struct sighand *sighand;
 	bool secure;
 	u64 sp;
 	u8 head[ELF_HEAD_SIZE] __aligned(8);
@@ -225,41 +228,45 @@ static int become_single(struct proc *p)
 }
 
 /* A table that other processes share (CLONE_FILES, CLONE_SIGHAND without CLONE_THREAD) stays
- * theirs. */
-static int unshare_tables(struct proc *p)
+ * theirs: copies are made first, */
+static int copy_tables(struct exec *x)
 {
-	struct fd_table *files = NULL, *old = p->files;
-	struct sighand *sh = NULL, *old_sh = p->sighand;
+	struct proc *p = current_proc();
+	struct sighand *old = p->sighand;
 	unsigned long flags;
 
 	if (p->files_shared) {
-		files = fd_table_copy(old);
-		if (!files)
+		x->files = fd_table_copy(p->files);
+		if (!x->files)
 			return -ENOMEM;
 	}
-	if (refcount_read(&old_sh->refs) > 1) {
-		sh = sighand_alloc();
-		if (!sh) {
-			if (files)
-				fd_table_put(files);
+	if (refcount_read(&old->refs) > 1) {
+		x->sighand = sighand_alloc();
+		if (!x->sighand)
 			return -ENOMEM;
-		}
-		flags = spin_lock_irqsave(&old_sh->lock);
-		memcpy(sh->action, old_sh->action, sizeof(sh->action));
-		spin_unlock_irqrestore(&old_sh->lock, flags);
+		flags = spin_lock_irqsave(&old->lock);
+		memcpy(x->sighand->action, old->action, sizeof(old->action));
+		spin_unlock_irqrestore(&old->lock, flags);
 	}
-	flags = proc_lock_both(p);
-	if (files)
-		p->files = files;
-	if (sh)
-		p->sighand = sh;
-	proc_unlock_both(p, flags);
-	if (files)
-		fd_table_put(old);
-	if (sh)
-		sighand_put(old_sh);
-	p->files_shared = false;
 	return 0;
+}
+
+/* and take their place when no other thread is inside the old ones. x keeps those, to be put. Who
+ * looks at its parent's actions holds pid_lock. */
+static void unshare_tables(struct exec *x)
+{
+	struct proc *p = current_proc();
+	unsigned long flags;
+
+	spin_lock(&pid_lock);
+	flags = proc_lock_both(p);
+	if (x->files)
+		swap(p->files, x->files);
+	if (x->sighand)
+		swap(p->sighand, x->sighand);
+	proc_unlock_both(p, flags);
+	spin_unlock(&pid_lock);
+	p->files_shared = false;
 }
 
 /* execve(2): caught signals go back to their defaults, ignored ones stay ignored. */
@@ -294,6 +301,7 @@ static void switch_program(struct exec *x)
 
 	futex_robust_exit(t);
 	t->robust_list = t->clear_tid = 0;
+	unshare_tables(x);
 	spin_lock(&p->lock);
 	old = p->mm;
 	p->mm = x->mm;
@@ -328,7 +336,7 @@ static int run(struct exec *x)
 	if (!err && fatal_signal_pending())
 		err = -EINTR;
 	if (!err)
-		err = unshare_tables(p);
+		err = copy_tables(x);
 	if (!err)
 		err = become_single(p);
 	if (!err)
@@ -358,6 +366,9 @@ static void exec_free(struct exec *x)
 	close_file(x);
 	if (x->mm)
 		mm_put(x->mm);
+	if (x->files)
+		fd_table_put(x->files);
+	sighand_put(x->sighand);
 	kfree(x->strings.buf);
 	path_buf_put(x->path);
 	kfree(x);

@@ -197,6 +197,7 @@ void thread_leave(int code)
 	flags = proc_lock_both(p);
 	list_del(&t->proc_node);
 	tid_unhash(t);
+	t->left = true;
 	p->nr_threads--;
 	last = p->nr_threads == 0;
 	if (last && !p->exiting) {

@@ -59,6 +59,9 @@ static int check_flags(const struct clone_args *ca)
 		return -EINVAL;
 	if (ca->exit_signal > NR_SIGNALS)
 		return -EINVAL;
+	/* it is written to an MSR, which faults on a non-canonical address */
+	if ((flags & CLONE_SETTLS) && ca->tls >= USER_END)
+		return -EPERM;
 	return 0;
 }
 

@@ -183,9 +183,8 @@ void user_return_work(struct trap_frame *f)
 		user_work_clear(t, USER_WORK_RESCHED);
 		if (cpu_pending())
 			preempt_check();
-		/* the affinity was changed under a running thread: woken, it is placed anew */
-		if (!(READ_ONCE(t->affinity) & BIT(cpu_id())))
-			sleep_ns(1);
+		/* the affinity may have been changed under a running thread */
+		sched_leave_cpu();
 	}
 	if (work & USER_WORK_EXIT)
 		thread_leave(0);

@@ -70,11 +70,14 @@ void thread_stop_self(void)
 	struct proc *p = t->proc;
 	bool counted = false, tell;
 	unsigned long flags;
+	u32 stop = 0;
 	int sig;
 
 	for (;;) {
 		tell = false;
 		flags = spin_lock_irqsave(&p->sig_lock);
+		/* continued and stopped again before this thread ran: the count began anew */
+		counted = counted && stop == p->nr_stops;
 		if (!p->stopped || (READ_ONCE(t->user_work) & USER_WORK_EXIT)) {
 			user_work_clear(t, USER_WORK_STOP);
 			if (counted && p->stopped)
@@ -85,6 +88,7 @@ void thread_stop_self(void)
 		}
 		if (!counted) {
 			counted = true;
+			stop = p->nr_stops;
 			p->nr_stopped++;
 			tell = all_stopped_locked(p);
 		}
@@ -114,6 +118,7 @@ void proc_stop(int sig)
 		p->stopped = true;
 		atomic_inc(&nr_stopped_procs);
 		p->nr_stopped = 0;
+		p->nr_stops++;
 		p->stop_sig = sig;
 		list_for_each_entry(t, &p->threads, proc_node) {
 			user_work_set(t, USER_WORK_STOP);

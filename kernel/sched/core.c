@@ -298,7 +298,7 @@ void thread_first_run(void)
 static void switch_to(struct rq *rq, struct thread *prev, struct thread *next)
 {
 	struct proc_mm *prev_mm = prev->proc ? prev->proc->mm : NULL;
-	struct proc_mm *next_mm = next->proc ? next->proc->mm : NULL;
+	struct proc_mm *next_mm = next->proc && !next->left ? next->proc->mm : NULL;
 
 	rq->curr = next;
 	rq->prev = prev;

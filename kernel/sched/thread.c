@@ -11,6 +11,8 @@
 #include <weft/string.h>
 #include <weft/time.h>
 
+#define LEAVE_NS (50 * NSEC_PER_USEC)
+
 void thread_init_fields(struct thread *t, const char *comm)
 {
 	strscpy(t->comm, comm, sizeof(t->comm));
@@ -122,6 +124,13 @@ void thread_set_nice(struct thread *t, int nice)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
+void sched_leave_cpu(void)
+{
+	/* a sleep whose time is over before it began leaves nothing */
+	while (!(READ_ONCE(current()->affinity) & BIT(cpu_id())))
+		sleep_ns(LEAVE_NS);
+}
+
 int thread_set_affinity(struct thread *t, u32 mask)
 {
 	u32 cpu, online = 0;
@@ -151,10 +160,12 @@ int thread_set_affinity(struct thread *t, u32 mask)
 	if (move) {
 		thread_wake(t);
 	} else if (running && !(mask & BIT(cpu))) {
-		if (t == current())
-			sleep_ns(1);
-		else
-			rq_send_kick(cpu); /* user_return_work leaves the CPU */
+		if (t == current()) {
+			sched_leave_cpu();
+		} else { /* user_return_work leaves the CPU */
+			__atomic_fetch_or(&t->user_work, USER_WORK_RESCHED, __ATOMIC_SEQ_CST);
+			rq_send_kick(cpu);
+		}
 	}
 	return 0;
 }

@@ -105,6 +105,7 @@ void loopback_return(struct netif *nif, struct pkt *p, u8 pkttype)
 {
 	p->csum = PKT_CSUM_OK;
 	p->pkttype = pkttype;
+	p->looped = 1;
 	p->stamp_ns = ktime_get();
 	p->nif = netif_get(nif);
 	preempt_disable();

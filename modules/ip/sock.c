@@ -161,6 +161,18 @@ EXPORT(inet_connect_datagram);
 
 /* ---- sending ---- */
 
+static bool is_station(const struct ip_addr *a)
+{
+	bool broadcast;
+
+	if (ip_addr_is_any(a))
+		return true;
+	rcu_read_lock();
+	broadcast = ip_addr_is_limited_broadcast(a) || route_classify(a) == ROUTE_BROADCAST;
+	rcu_read_unlock();
+	return !broadcast && !ip_addr_is_multicast(a);
+}
+
 void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst)
 {
 	const struct socket *s = is->s;
@@ -179,8 +191,8 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 	};
 	if (group && !f->oif)
 		f->oif = is->mcast_if;
-	/* bound to a group: packets need a source of their own */
-	if (ip_addr_is_multicast(&f->src) || ip_addr_is_v4(&f->src) != ip_addr_is_v4(dst))
+	/* bound to a group or a broadcast address: packets need a source of their own */
+	if (!is_station(&f->src) || ip_addr_is_v4(&f->src) != ip_addr_is_v4(dst))
 		f->src = ip_addr_any(ip_addr_family(dst));
 	memcpy(f->opts, is->opts, is->opt_len);
 	if (s->broadcast)
@@ -292,6 +304,32 @@ static int wait_for_buffer(struct inet_sock *is, u64 deadline, u32 msg_flags)
 	return err ? err : socket_take_error(is->s);
 }
 
+/* A live neighbour answers within milliseconds; a sender does not stand still for a dead one, or
+ * one station could stop a server by letting it answer addresses that nobody has. After one slow
+ * neighbour the socket waits for none for a while. */
+#define RESOLVE_WAIT_NS (50 * NSEC_PER_MSEC)
+#define PARK_FOR_NS (2 * NSEC_PER_SEC)
+
+/* Sleeps until w fires, a moment at most: then this flow's packet may be parked with the neighbour.
+ */
+static int wait_for_flow(struct inet_sock *is, struct flow *f, u64 deadline)
+{
+	u64 moment = ktime_get() + RESOLVE_WAIT_NS;
+	int err;
+
+	/* parking did not help: it is the ring that is full, and that empties */
+	if (f->flags & FLOW_PARK)
+		return socket_wait(is->s, deadline);
+	err = socket_wait(is->s, deadline ? min(deadline, moment) : moment);
+	if (err == -EAGAIN) {
+		f->flags |= FLOW_PARK;
+		is->park_until = ktime_get() + PARK_FOR_NS;
+		return 0;
+	}
+	/* a signal interrupts for good only where the user set a time-out */
+	return err == -EINTR && !deadline ? -ERESTARTSYS : err;
+}
+
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags)
 {
 	u64 deadline = msg_flags & MSG_DONTWAIT ? 0 : socket_deadline(is->s, true);
@@ -300,7 +338,7 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 
 	if (err)
 		return ERR_PTR(err);
-	if (msg_flags & MSG_DONTWAIT)
+	if (msg_flags & MSG_DONTWAIT || (is->park_until && ktime_get() < is->park_until))
 		f->flags |= FLOW_PARK;
 	for (;;) {
 		p = ip_reserve(f, len, &is->waiter);
@@ -313,7 +351,7 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 		}
 		if (PTR_ERR(p) != -EAGAIN || (msg_flags & MSG_DONTWAIT))
 			return p;
-		err = socket_wait(is->s, deadline);
+		err = wait_for_flow(is, f, deadline);
 		if (err)
 			return ERR_PTR(err);
 	}

@@ -38,7 +38,7 @@ int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 
 /* RFC 1122 3.2.1.3, RFC 1812 5.3.7, RFC 6890: addresses that no wire may carry. 0 or a drop reason.
  */
-static int martian(const struct netif *nif, const struct ipv4_header *h)
+static int martian(const struct netif *nif, const struct pkt *p, const struct ipv4_header *h)
 {
 	bool lo = nif->flags & IFF_LOOPBACK;
 	bool limited = h->dst == 0xffffffff;
@@ -53,7 +53,7 @@ static int martian(const struct netif *nif, const struct ipv4_header *h)
 		return ipv4_is_loopback(h->src) ? DROP_BAD_SOURCE : DROP_BAD_DEST;
 	if (ipv4_is_zero_net(h->dst) || (ipv4_is_class_e(h->dst) && !limited))
 		return DROP_BAD_DEST;
-	if (!lo && h->src) {
+	if (!lo && !p->looped && h->src) {
 		/* ours (land) or a subnet's broadcast address */
 		enum route_type type = route_classify(&src);
 
@@ -155,7 +155,7 @@ int ipv4_input(struct netif *nif, struct pkt *p)
 		return ip_drop(p, why);
 	pkt_trim(p, h.total_len); /* what follows is the link's padding */
 	p->net_off = pkt_headroom(p);
-	why = martian(nif, &h);
+	why = martian(nif, p, &h);
 	if (why)
 		return ip_drop(p, why);
 	d = classify(nif, h.dst);

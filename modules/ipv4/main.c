@@ -196,4 +196,3 @@ static void __exit ipv4_exit(void)
 module_entry_points(ipv4_init, ipv4_exit);
 MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION("Internet Protocol version 4 with address resolution");
-MODULE_ALIAS("net-pf-2");

@@ -89,6 +89,9 @@ static void fill_checksum(struct pkt *p)
 	u8 *start = pkt_at(p, p->csum_start);
 	u16 sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
 
+	/* the same number in one's complement, and to UDP not "no checksum" (RFC 768) */
+	if (!sum)
+		sum = 0xffff;
 	memcpy(start + p->csum_off, &sum, sizeof(sum));
 	p->csum = PKT_CSUM_NONE;
 }

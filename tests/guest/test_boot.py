@@ -27,7 +27,7 @@ def test_boots_to_shell(start, firmware, boot, machine, smp, cpu):
     assert g.sh("uname -srm").split() == ["Linux", "0.1.0-weft", "x86_64"]
     assert int(g.sh("grep -c ^processor /proc/cpuinfo")) == smp
     ps = g.sh("ps")
-    assert "init" in ps and " ps" in ps
+    assert " init\n" in ps and ps.count("-/bin/sh\n") >= 2
     total = int(g.sh("free -k").split("Mem:")[1].split()[0])
     assert 200_000 < total < 262_144
     assert g.sh("dmesg").count("\n") > 5

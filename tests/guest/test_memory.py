@@ -7,8 +7,10 @@ from modules import CHAIN, draw_out, loaded, memory, packets_alive, thread_in
 
 def grown(before, after):
     """What has grown or shrunk more than noise; per-CPU caches of free pages and objects are noise."""
-    bounds = {"MemFree": 400, "objects": 40, "nr_vmalloc_pages": 16}
-    return {k: (before[k], after[k]) for k, bound in bounds.items() if abs(after[k] - before[k]) > bound}
+    bounds = {"MemFree": 600, "objects": 40, "nr_vmalloc_pages": 16, "packets": 2}
+    if all(abs(after[k] - before[k]) <= bound for k, bound in bounds.items()):
+        return {}
+    return {k: (before.get(k, 0), after[k]) for k in after if abs(after[k] - before.get(k, 0)) > 8}
 
 
 def test_thirty_two_megabytes_are_enough(start):

@@ -209,12 +209,39 @@ static void classify_what_is_ours(void **state)
 	stack_down();
 }
 
+/* RFC 1122 3.3.4.3: who sends through an interface without an address uses another's. */
+static void source_of_another_interface(void **state)
+{
+	static const u8 mac[2][6] = { { 2, 0, 0, 0, 0, 1 }, { 2, 0, 0, 0, 0, 2 } };
+	static struct sim_nic second, third;
+	struct flow f = { .dst = ip_addr_v4(IP4(172, 16, 0, 1)), .flags = FLOW_PARK };
+
+	setup();
+	memset(&second, 0, sizeof(second));
+	memset(&third, 0, sizeof(third));
+	assert_int_equal(sim_nic_attach(&second, mac[0]), 0);
+	assert_int_equal(sim_nic_attach(&third, mac[1]), 0);
+	assert_int_equal(ifconfig("eth1", IP4(10, 1, 0, 2), 24), 0);
+	netif_lock();
+	assert_int_equal(netif_up(third.nif), 0);
+	f.oif = third.nif->index;
+	netif_unlock();
+	/* the first has lost its driver: it does not count, nor hide the others */
+	sim_nic_detach(&nic);
+	assert_int_equal(ip_flow_check(&f, 0, NULL), 0);
+	assert_int_equal(ip_addr_to_v4(&f.saddr), IP4(10, 1, 0, 2));
+	sim_nic_detach(&second);
+	sim_nic_detach(&third);
+	stack_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(longest_prefix_as_a_list_has_it),
 		cmocka_unit_test(routes_sleep_while_the_interface_is_down),
 		cmocka_unit_test(classify_what_is_ours),
+		cmocka_unit_test(source_of_another_interface),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

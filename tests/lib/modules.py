@@ -58,9 +58,12 @@ def packets_alive(g):
 
 
 def memory(g):
-    """{"MemFree": kB, "Slab": kB, ..., "kmalloc_blocks": n, "objects": n} after things have settled; the objects are
-    those in use, without what the caches of the processors hold."""
+    """{"MemFree": kB, "Slab": kB, ..., "objects": n, "packets": n} after things have settled; objects are those in
+    use, without what the caches of the processors hold, and without the packets, which have caches of their own."""
     out = g.sh("sleep 0.3; cat /proc/meminfo /proc/vmstat")
     found = {line.split()[0].rstrip(":"): int(line.split()[1]) for line in out.splitlines()}
-    slabs = [line.split() for line in g.sh("cat /proc/slabinfo").splitlines()[2:]]
-    return found | {"objects": sum(int(words[1]) for words in slabs)}
+    slabs = {row.split()[0]: int(row.split()[1]) for row in g.sh("cat /proc/slabinfo").splitlines()[2:]}
+    found |= {"slab " + name: n for name, n in slabs.items()}
+    found["objects"] = sum(n for name, n in slabs.items() if not name.startswith("pkt"))
+    found["packets"] = packets_alive(g)
+    return found

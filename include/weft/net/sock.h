@@ -37,6 +37,7 @@ struct inet_sock {
 	u32 nr_memberships;
 	struct flow flow; /* of a connected socket, revalidated at each use */
 	struct ip_waiter waiter;
+	u64 park_until; /* ktime: a neighbour was slow, so until then sends park at once */
 	/* guarded by s->rx_lock */
 	bool closed;
 	struct list_head errors; /* of struct inet_error */
@@ -65,8 +66,9 @@ int inet_name(struct inet_sock *is, u8 *name, u32 *len, bool peer);
 int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u16 *port);
 /* A flow to addr with the socket's options; for connected use. */
 void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst);
-/* ip_reserve, waiting as m's flags and SO_SNDTIMEO say (the lock is dropped meanwhile). A
- * non-blocking caller parks on a cold neighbour. */
+/* ip_reserve, waiting as m's flags and SO_SNDTIMEO say (the lock is dropped meanwhile). A neighbour
+ * that does not answer within some milliseconds, or a non-blocking caller, has the packet parked
+ * instead. */
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags);
 /* The control messages that the socket's options ask for, of a received packet (ip_rx(p)
  * intact). */

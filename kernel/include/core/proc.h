@@ -99,7 +99,7 @@ struct proc {
 	struct list_head sigqueue;
 	u32 nr_queued;
 	bool stopped; /* job control: threads stop at the border to user mode */
-	u32 nr_stopped;
+	u32 nr_stopped, nr_stops; /* threads at rest; stops so far */
 	int stop_sig;
 	u64 utime_ns, stime_ns; /* of threads that ended */
 	/* shared objects, counted; the pointers change under lock */

@@ -64,6 +64,7 @@ struct thread {
 	u64 sigwait; /* what rt_sigtimedwait waits for, blocked or not */
 	bool restore_sigmask;
 	struct list_head sigqueue;
+	bool left; /* its process: what that shares may be gone, its address space too */
 	/* used by the thread itself only */
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
@@ -118,6 +119,8 @@ void thread_exit(int code) __noreturn; /* kernel threads and the tail of process
 /* CPU time used so far, split; any context. */
 void thread_times(struct thread *t, u64 *user, u64 *sys);
 int thread_set_affinity(struct thread *t, u32 mask); /* -EINVAL: no CPU online in it */
+/* If the caller may not run on this CPU any more: sleeps until it is woken on another one. */
+void sched_leave_cpu(void);
 void thread_set_nice(struct thread *t, int nice);    /* -20..19 */
 bool thread_is_running(struct thread *t);	     /* on a CPU or waiting for one */
 

@@ -329,12 +329,27 @@ static void maps_lists_them(void)
 	fclose(f);
 }
 
+/* A descriptor that only names a file cannot be mapped, and nothing can lie where NULL points. */
+static void nothing_to_map(void)
+{
+	int fd = open("/proc/self/exe", O_PATH);
+	char *low;
+
+	check(fd >= 0);
+	fails(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), EBADF);
+	close(fd);
+	check(seteuid(1000) == 0);
+	low = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	check(low == MAP_FAILED && errno == EPERM);
+}
+
 static const struct test tests[] = {
 	TEST(zero_filled), TEST(bad_arguments), TEST(protections), TEST(partial_unmap), TEST(fixed_replaces),
 	TEST(dontneed_clears), TEST(remap), TEST(program_break), TEST(private_file), TEST(shared_file),
 	TEST(read_only_file), TEST(truncated_file), TEST(copies_between_mappings), TEST(fork_and_write_storm),
 	TEST(many_mappings), TEST(limit_of_address_space), TEST(huge_reservation), TEST(executable_memory),
 	TEST(stack_grows), TEST(maps_lists_them),
+	TEST(nothing_to_map),
 };
 
 int main(int argc, char **argv)

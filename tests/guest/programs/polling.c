@@ -276,6 +276,21 @@ static void epoll_nests(void)
 	check(write(p[1], "x", 1) == 1 && epoll_wait(b, got, 4, 1000) == 1);
 }
 
+/* Wake-ups go along a chain of instances: one that grows downwards must end as well. */
+static void epoll_chain(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep[64], n = 0;
+
+	ep[0] = epoll_create1(0);
+	while (++n < 64) {
+		ep[n] = epoll_create1(0);
+		if (epoll_ctl(ep[n - 1], EPOLL_CTL_ADD, ep[n], &e))
+			break;
+	}
+	check(n >= 4 && n < 10 && errno == ELOOP);
+}
+
 static void epoll_wakes(void)
 {
 	struct epoll_event e = { .events = EPOLLIN }, got[4];
@@ -432,7 +447,7 @@ static void timerfds(void)
 static const struct test tests[] = {
 	TEST(pipe_basics), TEST(pipe_fills), TEST(pipe_carries_much), TEST(pipe_writes_are_atomic), TEST(fifo),
 	TEST(poll_states), TEST(poll_wakes), TEST(select_works), TEST(pselect_swaps_the_mask),
-	TEST(epoll_levels_and_edges), TEST(epoll_forgets_closed), TEST(epoll_nests), TEST(epoll_wakes),
+	TEST(epoll_levels_and_edges), TEST(epoll_forgets_closed), TEST(epoll_nests), TEST(epoll_chain), TEST(epoll_wakes),
 	TEST(eventfds), TEST(vectors), TEST(clocks), TEST(sleeps), TEST(interval_timers), TEST(virtual_timer),
 	TEST(timerfds),
 };

@@ -437,12 +437,143 @@ static void shared_address_space(void)
 		check(pthread_join(t[i], &bad) == 0 && !bad);
 }
 
+static void *read_one(void *arg)
+{
+	char c = 0;
+
+	return read(*(int *)arg, &c, 1) == 1 && c == 'x' ? arg : NULL;
+}
+
+/* The file must live for as long as somebody reads from it. */
+static void close_under_a_reader(void)
+{
+	for (int i = 0; i < 20; i++) {
+		int p[2], more[8];
+		pthread_t t;
+		void *result;
+
+		check(pipe(p) == 0 && pthread_create(&t, NULL, read_one, &p[0]) == 0);
+		sleep_ms(20);
+		check(close(p[0]) == 0);
+		for (int j = 0; j < 8; j += 2)
+			check(pipe(more + j) == 0);
+		check(write(p[1], "x", 1) == 1 && pthread_join(t, &result) == 0 && result);
+		for (int j = 0; j < 8; j++)
+			close(more[j]);
+		close(p[1]);
+	}
+}
+
+static void bad_tls(void)
+{
+	fails(syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, NULL, NULL, NULL, 1ul << 63), EPERM);
+}
+
+static int sleep_long(void *arg)
+{
+	sleep_ms(300);
+	_exit(0);
+}
+
+static void *open_and_close(void *arg)
+{
+	for (;;)
+		close(open("/dev/null", O_RDONLY));
+	return NULL;
+}
+
+/* The descriptors are shared with a process that ends while one thread executes a program and
+ * others use them. */
+static void exec_with_shared_descriptors(void)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		check(pid >= 0);
+		if (!pid) {
+			pthread_t t[3];
+
+			for (int j = 0; j < 3; j++)
+				pthread_create(&t[j], NULL, open_and_close, NULL);
+			clone(sleep_long, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+			sleep_ms(5);
+			execl("/proc/self/exe", "threads", "--exit", NULL);
+			_exit(1);
+		}
+		check(WEXITSTATUS(status_of(pid)) == 33);
+	}
+}
+
+/* Continued and stopped again at once: the parent hears of each stop. */
+static void stops_with_threads(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		pthread_t t;
+
+		pthread_create(&t, NULL, open_and_close, NULL);
+		for (;;)
+			pause();
+	}
+	sleep_ms(30);
+	for (int i = 0; i < 50; i++) {
+		check(kill(pid, SIGSTOP) == 0 && waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+		check(kill(pid, SIGCONT) == 0);
+	}
+	kill(pid, SIGKILL);
+	check(WTERMSIG(status_of(pid)) == SIGKILL);
+}
+
+static int runs_on(pid_t pid)
+{
+	char text[1024], *p;
+	int fd, n;
+
+	snprintf(text, sizeof(text), "/proc/%d/stat", pid);
+	fd = open(text, O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	check(n > 0);
+	text[n] = 0;
+	p = strrchr(text, ')');
+	for (int field = 2; field < 39; field++)
+		p = strchr(p + 1, ' ');
+	return atoi(p);
+}
+
+/* A program that never enters the kernel leaves a CPU that is taken from it. */
+static void moved_while_running(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			;
+	for (int i = 0; i < 10; i++) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(i % cpus, &set);
+		check(sched_setaffinity(pid, sizeof(set), &set) == 0);
+		sleep_ms(20);
+		check(runs_on(pid) == i % cpus);
+	}
+	kill(pid, SIGKILL);
+	check(WTERMSIG(status_of(pid)) == SIGKILL);
+}
+
 static const struct test tests[] = {
 	TEST(create_and_join), TEST(mutex_excludes), TEST(condition_variables), TEST(thread_locals), TEST(ids),
 	TEST(signal_to_one_thread), TEST(signal_to_the_unblocked), TEST(exit_takes_all), TEST(a_crash_takes_all),
 	TEST(exec_in_a_thread), TEST(leader_exits_first), TEST(fork_in_threads), TEST(futex_values),
 	TEST(futex_between_processes), TEST(semaphores), TEST(floating_point_is_per_thread), TEST(cancellation),
-	TEST(shared_descriptors), TEST(shared_address_space),
+	TEST(shared_descriptors), TEST(shared_address_space), TEST(close_under_a_reader), TEST(bad_tls),
+	TEST(exec_with_shared_descriptors), TEST(stops_with_threads), TEST(moved_while_running),
 };
 
 int main(int argc, char **argv)

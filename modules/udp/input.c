@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* input.c - datagrams and ICMP errors come in. A datagram is checked once (length, checksum), finds
+ * its socket and is queued there with its headers still in front of the data: recv reads the source
+ * port from them. Nobody at the port is answered with port unreachable (RFC 1122 4.1.3.1). */
+#include "udp.h"
+
+u32 udp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len)
+{
+	u64 sum = (u64)htons(IPPROTO_UDP) + htons(len);
+
+	if (ip_addr_is_v4(dst)) {
+		sum += (u64)src->w[3] + dst->w[3];
+	} else {
+		for (u32 i = 0; i < 4; i++)
+			sum += (u64)src->w[i] + dst->w[i];
+	}
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (sum & 0xffffffff) + (sum >> 32);
+}
+
+static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
+{
+	/* RFC 768: the sender made none. RFC 8200 8.1: over IPv6 it must */
+	if (get_be16(p->data + 6) == 0)
+		return ip_addr_is_v4(&rx->dst);
+	if (p->csum == PKT_CSUM_OK)
+		return true;
+	return csum_fold(csum_partial(p->data, len, udp_pseudo_sum(&rx->src, &rx->dst, len))) == 0;
+}
+
+static void queue(struct udp_sock *us, struct pkt *p)
+{
+	if (unlikely(socket_queue(us->is.s, p))) {
+		ip_drop_count(DROP_SOCKET_FULL);
+		udp_count(UDP_IN_FULL);
+	} else {
+		udp_count(UDP_IN);
+	}
+}
+
+/* ---- broadcasts and multicasts: a copy for each but the last ---- */
+
+struct group_walk {
+	struct pkt *p;
+	struct udp_sock *last;
+};
+
+static void deliver_copy(struct udp_sock *us, void *arg)
+{
+	struct group_walk *w = arg;
+	struct pkt *copy;
+
+	if (w->last) {
+		copy = pkt_copy(w->p, PKT_POOL_RX, 0);
+		if (copy)
+			queue(w->last, copy);
+		else
+			ip_drop_count(DROP_NO_MEMORY);
+	}
+	w->last = us;
+}
+
+static int deliver_group(struct pkt *p, const struct ip_rx *rx, u16 lport, u16 rport)
+{
+	struct group_walk w = { .p = p };
+
+	udp_find_all(rx, lport, rport, deliver_copy, &w);
+	if (!w.last) {
+		udp_count(UDP_IN_NO_MEMBER);
+		return ip_drop(p, DROP_NO_SOCKET);
+	}
+	queue(w.last, p);
+	return IP_TAKEN;
+}
+
+int udp_input(struct pkt *p, struct ip_rx *rx)
+{
+	const u8 *h = p->data;
+	struct udp_sock *us;
+	u16 lport, rport;
+	u32 len;
+
+	if (unlikely(p->len < UDP_HEADER)) {
+		udp_count(UDP_IN_MALFORMED);
+		return ip_drop(p, DROP_TRUNCATED);
+	}
+	len = get_be16(h + 4);
+	if (unlikely(len < UDP_HEADER || len > p->len)) {
+		udp_count(UDP_IN_MALFORMED);
+		return ip_drop(p, DROP_BAD_LENGTH);
+	}
+	if (unlikely(!checksum_good(p, rx, len))) {
+		udp_count(UDP_IN_BADSUM);
+		return ip_drop(p, DROP_BADSUM);
+	}
+	rport = get_be16(h);
+	lport = get_be16(h + 2);
+	if (unlikely(rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST))) {
+		pkt_trim(p, len);
+		pkt_pull(p, UDP_HEADER);
+		return deliver_group(p, rx, lport, rport);
+	}
+	us = udp_find(rx, lport, rport);
+	if (unlikely(!us)) {
+		udp_count(UDP_IN_NO_PORT);
+		return ip_reject(p, DROP_NO_SOCKET, IP_ERR_PORT_UNREACH, 0);
+	}
+	pkt_trim(p, len);
+	pkt_pull(p, UDP_HEADER);
+	queue(us, p);
+	return IP_TAKEN;
+}
+
+void udp_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
+{
+	/* as the answer to the quoted packet would come in */
+	struct ip_rx rx = { .src = e->remote, .dst = e->local, .ifindex = e->ifindex };
+	struct ip_error copy = *e;
+	struct udp_sock *us;
+	u16 rport;
+
+	if (quote_len < UDP_HEADER)
+		return;
+	rport = get_be16(quote + 2);
+	us = udp_find(&rx, get_be16(quote), rport);
+	if (!us)
+		return;
+	udp_count(UDP_IN_ICMP);
+	if (e->kind == IP_ERR_TOO_BIG) {
+		ip_pmtu_update(&e->remote, e->info);
+		/* as on Linux: who wants path MTU discovery hears that this datagram is lost */
+		if (us->is.pmtudisc == IP_PMTUDISC_DONT)
+			return;
+		copy.fatal = true;
+	}
+	inet_error(&us->is, &copy, rport, quote + UDP_HEADER, quote_len - UDP_HEADER);
+}

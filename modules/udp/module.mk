@@ -1,0 +1,3 @@
+name := udp
+objs := main.o table.o input.o sock.o send.o proc.o
+deps := ip

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* send.c - datagrams go out: where to, room for it, header and checksum, down. The flow to the last
+ * destination is kept, so that a connected socket, or a server that answers one client, needs no
+ * route look-up for each datagram. MSG_MORE and UDP_CORK gather one datagram over several calls. */
+#include "udp.h"
+
+/* ---- where to ---- */
+
+/* Has the core been told something that is.flow was made without? */
+static bool options_current(const struct udp_sock *us)
+{
+	const struct socket *s = us->is.s;
+
+	return us->flow_options.bound_if == s->bound_if && us->flow_options.mark == s->mark &&
+	       us->flow_options.broadcast == s->broadcast &&
+	       us->flow_options.dontroute == s->dontroute;
+}
+
+/* A datagram that nothing but its destination tells from the last one may use the kept flow. */
+static bool may_keep(const struct msg *m)
+{
+	return !m->control_len && !(m->flags & (MSG_OOB | MSG_DONTROUTE));
+}
+
+/* Does the kept flow lead where m goes? Then *port is the destination's. */
+static bool flow_kept(const struct udp_sock *us, const struct msg *m, u16 *port)
+{
+	const struct inet_sock *is = &us->is;
+	struct ip_addr dst;
+	u32 scope;
+
+	if (!is->flow.route_gen || !may_keep(m) || !options_current(us))
+		return false;
+	if (!m->name_len) {
+		*port = is->rport;
+		return ip_addr_eq(&is->raddr, &is->flow.dst);
+	}
+	return !ip_addr_from_sockaddr(m->name, m->name_len, is->s->family, &dst, port, &scope) &&
+	       ip_addr_eq(&dst, &is->flow.dst) && !ip_addr_is_link_local(&dst);
+}
+
+static void keep_flow(struct udp_sock *us, const struct flow *f)
+{
+	const struct socket *s = us->is.s;
+
+	us->is.flow = *f;
+	us->flow_options.bound_if = s->bound_if;
+	us->flow_options.mark = s->mark;
+	us->flow_options.broadcast = s->broadcast;
+	us->flow_options.dontroute = s->dontroute;
+}
+
+static int new_flow(struct udp_sock *us, const struct msg *m, struct flow *f, u16 *port)
+{
+	int err = inet_send_flow(&us->is, m, f, port);
+
+	if (err)
+		return err;
+	if (ip_addr_is_v4(&f->dst) && (us->is.flags & INET_V6ONLY))
+		return -ENETUNREACH;
+	if (!m->name_len && !f->oif)
+		f->oif = us->scope_if;
+	f->proto = IPPROTO_UDP;
+	return 0;
+}
+
+static int choose_flow(struct udp_sock *us, const struct msg *m, struct flow *f)
+{
+	u16 port;
+	int err;
+
+	if (likely(flow_kept(us, m, &port))) {
+		*f = us->is.flow;
+		f->dport = port;
+	} else {
+		err = new_flow(us, m, f, &port);
+		if (err)
+			return err;
+	}
+	f->sport = us->is.lport;
+	return port ? 0 : -EINVAL;
+}
+
+/* ---- header and checksum ---- */
+
+static void fill_header(const struct flow *f, struct pkt *p)
+{
+	u32 len = p->len, sum = udp_pseudo_sum(&f->saddr, &f->dst, len);
+	u8 *h = p->data;
+	u16 field;
+
+	put_be16(h, f->sport);
+	put_be16(h + 2, f->dport);
+	put_be16(h + 4, len);
+	if (likely(len + f->net_header <= f->mtu)) {
+		field = ~csum_fold(sum);
+		p->csum = PKT_CSUM_FILL;
+		p->csum_start = p->trans_off;
+		p->csum_off = 6;
+	} else {
+		/* fragments: no device can sum over them */
+		put_be16(h + 6, 0);
+		field = csum_fold(csum_partial(h, len, sum));
+		if (!field)
+			field = 0xffff; /* RFC 768: 0 says that there is none */
+	}
+	memcpy(h + 6, &field, sizeof(field));
+}
+
+/* f is the caller's own copy: the lock is dropped while waiting. */
+static long transmit(struct udp_sock *us, struct flow *f, struct iov_iter *from, u32 len, u32 flags,
+		     bool keep)
+{
+	struct inet_sock *is = &us->is;
+	u32 changes = us->changes;
+	struct pkt *p;
+	int err;
+
+	if (ip_addr_is_v4(&f->dst) && len + f->opt_len > UDP_DATA_MAX_V4)
+		return -EMSGSIZE;
+	f->flags &= ~(u32)FLOW_PARK;
+	p = inet_reserve(is, f, UDP_HEADER + len, flags);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	if (keep && changes == us->changes &&
+	    (!options_current(us) || f->route_gen != is->flow.route_gen ||
+	     f->neigh_id != is->flow.neigh_id || !ip_addr_eq(&f->dst, &is->flow.dst)))
+		keep_flow(us, f);
+	p->trans_off = pkt_headroom(p);
+	if (iter_copy_from(pkt_put(p, UDP_HEADER + len) + UDP_HEADER, len, from) != (long)len) {
+		pkt_free(p);
+		return -EFAULT;
+	}
+	fill_header(f, p);
+	udp_count(UDP_OUT);
+	err = ip_commit(f, p);
+	if (unlikely(err == -ENOBUFS)) {
+		/* as on Linux, a full queue below is a lost packet unless errors were asked for */
+		udp_count(UDP_OUT_FULL);
+		if (!(is->flags & INET_RECVERR))
+			err = 0;
+	}
+	return err ? err : (long)len;
+}
+
+/* ---- datagrams in pieces ---- */
+
+void udp_cork_drop(struct udp_sock *us)
+{
+	kfree(us->cork.buf);
+	us->cork = (struct udp_cork){ 0 };
+}
+
+long udp_cork_push(struct udp_sock *us, u32 msg_flags)
+{
+	struct udp_cork c = us->cork;
+	struct iovec v = { .base = c.buf, .len = c.len };
+	struct iov_iter it;
+	long ret;
+
+	if (!c.started)
+		return 0;
+	/* taken off first: the lock is dropped while waiting */
+	us->cork = (struct udp_cork){ 0 };
+	iter_init(&it, &v, 1, true);
+	ret = transmit(us, &c.flow, &it, c.len, msg_flags, false);
+	kfree(c.buf);
+	return ret < 0 ? ret : 0;
+}
+
+static int cork_append(struct udp_cork *c, struct iov_iter *from, u32 len)
+{
+	u32 room = c->room ? c->room : 2048;
+	u8 *buf;
+
+	if (len > UDP_DATA_MAX - c->len)
+		return -EMSGSIZE;
+	while (room < c->len + len)
+		room *= 2;
+	if (room != c->room) {
+		buf = krealloc(c->buf, room);
+		if (!buf)
+			return -ENOBUFS;
+		c->buf = buf;
+		c->room = room;
+	}
+	if (iter_copy_from(c->buf + c->len, len, from) != (long)len)
+		return -EFAULT;
+	c->len += len;
+	return 0;
+}
+
+/* The first piece says where it goes. */
+static long cork_send(struct udp_sock *us, struct msg *m, u32 len)
+{
+	long err = 0;
+
+	if (!us->cork.started) {
+		err = choose_flow(us, m, &us->cork.flow);
+		us->cork.started = !err;
+	}
+	if (!err)
+		err = cork_append(&us->cork, &m->iter, len);
+	if (err)
+		udp_cork_drop(us);
+	else if (!us->cork_option && !(m->flags & MSG_MORE))
+		err = udp_cork_push(us, m->flags);
+	return err ? err : (long)len;
+}
+
+long udp_send(struct socket *s, struct msg *m, size_t len)
+{
+	struct udp_sock *us = udp_of(s);
+	struct flow f;
+	int err;
+
+	if (len > UDP_DATA_MAX)
+		return -EMSGSIZE;
+	if (unlikely(!us->is.lport)) {
+		err = udp_take_port(us, 0);
+		if (err)
+			return err == -EADDRINUSE ? -EAGAIN : err;
+	}
+	if (unlikely(us->cork.started || us->cork_option || (m->flags & MSG_MORE)))
+		return cork_send(us, m, len);
+	err = choose_flow(us, m, &f);
+	if (err)
+		return err;
+	return transmit(us, &f, &m->iter, len, m->flags, may_keep(m));
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* sock.c - a UDP socket's calls beside send: names, connect, receive, options, the end. connect
+ * only remembers: it picks a port and a source address, and from then on other peers are not heard
+ * and ICMP errors are. */
+#include "udp.h"
+
+#include <weft/sched.h>
+
+#define PORT_PRIVILEGED 1024
+
+/* Flows made before this are not kept. */
+static void changed(struct udp_sock *us)
+{
+	us->changes++;
+	flow_reset(&us->is.flow);
+}
+
+static int udp_bind(struct socket *s, const u8 *name, u32 len)
+{
+	struct udp_sock *us = udp_of(s);
+	struct ip_addr addr, before = us->is.laddr;
+	u16 port;
+	int err;
+
+	if (us->is.lport)
+		return -EINVAL;
+	err = inet_bind_address(&us->is, name, len, &addr, &port);
+	if (err)
+		return err;
+	if (port && port < PORT_PRIVILEGED && require_root())
+		return -EACCES;
+	us->is.laddr = addr;
+	err = udp_take_port(us, port);
+	if (err) {
+		us->is.laddr = before;
+		return err;
+	}
+	us->port_bound = port;
+	us->addr_bound = !ip_addr_is_any(&addr);
+	changed(us);
+	return 0;
+}
+
+/* What connect may have to put back. */
+struct ends {
+	struct ip_addr laddr, raddr;
+	u16 rport;
+};
+
+static struct ends ends_of(const struct udp_sock *us)
+{
+	return (struct ends){ us->is.laddr, us->is.raddr, us->is.rport };
+}
+
+static void set_ends(struct udp_sock *us, const struct ends *e)
+{
+	us->is.laddr = e->laddr;
+	us->is.raddr = e->raddr;
+	us->is.rport = e->rport;
+}
+
+/* connect(AF_UNSPEC): everybody is heard again; what bind did not fix is given back. */
+static int disconnect(struct udp_sock *us)
+{
+	struct ends before = ends_of(us);
+	int err;
+
+	us->is.raddr = ip_addr_any(us->is.s->family);
+	us->is.rport = 0;
+	if (!us->addr_bound)
+		us->is.laddr = ip_addr_any(us->is.s->family);
+	changed(us);
+	if (us->port_bound) {
+		err = udp_rehash(us);
+		if (err) {
+			set_ends(us, &before);
+			return err;
+		}
+	} else {
+		udp_leave(us);
+	}
+	us->scope_if = 0;
+	return 0;
+}
+
+static int udp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
+{
+	struct udp_sock *us = udp_of(s);
+	struct ends before = ends_of(us);
+	u16 af;
+	int err;
+
+	memcpy(&af, name, sizeof(af));
+	if (af == AF_UNSPEC)
+		return disconnect(us);
+	if (!us->is.lport) {
+		err = udp_take_port(us, 0);
+		if (err)
+			return err == -EADDRINUSE ? -EAGAIN : err;
+	}
+	/* the source suits the new peer, not the last one */
+	if (!us->addr_bound)
+		us->is.laddr = ip_addr_any(s->family);
+	err = inet_connect_datagram(&us->is, name, len);
+	if (!err && ip_addr_is_v4(&us->is.raddr) && (us->is.flags & INET_V6ONLY))
+		err = -ENETUNREACH;
+	if (!err)
+		err = udp_rehash(us);
+	if (err)
+		set_ends(us, &before);
+	else
+		us->scope_if = ip_addr_is_link_local(&us->is.raddr) ? us->is.flow.oif : 0;
+	changed(us);
+	return err;
+}
+
+static int udp_name(struct socket *s, u8 *name, u32 *len, bool peer)
+{
+	return inet_name(&udp_of(s)->is, name, len, peer);
+}
+
+static long udp_recv(struct socket *s, struct msg *m, size_t len)
+{
+	struct inet_sock *is = &udp_of(s)->is;
+	struct pkt *p;
+	long n;
+
+	if (m->flags & MSG_ERRQUEUE)
+		return inet_recv_error(is, m, len);
+	p = socket_dequeue(s, m->flags);
+	if (!p)
+		return 0;
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	if (m->name)
+		m->name_len = ip_addr_to_sockaddr(m->name, s->family, &ip_rx(p)->src,
+						  get_be16(pkt_at(p, p->trans_off)),
+						  ip_rx(p)->ifindex);
+	inet_recv_control(is, m, p);
+	n = socket_copy_datagram(s, m, p, 0, len);
+	pkt_free(p);
+	return n;
+}
+
+static u32 udp_poll(struct socket *s)
+{
+	return inet_poll(&udp_of(s)->is);
+}
+
+/* An unconnected socket cannot be shut down (POSIX), but as on Linux who sleeps in it is woken and
+ * finds its end: programs use that to stop a receiving thread. */
+static int udp_shutdown(struct socket *s, int how)
+{
+	if (!ip_addr_is_any(&udp_of(s)->is.raddr))
+		return 0;
+	spin_lock(&s->rx_lock);
+	s->shut |= how + 1;
+	spin_unlock(&s->rx_lock);
+	socket_wake(s, POLLIN | POLLOUT | POLLHUP | POLLRDHUP);
+	return -ENOTCONN;
+}
+
+static int udp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
+{
+	struct udp_sock *us = udp_of(s);
+	int err, on;
+
+	if (level != SOL_UDP) {
+		err = inet_setsockopt(&us->is, level, opt, val, len);
+		changed(us);
+		return err;
+	}
+	if (opt != UDP_CORK)
+		return -ENOPROTOOPT;
+	if (len < sizeof(on))
+		return -EINVAL;
+	memcpy(&on, val, sizeof(on));
+	us->cork_option = on;
+	return on ? 0 : udp_cork_push(us, 0);
+}
+
+static int udp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
+{
+	struct udp_sock *us = udp_of(s);
+	int on = us->cork_option;
+
+	if (level != SOL_UDP)
+		return inet_getsockopt(&us->is, level, opt, val, len);
+	if (opt != UDP_CORK)
+		return -ENOPROTOOPT;
+	*len = min(*len, (u32)sizeof(on));
+	memcpy(val, &on, *len);
+	return 0;
+}
+
+static void sock_free_rcu(struct rcu_head *h)
+{
+	kfree(container_of(h, struct udp_sock, rcu));
+}
+
+/* Poll context may still be looking at the socket, which lives a grace period longer: what it
+ * queues then goes with the struct socket. */
+static void udp_close(struct socket *s)
+{
+	struct udp_sock *us = udp_of(s);
+
+	udp_leave(us);
+	udp_cork_drop(us);
+	inet_sock_release(&us->is);
+	call_rcu(&us->rcu, sock_free_rcu);
+}
+
+static const struct socket_ops udp_ops = {
+	.bind = udp_bind,
+	.connect = udp_connect,
+	.name = udp_name,
+	.send = udp_send,
+	.recv = udp_recv,
+	.poll = udp_poll,
+	.shutdown = udp_shutdown,
+	.setsockopt = udp_setsockopt,
+	.getsockopt = udp_getsockopt,
+	.close = udp_close,
+};
+
+int udp_socket(struct socket *s)
+{
+	struct udp_sock *us = kzalloc(sizeof(*us));
+
+	if (!us)
+		return -ENOMEM;
+	inet_sock_init(&us->is, s);
+	s->priv = us;
+	s->ops = &udp_ops;
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* udp.h - the User Datagram Protocol (RFC 768) inside: sockets, where packets find them, counters.
+ * One implementation for IPv4 and IPv6; addresses are the stack's 16-byte ones. */
+#pragma once
+
+#include <weft/net/sock.h>
+#include <weft/printk.h>
+#include <weft/string.h>
+
+#define UDP_HEADER 8
+#define UDP_DATA_MAX (65535 - UDP_HEADER)
+#define UDP_DATA_MAX_V4 (UDP_DATA_MAX - 20)
+
+#define SOL_UDP 17 /* linux/udp.h */
+#define UDP_CORK 1
+
+struct udp_sock;
+
+/* Where a socket is found. Never changed while it is hashed: connect and bind put another one in
+ * its place, so that a reader under RCU sees addresses and ports that belong together. */
+struct udp_end {
+	struct hlist_node by_port, by_pair; /* the table's lock to change, RCU to read */
+	struct rcu_head rcu;
+	struct udp_sock *us;
+	struct ip_addr laddr, raddr; /* any: not bound, not connected */
+	u16 lport, rport;
+};
+
+/* What MSG_MORE and UDP_CORK keep back. */
+struct udp_cork {
+	bool started; /* flow and data are those of a datagram under way */
+	u8 *buf;
+	u32 len, room;
+	struct flow flow;
+};
+
+/* All guarded by the socket's lock. */
+struct udp_sock {
+	struct inet_sock is; /* first: s->priv; is.flow is that of the last destination */
+	struct rcu_head rcu;
+	struct udp_end *end;	     /* NULL: no port yet. Group delivery compares it under RCU */
+	bool addr_bound, port_bound; /* by bind(2), not by connect(2) or a send */
+	u32 scope_if;		     /* connected to a link-local address: its interface */
+	u32 changes;		     /* of whatever a flow is made from */
+	struct {
+		u32 bound_if, mark;
+		bool broadcast, dontroute;
+	} flow_options; /* the core's options that is.flow was made with */
+	bool cork_option;
+	struct udp_cork cork;
+};
+
+static inline struct udp_sock *udp_of(const struct socket *s)
+{
+	return s->priv;
+}
+
+/* ---- counters: one set per CPU, summed when shown ---- */
+#define UDP_COUNTERS(X)                          \
+	X(UDP_IN, "in_datagrams")                \
+	X(UDP_IN_MALFORMED, "in_malformed")      \
+	X(UDP_IN_BADSUM, "in_bad_checksum")      \
+	X(UDP_IN_NO_PORT, "in_no_port")          \
+	X(UDP_IN_NO_MEMBER, "in_group_unwanted") \
+	X(UDP_IN_FULL, "in_receive_buffer_full") \
+	X(UDP_IN_ICMP, "in_icmp_errors")         \
+	X(UDP_OUT, "out_datagrams")              \
+	X(UDP_OUT_FULL, "out_queue_full")
+
+#define UDP_ENUM(id, text) id,
+enum udp_counter { UDP_COUNTERS(UDP_ENUM) UDP_NR_COUNTERS };
+#undef UDP_ENUM
+
+extern u64 *udp_counters; /* percpu */
+
+static inline void udp_count(enum udp_counter c)
+{
+	preempt_disable();
+	((u64 *)percpu_this(udp_counters))[c]++;
+	preempt_enable();
+}
+
+/* table.c */
+extern int udp_port_low, udp_port_high; /* ip_local_port_range, inclusive */
+void udp_table_init(void);
+/* Gives a socket without one a port: want, or a free one when that is 0, on the local address
+ * is->laddr. -EADDRINUSE, -ENOMEM. The socket's lock. */
+int udp_take_port(struct udp_sock *us, u16 want);
+/* Addresses or remote port in us->is have changed: found by the new ones from here on. -ENOMEM:
+ * nothing has changed. The socket's lock. */
+int udp_rehash(struct udp_sock *us);
+/* Not found any more; the port is free. The socket's lock. */
+void udp_leave(struct udp_sock *us);
+/* The socket for a datagram of rx's addresses. Under RCU. */
+struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport);
+/* Calls fn for each socket that a broadcast or multicast is for. Under RCU. */
+void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
+		  void (*fn)(struct udp_sock *us, void *arg), void *arg);
+/* Calls fn for each bound socket, bucket by bucket. Under RCU. */
+void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), void *arg);
+
+/* input.c */
+int udp_input(struct pkt *p, struct ip_rx *rx);
+void udp_error(const struct ip_error *e, const u8 *quote, u32 quote_len);
+/* The running sum of the pseudo header (RFC 768, RFC 8200 8.1) for len bytes of UDP. */
+u32 udp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len);
+
+/* sock.c */
+int udp_socket(struct socket *s);
+
+/* send.c */
+long udp_send(struct socket *s, struct msg *m, size_t len);
+/* Sends what is corked, 0 when there is nothing. */
+long udp_cork_push(struct udp_sock *us, u32 msg_flags);
+void udp_cork_drop(struct udp_sock *us);
+
+/* proc.c */
+int udp_proc_init(void);
+void udp_proc_exit(void);
