@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 import pytest
 
@@ -23,9 +24,10 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart(session):
-    """Images of earlier runs are of no use once the kernel changed."""
-    for old in glob.glob(os.path.join(BUILD, "test", "*.iso")) + glob.glob(os.path.join(BUILD, "test", "*.cpio")):
-        os.unlink(old)
+    """Images of earlier runs are of no use once the kernel changed; young ones may be another run's."""
+    for old in glob.glob(os.path.join(BUILD, "test", "*.iso")):
+        if time.time() - os.path.getmtime(old) > 3600:
+            os.unlink(old)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* filecut.c - a file became shorter: its pages leave every address space that maps them. There is no list
- * of who maps a file; files are cut rarely, and the processes are few. */
+/* filecut.c - a file became shorter: its pages leave every address space that maps them. There is
+ * no list of who maps a file; files are cut rarely, and the processes are few. */
 #include <core/proc.h>
 #include <core/vfs.h>
 

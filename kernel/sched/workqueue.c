@@ -191,7 +191,8 @@ static bool any_running_of(u64 start, u64 end)
 	u32 i;
 
 	for (i = 0; i < NR_WORKERS; i++)
-		yes |= running[i] && (within((u64)running[i], start, end) || within(running_fn[i], start, end));
+		yes |= running[i] &&
+		       (within((u64)running[i], start, end) || within(running_fn[i], start, end));
 	spin_unlock_irqrestore(&work_lock, flags);
 	return yes;
 }
@@ -206,7 +207,8 @@ u32 works_sweep(u64 start, u64 end)
 		fn = take_one_of(start, end);
 		if (fn) {
 			symbol_name(fn, name, sizeof(name));
-			pr_warn("%s forgot its work \"%s\": undone\n", module_name(module_of((void *)fn)), name);
+			pr_warn("%s forgot its work \"%s\": undone\n",
+				module_name(module_of((void *)fn)), name);
 			n++;
 		} else if (any_running_of(start, end)) {
 			n++;

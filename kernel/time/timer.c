@@ -281,7 +281,8 @@ u32 timers_sweep(u64 start, u64 end)
 			if (!fn)
 				continue;
 			symbol_name(fn, name, sizeof(name));
-			pr_warn("%s forgot its timer \"%s\": undone\n", module_name(module_of((void *)fn)), name);
+			pr_warn("%s forgot its timer \"%s\": undone\n",
+				module_name(module_of((void *)fn)), name);
 			n++;
 		}
 	} while (again);

@@ -310,11 +310,10 @@ static int wait_for_buffer(struct inet_sock *is, u64 deadline, u32 msg_flags)
 #define RESOLVE_WAIT_NS (50 * NSEC_PER_MSEC)
 #define PARK_FOR_NS (2 * NSEC_PER_SEC)
 
-/* Sleeps until w fires, a moment at most: then this flow's packet may be parked with the neighbour.
- */
-static int wait_for_flow(struct inet_sock *is, struct flow *f, u64 deadline)
+/* Sleeps until the waiter fires, until moment at most: then this flow's packet may be parked with
+ * the neighbour. */
+static int wait_for_flow(struct inet_sock *is, struct flow *f, u64 deadline, u64 moment)
 {
-	u64 moment = ktime_get() + RESOLVE_WAIT_NS;
 	int err;
 
 	/* parking did not help: it is the ring that is full, and that empties */
@@ -334,6 +333,7 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 {
 	u64 deadline = msg_flags & MSG_DONTWAIT ? 0 : socket_deadline(is->s, true);
 	int err = wait_for_buffer(is, deadline, msg_flags);
+	u64 moment = 0;
 	struct pkt *p;
 
 	if (err)
@@ -351,7 +351,9 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 		}
 		if (PTR_ERR(p) != -EAGAIN || (msg_flags & MSG_DONTWAIT))
 			return p;
-		err = wait_for_flow(is, f, deadline);
+		if (!moment)
+			moment = ktime_get() + RESOLVE_WAIT_NS;
+		err = wait_for_flow(is, f, deadline, moment);
 		if (err)
 			return ERR_PTR(err);
 	}

@@ -43,13 +43,16 @@ def make_iso(cmdline="", entry="auto", extra=None, build=BUILD):
     iso = os.path.join(made, key.hexdigest()[:16] + ".iso")
     if os.path.exists(iso) and not extra:
         return iso
+    own = f"{iso[:-4]}-{os.getpid()}"  # others may be making the same one
     if extra:
-        merged = os.path.join(made, key.hexdigest()[:16] + ".cpio")
-        subprocess.run([os.path.join(TOP, "scripts/mkcpio"), "-o", merged, os.path.join(build, "root"),
+        subprocess.run([os.path.join(TOP, "scripts/mkcpio"), "-o", own + ".cpio", os.path.join(build, "root"),
                         os.path.join(TOP, "iso/root"), extra], check=True)
-        initramfs = merged
-    subprocess.run([os.path.join(TOP, "scripts/mkiso"), "-o", iso, "-k", kernel, "-r", initramfs, "-t", "0",
+        initramfs = own + ".cpio"
+    subprocess.run([os.path.join(TOP, "scripts/mkiso"), "-o", own + ".iso", "-k", kernel, "-r", initramfs, "-t", "0",
                     "-a", cmdline, "-d", entry], check=True)
+    if extra:
+        os.unlink(initramfs)
+    os.replace(own + ".iso", iso)
     return iso
 
 

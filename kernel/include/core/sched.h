@@ -121,8 +121,8 @@ void thread_times(struct thread *t, u64 *user, u64 *sys);
 int thread_set_affinity(struct thread *t, u32 mask); /* -EINVAL: no CPU online in it */
 /* If the caller may not run on this CPU any more: sleeps until it is woken on another one. */
 void sched_leave_cpu(void);
-void thread_set_nice(struct thread *t, int nice);    /* -20..19 */
-bool thread_is_running(struct thread *t);	     /* on a CPU or waiting for one */
+void thread_set_nice(struct thread *t, int nice); /* -20..19 */
+bool thread_is_running(struct thread *t);	  /* on a CPU or waiting for one */
 
 /* kthread_run for a thread that stays on one CPU. */
 struct thread *kthread_run_on(u32 cpu, int (*fn)(void *arg), void *arg, const char *fmt, ...)
@@ -147,9 +147,10 @@ void realtime_init(void);	      /* from the machine's clock chip, once */
 void timers_run(void);		      /* poll context: runs what is due on this CPU */
 void timer_tick_set(u64 deadline_ns); /* calls sched_tick on this CPU; interrupts off; 0 = off */
 
-/* For the loader, once no thread runs the code in [start, end) any more: disarms each timer, and takes off
- * each work, that lies there or whose function does, and waits for those that are running. Timers may
- * queue works and works set timers: called in turns until both found none. How many; process context. */
+/* For the loader, once no thread runs the code in [start, end) any more: disarms each timer, and
+ * takes off each work, that lies there or whose function does, and waits for those that are
+ * running. Timers may queue works and works set timers: called in turns until both found none. How
+ * many; process context. */
 u32 timers_sweep(u64 start, u64 end);
 u32 works_sweep(u64 start, u64 end);
 struct work;

@@ -89,9 +89,9 @@ void module_free(void *p); /* whatever rights it has by then */
  * context, NULL. free: any context. */
 void *kstack_alloc(void);
 void kstack_free(void *stack);
-/* The file was cut to size bytes: takes its pages behind that out of every address space, so that who
- * touches them faults (SIGBUS) or finds what the file has when it grows again. Process context, no
- * lock of an address space held. */
+/* The file was cut to size bytes: takes its pages behind that out of every address space, so that
+ * who touches them faults (SIGBUS) or finds what the file has when it grows again. Process context,
+ * no lock of an address space held. */
 struct inode;
 void vm_file_cut(struct inode *ino, u64 size);
 /* The kernel area that addr lies in or just beside (a guard page): true and its kind, for oopses. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* badelf FILE SEED COUNT - executes damaged copies of FILE: cut at every length of its headers, and with seeded
- * bits and fields of the headers changed. exec may fail or the program may die; nobody else may. */
+/* badelf FILE SEED COUNT - executes damaged copies of FILE: cut at every length of its headers, and
+ * with seeded bits and fields of the headers changed. exec may fail or the program may die; nobody
+ * else may. */
 #include "check.h"
 
 #include <elf.h>
@@ -54,9 +55,24 @@ static void try(size_t length)
 static void damage(void)
 {
 	static const unsigned long values[] = {
-		0, 1, 2, 0xfff, 0x1000, 0x1001, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffe000, 0x7ffffffff000,
-		0x800000000000, 0x7fffffffffffffff, 0x8000000000000000, 0xffff888000000000, 0xffffffff80100000,
-		0xfffffffffffff000, 0xffffffffffffffff,
+		0,
+		1,
+		2,
+		0xfff,
+		0x1000,
+		0x1001,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x7fffffffe000,
+		0x7ffffffff000,
+		0x800000000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0xffff888000000000,
+		0xffffffff80100000,
+		0xfffffffffffff000,
+		0xffffffffffffffff,
 	};
 	Elf64_Ehdr *e = (void *)image;
 	size_t headers = sizeof(*e) + e->e_phnum * sizeof(Elf64_Phdr);
@@ -84,7 +100,8 @@ static void damage(void)
 
 int main(int argc, char **argv)
 {
-	int fd = open(argc > 1 ? argv[1] : "/test/tiny", O_RDONLY), count = argc > 3 ? atoi(argv[3]) : 1000;
+	int fd = open(argc > 1 ? argv[1] : "/test/tiny", O_RDONLY),
+	    count = argc > 3 ? atoi(argv[3]) : 1000;
 	Elf64_Ehdr *e = (void *)good;
 	size_t headers;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h - what the test programs share: each case runs in a child of its own with a time limit and
- * prints one line, `ok NAME` or `FAIL NAME: why`; the last line counts them. */
+/* check.h - what the test programs share: each case runs in a child of its own with a time limit
+ * and prints one line, `ok NAME` or `FAIL NAME: why`; the last line counts them. */
 #pragma once
 
 #define _GNU_SOURCE
@@ -24,30 +24,36 @@ struct test {
 	int dies; /* the signal that must end it; 0: it must return; ANY: some signal */
 };
 #define ANY (-1)
-#define TEST(f) { #f, f, 0 }
-#define DIES(f, sig) { #f, f, sig }
+#define TEST(f)          \
+	{                \
+#f, f, 0 \
+	}
+#define DIES(f, sig)       \
+	{                  \
+#f, f, sig \
+	}
 
 /* Ends the case when the condition does not hold. */
-#define check(cond)                                                                           \
-	do {                                                                                  \
-		if (!(cond)) {                                                                \
-			int e_ = errno;                                                       \
-			printf("%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, e_);       \
-			fflush(stdout);                                                       \
-			_exit(99);                                                            \
-		}                                                                             \
+#define check(cond)                                                                      \
+	do {                                                                             \
+		if (!(cond)) {                                                           \
+			int e_ = errno;                                                  \
+			printf("%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, e_); \
+			fflush(stdout);                                                  \
+			_exit(99);                                                       \
+		}                                                                        \
 	} while (0)
 /* The call must give this errno. */
-#define fails(call, err)                                                                      \
-	do {                                                                                  \
-		errno = 0;                                                                    \
-		long r_ = (long)(call);                                                       \
-		if (r_ != -1 || errno != (err)) {                                             \
-			printf("%s:%d: %s gave %ld, errno %d, wanted " #err "\n", __FILE__,    \
-			       __LINE__, #call, r_, errno);                                   \
-			fflush(stdout);                                                       \
-			_exit(99);                                                            \
-		}                                                                             \
+#define fails(call, err)                                                                    \
+	do {                                                                                \
+		errno = 0;                                                                  \
+		long r_ = (long)(call);                                                     \
+		if (r_ != -1 || errno != (err)) {                                           \
+			printf("%s:%d: %s gave %ld, errno %d, wanted " #err "\n", __FILE__, \
+			       __LINE__, #call, r_, errno);                                 \
+			fflush(stdout);                                                     \
+			_exit(99);                                                          \
+		}                                                                           \
 	} while (0)
 
 static inline long now_ms(void)
@@ -90,7 +96,8 @@ static int run_one(const struct test *t, int seconds)
 		_exit(0);
 	}
 	status = pid < 0 ? -1 : status_of(pid);
-	if (t->dies ? WIFSIGNALED(status) && (t->dies == ANY || WTERMSIG(status) == t->dies) : status == 0) {
+	if (t->dies ? WIFSIGNALED(status) && (t->dies == ANY || WTERMSIG(status) == t->dies) :
+		      status == 0) {
 		printf("ok %s\n", t->name);
 		return 0;
 	}

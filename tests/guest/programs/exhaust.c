@@ -12,7 +12,8 @@
 static void memory(void)
 {
 	for (;;) {
-		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		if (p == MAP_FAILED) {
 			printf("ok mmap errno %d\n", errno);
@@ -105,7 +106,8 @@ static void mappings(void)
 {
 	int n = 0;
 
-	while (n < 70000 && mmap(NULL, PAGE, n & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+	while (n < 70000 && mmap(NULL, PAGE, n & 1 ? PROT_READ : PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
 		n++;
 	printf("ok %d mappings\n", n);
 }
@@ -139,8 +141,10 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(void);
 	} kinds[] = {
-		{ "memory", memory }, { "processes", processes }, { "descriptors", descriptors }, { "pipes", pipes },
-		{ "sockets", sockets }, { "threads", threads }, { "mappings", mappings }, { "files", files },
+		{ "memory", memory },		{ "processes", processes },
+		{ "descriptors", descriptors }, { "pipes", pipes },
+		{ "sockets", sockets },		{ "threads", threads },
+		{ "mappings", mappings },	{ "files", files },
 	};
 
 	for (size_t i = 0; argc > 1 && i < LENGTH(kinds); i++)

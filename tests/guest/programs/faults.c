@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.c - programs that misbehave: each must end by the signal that Linux gives, and end alone. */
+/* faults.c - programs that misbehave: each must end by the signal that
+ * Linux gives, and end alone. */
 #include "check.h"
-
 
 #include <ucontext.h>
 
@@ -87,12 +87,16 @@ static void divide_by_zero(void)
 
 static void divide_overflow(void)
 {
-	__asm__ volatile("mov $0x80000000, %%eax; cltd; mov $-1, %%ecx; idiv %%ecx" : : : "eax", "ecx", "edx");
+	__asm__ volatile("mov $0x80000000, %%eax; cltd; mov $-1, %%ecx; idiv %%ecx"
+			 :
+			 :
+			 : "eax", "ecx", "edx");
 }
 
 static void float_exception(void)
 {
-	unsigned short control = 0x37f & ~4; /* x87: division by zero unmasked (QEMU has no such trap for SSE) */
+	unsigned short control =
+		0x37f & ~4; /* x87: division by zero unmasked (QEMU has no such trap for SSE) */
 
 	__asm__ volatile("fldcw %0; fldz; fld1; fdiv %%st(1), %%st; fwait" : : "m"(control));
 }
@@ -120,7 +124,10 @@ static void single_step(void)
 /* The trap flag at SYSCALL: the kernel must not single-step itself. */
 static void single_step_into_syscall(void)
 {
-	__asm__ volatile("mov $39, %%eax; pushf; orl $0x100, (%%rsp); popf; syscall; nop" : : : "rax", "rcx", "r11");
+	__asm__ volatile("mov $39, %%eax; pushf; orl $0x100, (%%rsp); popf; syscall; nop"
+			 :
+			 :
+			 : "rax", "rcx", "r11");
 }
 
 static void software_interrupts(void)
@@ -211,13 +218,19 @@ static void far_return_to_ring0(void)
 
 static void iret_to_ring0(void)
 {
-	__asm__ volatile("pushq $0; push %%rsp; pushf; pushq $8; lea 1f(%%rip), %%rax; push %%rax; iretq; 1:"
-			 : : : "rax");
+	__asm__ volatile(
+		"pushq $0; push %%rsp; pushf; pushq $8; lea 1f(%%rip), %%rax; push %%rax; iretq; 1:"
+		:
+		:
+		: "rax");
 }
 
 static void misaligned_sse(void)
 {
-	__asm__ volatile("lea 1(%%rsp), %%rax; and $-16, %%rax; inc %%rax; movaps (%%rax), %%xmm0" : : : "rax");
+	__asm__ volatile("lea 1(%%rsp), %%rax; and $-16, %%rax; inc %%rax; movaps (%%rax), %%xmm0"
+			 :
+			 :
+			 : "rax");
 }
 
 /* A file mapping past the end of its file is SIGBUS. */
@@ -330,8 +343,11 @@ static void handler_on_bad_stack(int sig)
 static void signal_on_bad_stack(void)
 {
 	signal(SIGUSR1, handler_on_bad_stack);
-	__asm__ volatile("mov %0, %%edi; mov $39, %%eax; syscall; mov %%eax, %%edi; mov $10, %%esi; mov $62, %%eax;"
-			 "mov $0x1000, %%esp; syscall" : : "i"(0) : "rax", "rcx", "r11", "rdi", "rsi");
+	__asm__ volatile("mov $39, %%eax; syscall; mov %%eax, %%edi; mov $10, %%esi;"
+			 "mov $62, %%eax; mov $0x1000, %%esp; syscall"
+			 :
+			 :
+			 : "rax", "rcx", "r11", "rdi", "rsi");
 }
 
 /* SYSCALL in the last bytes of user space would return to a non-canonical address by SYSRET. */
@@ -379,8 +395,11 @@ static void rip_wraps(void)
 static void direction_and_nested_flags(void)
 {
 	/* DF, NT and AC set when entering the kernel must not disturb it. */
-	__asm__ volatile("pushf; orl $0x44400, (%%rsp); popf; mov $39, %%eax; syscall; pushf; andl $~0x44400, (%%rsp); popf"
-			 : : : "rax", "rcx", "r11", "memory");
+	__asm__ volatile("pushf; orl $0x44400, (%%rsp); popf; mov $39, %%eax; syscall;"
+			 "pushf; andl $~0x44400, (%%rsp); popf"
+			 :
+			 :
+			 : "rax", "rcx", "r11", "memory");
 	check(getpid() > 0);
 }
 
@@ -394,26 +413,59 @@ static void every_syscall_number(void)
 }
 
 static const struct test tests[] = {
-	DIES(null_read, SIGSEGV), DIES(null_write, SIGSEGV), DIES(null_call, SIGSEGV),
-	DIES(noncanonical_read, SIGSEGV), DIES(noncanonical_jump, SIGSEGV), DIES(noncanonical_stack, ANY),
-	DIES(kernel_read, SIGSEGV), DIES(kernel_write, SIGSEGV), DIES(kernel_jump, SIGSEGV),
-	DIES(direct_map_read, SIGSEGV), DIES(stack_overflow, SIGSEGV), DIES(divide_by_zero, SIGFPE),
-	DIES(divide_overflow, SIGFPE), DIES(float_exception, SIGFPE), DIES(illegal_instruction, SIGILL),
-	DIES(lock_prefix, SIGILL), DIES(breakpoint, SIGTRAP), DIES(single_step, SIGTRAP),
-	DIES(single_step_into_syscall, SIGTRAP), DIES(software_interrupts, SIGSEGV),
-	DIES(write_to_text, SIGSEGV), DIES(write_to_constant, SIGSEGV), DIES(execute_data, SIGSEGV),
-	DIES(execute_stack, SIGSEGV), DIES(execute_none, SIGSEGV), DIES(privileged_hlt, SIGSEGV),
-	DIES(privileged_cli, SIGSEGV), DIES(privileged_cr3, SIGSEGV), DIES(privileged_msr, SIGSEGV),
-	DIES(privileged_port, SIGSEGV), DIES(privileged_lidt, SIGSEGV), DIES(bad_segment, SIGSEGV),
-	DIES(kernel_segment, SIGSEGV), DIES(far_return_to_ring0, SIGSEGV), DIES(iret_to_ring0, SIGSEGV),
-	DIES(misaligned_sse, SIGSEGV), DIES(past_end_of_file, SIGBUS),
-	DIES(sigreturn_rip_noncanonical, SIGSEGV), DIES(sigreturn_rip_kernel, SIGSEGV),
-	DIES(sigreturn_ring0, SIGSEGV), DIES(sigreturn_rsp_noncanonical, SIGSEGV),
-	DIES(sigreturn_fpu_kernel, SIGSEGV), DIES(sigreturn_flags, SIGSEGV),
-	DIES(sigreturn_without_frame, SIGSEGV), DIES(sigreturn_mxcsr, ANY),
-	DIES(signal_on_bad_stack, SIGSEGV), DIES(syscall_at_the_top, SIGSEGV),
-	DIES(fall_off_the_top, SIGSEGV), DIES(sysenter, SIGILL), DIES(rip_wraps, SIGSEGV),
-	TEST(fs_base_noncanonical), TEST(direction_and_nested_flags), TEST(every_syscall_number),
+	DIES(null_read, SIGSEGV),
+	DIES(null_write, SIGSEGV),
+	DIES(null_call, SIGSEGV),
+	DIES(noncanonical_read, SIGSEGV),
+	DIES(noncanonical_jump, SIGSEGV),
+	DIES(noncanonical_stack, ANY),
+	DIES(kernel_read, SIGSEGV),
+	DIES(kernel_write, SIGSEGV),
+	DIES(kernel_jump, SIGSEGV),
+	DIES(direct_map_read, SIGSEGV),
+	DIES(stack_overflow, SIGSEGV),
+	DIES(divide_by_zero, SIGFPE),
+	DIES(divide_overflow, SIGFPE),
+	DIES(float_exception, SIGFPE),
+	DIES(illegal_instruction, SIGILL),
+	DIES(lock_prefix, SIGILL),
+	DIES(breakpoint, SIGTRAP),
+	DIES(single_step, SIGTRAP),
+	DIES(single_step_into_syscall, SIGTRAP),
+	DIES(software_interrupts, SIGSEGV),
+	DIES(write_to_text, SIGSEGV),
+	DIES(write_to_constant, SIGSEGV),
+	DIES(execute_data, SIGSEGV),
+	DIES(execute_stack, SIGSEGV),
+	DIES(execute_none, SIGSEGV),
+	DIES(privileged_hlt, SIGSEGV),
+	DIES(privileged_cli, SIGSEGV),
+	DIES(privileged_cr3, SIGSEGV),
+	DIES(privileged_msr, SIGSEGV),
+	DIES(privileged_port, SIGSEGV),
+	DIES(privileged_lidt, SIGSEGV),
+	DIES(bad_segment, SIGSEGV),
+	DIES(kernel_segment, SIGSEGV),
+	DIES(far_return_to_ring0, SIGSEGV),
+	DIES(iret_to_ring0, SIGSEGV),
+	DIES(misaligned_sse, SIGSEGV),
+	DIES(past_end_of_file, SIGBUS),
+	DIES(sigreturn_rip_noncanonical, SIGSEGV),
+	DIES(sigreturn_rip_kernel, SIGSEGV),
+	DIES(sigreturn_ring0, SIGSEGV),
+	DIES(sigreturn_rsp_noncanonical, SIGSEGV),
+	DIES(sigreturn_fpu_kernel, SIGSEGV),
+	DIES(sigreturn_flags, SIGSEGV),
+	DIES(sigreturn_without_frame, SIGSEGV),
+	DIES(sigreturn_mxcsr, ANY),
+	DIES(signal_on_bad_stack, SIGSEGV),
+	DIES(syscall_at_the_top, SIGSEGV),
+	DIES(fall_off_the_top, SIGSEGV),
+	DIES(sysenter, SIGILL),
+	DIES(rip_wraps, SIGSEGV),
+	TEST(fs_base_noncanonical),
+	TEST(direction_and_nested_flags),
+	TEST(every_syscall_number),
 };
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* files.c - what a file system in memory owes to POSIX: names, links, permissions, offsets, holes, locks. */
+/* files.c - what a file system in memory owes to POSIX: names, links, permissions, offsets, holes,
+ * locks. */
 #include "check.h"
 
 #include <dirent.h>
@@ -79,12 +80,14 @@ static void offsets(void)
 	check(lseek(fd, 0, SEEK_CUR) == 5 && lseek(fd, -1, SEEK_END) == 9);
 	fails(lseek(fd, -1, SEEK_SET), EINVAL);
 	fails(lseek(fd, 0, 77), EINVAL);
-	check(pread(fd, buf, 4, 8) == 2 && pwrite(fd, "ab", 2, 10) == 2 && lseek(fd, 0, SEEK_CUR) == 9);
+	check(pread(fd, buf, 4, 8) == 2 && pwrite(fd, "ab", 2, 10) == 2 &&
+	      lseek(fd, 0, SEEK_CUR) == 9);
 	fails(pread(fd, buf, 1, -1), EINVAL);
 	fails(read(fd, (void *)0xffff888000000000, 5), EFAULT);
 	check(read(fd, buf, 0) == 0);
 	fails(dup2(99, 5), EBADF);
-	check(dup2(fd, 77) == 77 && fcntl(77, F_GETFD) == 0 && fcntl(fd, F_DUPFD_CLOEXEC, 100) == 100);
+	check(dup2(fd, 77) == 77 && fcntl(77, F_GETFD) == 0 &&
+	      fcntl(fd, F_DUPFD_CLOEXEC, 100) == 100);
 	check(fcntl(100, F_GETFD) == FD_CLOEXEC);
 }
 
@@ -133,7 +136,8 @@ static void symbolic_links(void)
 {
 	here("symlinks");
 	close(make("target", "x"));
-	check(symlink("target", "l") == 0 && readlink("l", buf, 100) == 6 && !memcmp(buf, "target", 6));
+	check(symlink("target", "l") == 0 && readlink("l", buf, 100) == 6 &&
+	      !memcmp(buf, "target", 6));
 	check(readlink("l", buf, 3) == 3);
 	fails(readlink("target", buf, 100), EINVAL);
 	fails(open("l", O_RDONLY | O_NOFOLLOW), ELOOP);
@@ -156,7 +160,8 @@ static void symbolic_links(void)
 static void directories(void)
 {
 	here("dirs");
-	check(mkdir("d", 0700) == 0 && links("d") == 2 && mkdir("d/e", 0700) == 0 && links("d") == 3);
+	check(mkdir("d", 0700) == 0 && links("d") == 2 && mkdir("d/e", 0700) == 0 &&
+	      links("d") == 3);
 	fails(mkdir("d", 0700), EEXIST);
 	fails(mkdir("x/y", 0700), ENOENT);
 	fails(rmdir("d"), ENOTEMPTY);
@@ -185,7 +190,8 @@ static void renames(void)
 	check(mkdir("empty", 0700) == 0);
 	fails(rename("empty", "d"), ENOTEMPTY);
 	check(rename("d", "empty") == 0 && links("empty/e") == 2);
-	check(rename("b", "b") == 0 && link("b", "c") == 0 && rename("b", "c") == 0 && links("b") == 2);
+	check(rename("b", "b") == 0 && link("b", "c") == 0 && rename("b", "c") == 0 &&
+	      links("b") == 2);
 }
 
 static int count_entries(const char *path)
@@ -237,7 +243,8 @@ static void permissions(void)
 	close(make("f", "secret"));
 	check(stat("f", &st) == 0 && (st.st_mode & 07777) == 0640);
 	check(chmod("f", 0604) == 0 && chown("f", 100, 200) == 0);
-	check(mkdir("private", 0700) == 0 && mkdir("sticky", 0777) == 0 && chmod("sticky", 01777) == 0);
+	check(mkdir("private", 0700) == 0 && mkdir("sticky", 0777) == 0 &&
+	      chmod("sticky", 01777) == 0);
 	close(make("private/x", ""));
 	close(make("sticky/mine", ""));
 	check(chmod(".", 0777) == 0);
@@ -256,7 +263,8 @@ static void permissions(void)
 	check(make("own", "") >= 0);
 	fails(chown("own", 0, 0), EPERM);
 	check(chmod("own", 04755) == 0 && stat("own", &st) == 0 && (st.st_mode & 04000));
-	check(write(open("own", O_WRONLY), "x", 1) == 1 && stat("own", &st) == 0 && !(st.st_mode & 04000));
+	check(write(open("own", O_WRONLY), "x", 1) == 1 && stat("own", &st) == 0 &&
+	      !(st.st_mode & 04000));
 }
 
 static void times(void)
@@ -278,7 +286,8 @@ static void device_nodes(void)
 	struct stat st;
 
 	memset(buf, 1, 4096);
-	check(read(fd, buf, 4096) == 4096 && buf[0] == 0 && buf[4095] == 0 && write(fd, buf, 100) == 100);
+	check(read(fd, buf, 4096) == 4096 && buf[0] == 0 && buf[4095] == 0 &&
+	      write(fd, buf, 100) == 100);
 	fd = open("/dev/null", O_RDWR);
 	check(read(fd, buf, 10) == 0 && write(fd, buf, 10) == 10);
 	fd = open("/dev/full", O_RDWR);
@@ -298,7 +307,8 @@ static void random_numbers(void)
 {
 	unsigned long a[4], b[4];
 
-	check(getrandom(a, sizeof(a), 0) == sizeof(a) && getrandom(b, sizeof(b), GRND_NONBLOCK) == sizeof(b));
+	check(getrandom(a, sizeof(a), 0) == sizeof(a) &&
+	      getrandom(b, sizeof(b), GRND_NONBLOCK) == sizeof(b));
 	check(memcmp(a, b, sizeof(a)) && a[0] != a[1]);
 	check(getrandom(buf, sizeof(buf), 0) == sizeof(buf));
 	fails(getrandom((void *)1, 10, 0), EFAULT);
@@ -318,10 +328,13 @@ static void record_locks(void)
 	check(fcntl(fd, F_SETLK, &l) == 0);
 	pid = fork();
 	if (!pid) {
-		struct flock mine = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 1 };
+		struct flock mine = {
+			.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 1
+		};
 
 		check(fcntl(fd, F_SETLK, &mine) == -1 && (errno == EAGAIN || errno == EACCES));
-		check(fcntl(fd, F_GETLK, &mine) == 0 && mine.l_type == F_WRLCK && mine.l_pid == getppid());
+		check(fcntl(fd, F_GETLK, &mine) == 0 && mine.l_type == F_WRLCK &&
+		      mine.l_pid == getppid());
 		_exit(0);
 	}
 	check(status_of(pid) == 0);
@@ -404,10 +417,24 @@ static void no_space_is_reported(void)
 }
 
 static const struct test tests[] = {
-	TEST(open_flags), TEST(offsets), TEST(holes), TEST(unlinked_but_open), TEST(hard_links), TEST(symbolic_links),
-	TEST(directories), TEST(renames), TEST(reading_directories), TEST(permissions), TEST(times),
-	TEST(device_nodes), TEST(random_numbers), TEST(record_locks), TEST(system_information), TEST(proc_of_self),
-	TEST(proc_of_others_while_they_die), TEST(no_space_is_reported),
+	TEST(open_flags),
+	TEST(offsets),
+	TEST(holes),
+	TEST(unlinked_but_open),
+	TEST(hard_links),
+	TEST(symbolic_links),
+	TEST(directories),
+	TEST(renames),
+	TEST(reading_directories),
+	TEST(permissions),
+	TEST(times),
+	TEST(device_nodes),
+	TEST(random_numbers),
+	TEST(record_locks),
+	TEST(system_information),
+	TEST(proc_of_self),
+	TEST(proc_of_others_while_they_die),
+	TEST(no_space_is_reported),
 };
 
 int main(int argc, char **argv)

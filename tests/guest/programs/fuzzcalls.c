@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzzcalls SEED ROUNDS [user] - every system call with bad pointers in each argument, then random calls in
- * children. Nothing but the child may be hurt. What would end the machine or the test on purpose is left
- * out: reboot, kill of others, sleeping for ever is ended by an alarm. */
+/* fuzzcalls SEED ROUNDS [user] - every system call with bad pointers in each argument, then random
+ * calls in children. Nothing but the child may be hurt. What would end the machine or the test on
+ * purpose is left out: reboot, kill of others, sleeping for ever is ended by an alarm. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -13,13 +13,50 @@
 #define PER_CHILD 200
 
 static const short left_out[] = {
-	SYS_reboot, SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_exit,
-	SYS_exit_group, SYS_pause, SYS_rt_sigsuspend, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_syslog,
-	SYS_settimeofday, SYS_clock_settime, SYS_sethostname, SYS_setdomainname, SYS_vhangup, SYS_delete_module,
-	SYS_fork, SYS_vfork, SYS_clone, 435 /* clone3 */, SYS_setsid, SYS_rt_sigreturn, SYS_setrlimit,
-	SYS_prlimit64, SYS_ptrace, SYS_setpgid, SYS_unlink, SYS_unlinkat, SYS_rmdir, SYS_rename, SYS_renameat,
-	SYS_renameat2, SYS_mount, SYS_swapoff, SYS_alarm, SYS_setitimer, SYS_rt_sigprocmask, SYS_rt_sigaction,
-	424 /* pidfd_send_signal */, SYS_setpriority,
+	SYS_reboot,
+	SYS_kill,
+	SYS_tkill,
+	SYS_tgkill,
+	SYS_rt_sigqueueinfo,
+	SYS_rt_tgsigqueueinfo,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_pause,
+	SYS_rt_sigsuspend,
+	SYS_umount2,
+	SYS_pivot_root,
+	SYS_chroot,
+	SYS_syslog,
+	SYS_settimeofday,
+	SYS_clock_settime,
+	SYS_sethostname,
+	SYS_setdomainname,
+	SYS_vhangup,
+	SYS_delete_module,
+	SYS_fork,
+	SYS_vfork,
+	SYS_clone,
+	435 /* clone3 */,
+	SYS_setsid,
+	SYS_rt_sigreturn,
+	SYS_setrlimit,
+	SYS_prlimit64,
+	SYS_ptrace,
+	SYS_setpgid,
+	SYS_unlink,
+	SYS_unlinkat,
+	SYS_rmdir,
+	SYS_rename,
+	SYS_renameat,
+	SYS_renameat2,
+	SYS_mount,
+	SYS_swapoff,
+	SYS_alarm,
+	SYS_setitimer,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigaction,
+	424 /* pidfd_send_signal */,
+	SYS_setpriority,
 };
 
 static unsigned long seed;
@@ -47,20 +84,62 @@ static unsigned long interesting(void)
 {
 	unsigned long r = next();
 	static const unsigned long pool[] = {
-		0, 1, 2, 3, 4, 7, 8, 15, 16, 100, 255, 256, 4095, 4096, 4097, 65535, 65536, 0x7fffffff, 0x80000000,
-		0xffffffff, 0x100000000, 0x7fffffffefff, 0x7ffffffff000, 0x800000000000, 0x7fffffffffffffff,
-		0x8000000000000000, 0xffff800000000000, 0xffff888000100000, 0xffffffff80100000, 0xffffffffa0000000,
-		0xfffffffffffff000, -100ul, -2ul, -1ul, 0x8933, 0x5401, 0x5413, 0x541b,
+		0,
+		1,
+		2,
+		3,
+		4,
+		7,
+		8,
+		15,
+		16,
+		100,
+		255,
+		256,
+		4095,
+		4096,
+		4097,
+		65535,
+		65536,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x100000000,
+		0x7fffffffefff,
+		0x7ffffffff000,
+		0x800000000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0xffff800000000000,
+		0xffff888000100000,
+		0xffffffff80100000,
+		0xffffffffa0000000,
+		0xfffffffffffff000,
+		-100ul,
+		-2ul,
+		-1ul,
+		0x8933,
+		0x5401,
+		0x5413,
+		0x541b,
 	};
 
 	switch (r >> 60) {
-	case 0: case 1: case 2: case 3: case 4: case 5:
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+	case 5:
 		return pool[(r >> 8) % LENGTH(pool)];
-	case 6: case 7: case 8:
+	case 6:
+	case 7:
+	case 8:
 		return (unsigned long)pages + (r >> 8) % (4 * PAGE);
 	case 9:
 		return (unsigned long)pages + ((r >> 8) % 4 + 1) * PAGE - (r >> 20) % 24;
-	case 10: case 11:
+	case 10:
+	case 11:
 		return (r >> 8) % 12; /* a descriptor */
 	case 12:
 		return r >> 8 & 0xffff;
@@ -134,15 +213,21 @@ static void random_calls(void)
 		if (i % 16 == 0)
 			fill_pages();
 		*progress = nr;
-		syscall(nr, interesting(), interesting(), interesting(), interesting(), interesting(), interesting());
+		syscall(nr, interesting(), interesting(), interesting(), interesting(),
+			interesting(), interesting());
 	}
 }
 
 /* Each bad address in each argument, the others plausible. */
 static void bad_pointers(long nr)
 {
-	static const unsigned long bad[] = { 1, 0x1000, 0x7ffffffff000, 0x800000000000, 0xffff888000100000,
-					     0xffffffff80100000, 0xfffffffffffffff0 };
+	static const unsigned long bad[] = { 1,
+					     0x1000,
+					     0x7ffffffff000,
+					     0x800000000000,
+					     0xffff888000100000,
+					     0xffffffff80100000,
+					     0xfffffffffffffff0 };
 
 	for (size_t b = 0; b < LENGTH(bad); b++) {
 		for (int arg = 0; arg < 6; arg++) {

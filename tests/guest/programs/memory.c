@@ -68,8 +68,10 @@ static void bad_arguments(void)
 	fails(mmap(NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);
 	fails(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, -1, 0), EBADF);
 	fails(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 0, 17), EINVAL);
-	fails(mmap((void *)17, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL);
-	fails(mmap((void *)0xffff800000000000, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+	fails(mmap((void *)17, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+	      EINVAL);
+	fails(mmap((void *)0xffff800000000000, PAGE, PROT_READ,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
 	      ENOMEM);
 	fails(mmap(NULL, 1ul << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
 	fails(mmap(NULL, -1ul, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
@@ -113,10 +115,11 @@ static void fixed_replaces(void)
 	char *p = map(3, PROT_READ | PROT_WRITE);
 
 	memset(p, 7, 3 * PAGE);
-	check(mmap(p + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	      p + PAGE);
+	check(mmap(p + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		   -1, 0) == p + PAGE);
 	check(p[0] == 7 && p[PAGE] == 0 && p[2 * PAGE] == 7);
-	fails(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+	fails(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+	      EEXIST);
 }
 
 static void dontneed_clears(void)
@@ -142,7 +145,8 @@ static void remap(void)
 	q = mremap(p, 2 * PAGE, 100 * PAGE, MREMAP_MAYMOVE);
 	check(q != MAP_FAILED && q != p && q[0] == 1 && q[PAGE] == 2 && q[99 * PAGE] == 0);
 	check(touch(p, 0) == SIGSEGV);
-	check(mremap(q, 100 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p) == p && p[PAGE] == 2);
+	check(mremap(q, 100 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p) == p &&
+	      p[PAGE] == 2);
 	fails(mremap((void *)17, PAGE, PAGE, 0), EINVAL);
 	fails(mremap(p, 2 * PAGE, 0, 0), EINVAL);
 	fails(mremap((void *)0x10000000000, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
@@ -280,13 +284,15 @@ static void limit_of_address_space(void)
 	struct rlimit lim = { 64 << 20, 64 << 20 };
 
 	check(setrlimit(RLIMIT_AS, &lim) == 0);
-	fails(mmap(NULL, 128 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+	fails(mmap(NULL, 128 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	      ENOMEM);
 	check(map(256, PROT_READ | PROT_WRITE) != NULL);
 }
 
 static void huge_reservation(void)
 {
-	char *p = mmap(NULL, 1ul << 36, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, 1ul << 36, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		       0);
 
 	check(p != MAP_FAILED);
 	check(mprotect(p + (1ul << 35), PAGE, PROT_READ | PROT_WRITE) == 0);
@@ -320,7 +326,8 @@ static void maps_lists_them(void)
 
 	check(f);
 	check(mprotect(p + PAGE, PAGE, PROT_READ | PROT_EXEC) == 0);
-	snprintf(want, sizeof(want), "%lx-%lx r-xp", (unsigned long)p + PAGE, (unsigned long)p + 2 * PAGE);
+	snprintf(want, sizeof(want), "%lx-%lx r-xp", (unsigned long)p + PAGE,
+		 (unsigned long)p + 2 * PAGE);
 	while (fgets(line, sizeof(line), f)) {
 		found |= !strncmp(line, want, strlen(want));
 		stack |= strstr(line, "[stack]") != NULL;
@@ -344,11 +351,26 @@ static void nothing_to_map(void)
 }
 
 static const struct test tests[] = {
-	TEST(zero_filled), TEST(bad_arguments), TEST(protections), TEST(partial_unmap), TEST(fixed_replaces),
-	TEST(dontneed_clears), TEST(remap), TEST(program_break), TEST(private_file), TEST(shared_file),
-	TEST(read_only_file), TEST(truncated_file), TEST(copies_between_mappings), TEST(fork_and_write_storm),
-	TEST(many_mappings), TEST(limit_of_address_space), TEST(huge_reservation), TEST(executable_memory),
-	TEST(stack_grows), TEST(maps_lists_them),
+	TEST(zero_filled),
+	TEST(bad_arguments),
+	TEST(protections),
+	TEST(partial_unmap),
+	TEST(fixed_replaces),
+	TEST(dontneed_clears),
+	TEST(remap),
+	TEST(program_break),
+	TEST(private_file),
+	TEST(shared_file),
+	TEST(read_only_file),
+	TEST(truncated_file),
+	TEST(copies_between_mappings),
+	TEST(fork_and_write_storm),
+	TEST(many_mappings),
+	TEST(limit_of_address_space),
+	TEST(huge_reservation),
+	TEST(executable_memory),
+	TEST(stack_grows),
+	TEST(maps_lists_them),
 	TEST(nothing_to_map),
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* polling.c - pipes, FIFOs, poll, select, epoll, eventfd, and the clocks and timers that wake them. */
+/* polling.c - pipes, FIFOs, poll, select, epoll, eventfd, and the clocks and timers that wake them.
+ */
 #include "check.h"
 
 #include <fcntl.h>
@@ -238,7 +239,8 @@ static void epoll_levels_and_edges(void)
 	fails(epoll_ctl(ep, EPOLL_CTL_ADD, 999, &e), EBADF);
 	check(epoll_wait(ep, got, 4, 0) == 0);
 	check(write(p[1], "xy", 2) == 2);
-	check(epoll_wait(ep, got, 4, 0) == 1 && got[0].data.u64 == 0x1234567890abcdef && got[0].events == EPOLLIN);
+	check(epoll_wait(ep, got, 4, 0) == 1 && got[0].data.u64 == 0x1234567890abcdef &&
+	      got[0].events == EPOLLIN);
 	check(epoll_wait(ep, got, 4, 0) == 1); /* level */
 	e.events = EPOLLIN | EPOLLET;
 	check(epoll_ctl(ep, EPOLL_CTL_MOD, p[0], &e) == 0);
@@ -270,7 +272,8 @@ static void epoll_nests(void)
 	int a = epoll_create1(0), b = epoll_create1(0);
 
 	check(pipe(p) == 0);
-	check(epoll_ctl(a, EPOLL_CTL_ADD, p[0], &e) == 0 && epoll_ctl(b, EPOLL_CTL_ADD, a, &e) == 0);
+	check(epoll_ctl(a, EPOLL_CTL_ADD, p[0], &e) == 0 &&
+	      epoll_ctl(b, EPOLL_CTL_ADD, a, &e) == 0);
 	fails(epoll_ctl(a, EPOLL_CTL_ADD, b, &e), ELOOP);
 	check(epoll_wait(b, got, 4, 0) == 0);
 	check(write(p[1], "x", 1) == 1 && epoll_wait(b, got, 4, 1000) == 1);
@@ -340,7 +343,8 @@ static void eventfds(void)
 static void vectors(void)
 {
 	char a[3] = "abc", b[4] = "defg", c[8] = "";
-	struct iovec out[3] = { { a, 3 }, { NULL, 0 }, { b, 4 } }, in[2] = { { c, 2 }, { c + 2, 6 } };
+	struct iovec out[3] = { { a, 3 }, { NULL, 0 }, { b, 4 } },
+		     in[2] = { { c, 2 }, { c + 2, 6 } };
 
 	check(pipe(p) == 0);
 	check(writev(p[1], out, 3) == 7 && readv(p[0], in, 2) == 7 && !memcmp(c, "abcdefg", 7));
@@ -445,10 +449,26 @@ static void timerfds(void)
 }
 
 static const struct test tests[] = {
-	TEST(pipe_basics), TEST(pipe_fills), TEST(pipe_carries_much), TEST(pipe_writes_are_atomic), TEST(fifo),
-	TEST(poll_states), TEST(poll_wakes), TEST(select_works), TEST(pselect_swaps_the_mask),
-	TEST(epoll_levels_and_edges), TEST(epoll_forgets_closed), TEST(epoll_nests), TEST(epoll_chain), TEST(epoll_wakes),
-	TEST(eventfds), TEST(vectors), TEST(clocks), TEST(sleeps), TEST(interval_timers), TEST(virtual_timer),
+	TEST(pipe_basics),
+	TEST(pipe_fills),
+	TEST(pipe_carries_much),
+	TEST(pipe_writes_are_atomic),
+	TEST(fifo),
+	TEST(poll_states),
+	TEST(poll_wakes),
+	TEST(select_works),
+	TEST(pselect_swaps_the_mask),
+	TEST(epoll_levels_and_edges),
+	TEST(epoll_forgets_closed),
+	TEST(epoll_nests),
+	TEST(epoll_chain),
+	TEST(epoll_wakes),
+	TEST(eventfds),
+	TEST(vectors),
+	TEST(clocks),
+	TEST(sleeps),
+	TEST(interval_timers),
+	TEST(virtual_timer),
 	TEST(timerfds),
 };
 

@@ -140,7 +140,8 @@ static void fork_copies(void)
 
 static void shared_mapping_is_shared(void)
 {
-	volatile int *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *p =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -423,12 +424,29 @@ static void zombies_hold_little(void)
 }
 
 static const struct test tests[] = {
-	TEST(exit_statuses), TEST(killed_statuses), TEST(wait_variants), TEST(waitid_leaves_and_takes),
-	TEST(vfork_shares_and_suspends), TEST(vfork_exec), TEST(vfork_failed_exec), TEST(fork_copies),
-	TEST(shared_mapping_is_shared), TEST(fork_tree), TEST(exec_errors), TEST(script), TEST(script_of_itself),
-	TEST(many_arguments), TEST(close_on_exec), TEST(orphans_go_to_init), TEST(sessions), TEST(credentials),
-	DIES(limit_of_processes, SIGTERM), TEST(limit_of_files), DIES(limit_of_file_size, SIGXFSZ),
-	TEST(usage_counts), TEST(zombies_hold_little),
+	TEST(exit_statuses),
+	TEST(killed_statuses),
+	TEST(wait_variants),
+	TEST(waitid_leaves_and_takes),
+	TEST(vfork_shares_and_suspends),
+	TEST(vfork_exec),
+	TEST(vfork_failed_exec),
+	TEST(fork_copies),
+	TEST(shared_mapping_is_shared),
+	TEST(fork_tree),
+	TEST(exec_errors),
+	TEST(script),
+	TEST(script_of_itself),
+	TEST(many_arguments),
+	TEST(close_on_exec),
+	TEST(orphans_go_to_init),
+	TEST(sessions),
+	TEST(credentials),
+	DIES(limit_of_processes, SIGTERM),
+	TEST(limit_of_files),
+	DIES(limit_of_file_size, SIGXFSZ),
+	TEST(usage_counts),
+	TEST(zombies_hold_little),
 };
 
 int main(int argc, char **argv)
@@ -438,7 +456,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "--count"))
 		return !strcmp(argv[argc - 1], "arg2001") ? argc % 251 : 97;
 	if (argc == 4 && !strcmp(argv[1], "--fds"))
-		return (fcntl(atoi(argv[2]), F_GETFD) >= 0) + 2 * (fcntl(atoi(argv[3]), F_GETFD) >= 0);
+		return (fcntl(atoi(argv[2]), F_GETFD) >= 0) +
+		       2 * (fcntl(atoi(argv[3]), F_GETFD) >= 0);
 	setpgid(0, 0);
 	return run_tests(argc, argv, tests, LENGTH(tests), 20);
 }

@@ -163,7 +163,8 @@ static void background_reads_stop(void)
 		_exit(read(t, &c, 1) == 1 ? 0 : 1);
 	}
 	setpgid(pid, pid);
-	check(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN);
+	check(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) &&
+	      WSTOPSIG(status) == SIGTTIN);
 	check(tcsetpgrp(t, pid) == 0);
 	type("x\r");
 	kill(-pid, SIGCONT);
@@ -189,10 +190,12 @@ static void suspend_character(void)
 	check(tcsetpgrp(t, pid) == 0);
 	sleep_ms(30);
 	type("\032");
-	check(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP);
+	check(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) &&
+	      WSTOPSIG(status) == SIGTSTP);
 	kill(pid, SIGCONT);
 	type("\034");
-	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT);
+	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGQUIT);
 }
 
 static void hangup(void)
@@ -245,9 +248,10 @@ static void many_pairs(void)
 }
 
 static const struct test tests[] = {
-	TEST(cooked_lines), TEST(editing), TEST(end_of_file), TEST(output_processing), TEST(raw_bytes),
-	TEST(control_characters_and_size), TEST(background_reads_stop), TEST(suspend_character), TEST(hangup),
-	TEST(closed_ends), TEST(many_pairs),
+	TEST(cooked_lines),	     TEST(editing),	      TEST(end_of_file),
+	TEST(output_processing),     TEST(raw_bytes),	      TEST(control_characters_and_size),
+	TEST(background_reads_stop), TEST(suspend_character), TEST(hangup),
+	TEST(closed_ends),	     TEST(many_pairs),
 };
 
 int main(int argc, char **argv)

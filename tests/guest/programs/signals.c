@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* signals.c - POSIX signals as Linux does them: masks, queueing, restart, alternate stacks, nesting, and what
- * SIGCHLD and wait report. */
+/* signals.c - POSIX signals as Linux does them: masks, queueing, restart, alternate stacks,
+ * nesting, and what SIGCHLD and wait report. */
 #include "check.h"
 
 #include <setjmp.h>
@@ -217,12 +217,14 @@ static void fault_address(void)
 static void fault_fixed_and_resumed_handler(int sig, siginfo_t *info, void *context)
 {
 	count++;
-	check(mprotect((void *)((unsigned long)info->si_addr & -PAGE), PAGE, PROT_READ | PROT_WRITE) == 0);
+	check(mprotect((void *)((unsigned long)info->si_addr & -PAGE), PAGE,
+		       PROT_READ | PROT_WRITE) == 0);
 }
 
 static void fault_fixed_and_resumed(void)
 {
-	struct sigaction sa = { .sa_sigaction = fault_fixed_and_resumed_handler, .sa_flags = SA_SIGINFO };
+	struct sigaction sa = { .sa_sigaction = fault_fixed_and_resumed_handler,
+				.sa_flags = SA_SIGINFO };
 	volatile char *p = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	sigaction(SIGSEGV, &sa, NULL);
@@ -342,7 +344,8 @@ static void sleep_goes_on_after_stop(void)
 	}
 	sleep_ms(100);
 	kill(pid, SIGSTOP);
-	check(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	check(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) &&
+	      WSTOPSIG(status) == SIGSTOP);
 	kill(pid, SIGCONT);
 	check(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
 	check(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -454,7 +457,8 @@ static void kill_and_stop_cannot_be_caught(void)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigprocmask(SIG_SETMASK, NULL, &old);
-	check(!sigismember(&old, SIGKILL) && !sigismember(&old, SIGSTOP) && sigismember(&old, SIGTERM));
+	check(!sigismember(&old, SIGKILL) && !sigismember(&old, SIGSTOP) &&
+	      sigismember(&old, SIGTERM));
 	raise(SIGKILL);
 }
 
@@ -558,13 +562,35 @@ static void many(void)
 }
 
 static const struct test tests[] = {
-	TEST(handler_runs), TEST(blocked_waits_once), TEST(realtime_queues_in_order), TEST(siginfo_of_kill),
-	TEST(nested), TEST(masked_while_handled), TEST(nodefer_nests), TEST(resethand), TEST(alternate_stack),
-	TEST(stack_overflow_is_survived), TEST(fault_address), TEST(fault_fixed_and_resumed),
-	TEST(registers_survive), TEST(restart_read), TEST(restart_wait), TEST(nanosleep_tells_the_rest),
-	TEST(sleep_goes_on_after_stop), TEST(sigchld_codes), TEST(nocldstop), TEST(ignored_children_vanish),
-	TEST(suspend), TEST(timedwait), DIES(kill_and_stop_cannot_be_caught, SIGKILL), TEST(default_ignored),
-	TEST(exec_resets_handlers), DIES(broken_pipe, SIGPIPE), TEST(kill_errors), TEST(groups), TEST(many),
+	TEST(handler_runs),
+	TEST(blocked_waits_once),
+	TEST(realtime_queues_in_order),
+	TEST(siginfo_of_kill),
+	TEST(nested),
+	TEST(masked_while_handled),
+	TEST(nodefer_nests),
+	TEST(resethand),
+	TEST(alternate_stack),
+	TEST(stack_overflow_is_survived),
+	TEST(fault_address),
+	TEST(fault_fixed_and_resumed),
+	TEST(registers_survive),
+	TEST(restart_read),
+	TEST(restart_wait),
+	TEST(nanosleep_tells_the_rest),
+	TEST(sleep_goes_on_after_stop),
+	TEST(sigchld_codes),
+	TEST(nocldstop),
+	TEST(ignored_children_vanish),
+	TEST(suspend),
+	TEST(timedwait),
+	DIES(kill_and_stop_cannot_be_caught, SIGKILL),
+	TEST(default_ignored),
+	TEST(exec_resets_handlers),
+	DIES(broken_pipe, SIGPIPE),
+	TEST(kill_errors),
+	TEST(groups),
+	TEST(many),
 };
 
 int main(int argc, char **argv)

@@ -414,7 +414,8 @@ static void shared_descriptors(void)
 static void *map_and_touch(void *arg)
 {
 	for (int i = 0; i < 100; i++) {
-		char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		if (p == MAP_FAILED)
 			return (void *)1;
@@ -497,7 +498,8 @@ static void exec_with_shared_descriptors(void)
 
 			for (int j = 0; j < 3; j++)
 				pthread_create(&t[j], NULL, open_and_close, NULL);
-			clone(sleep_long, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+			clone(sleep_long, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD,
+			      NULL);
 			sleep_ms(5);
 			execl("/proc/self/exe", "threads", "--exit", NULL);
 			_exit(1);
@@ -521,7 +523,8 @@ static void stops_with_threads(void)
 	}
 	sleep_ms(30);
 	for (int i = 0; i < 50; i++) {
-		check(kill(pid, SIGSTOP) == 0 && waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+		check(kill(pid, SIGSTOP) == 0 && waitpid(pid, &status, WUNTRACED) == pid &&
+		      WIFSTOPPED(status));
 		check(kill(pid, SIGCONT) == 0);
 	}
 	kill(pid, SIGKILL);
@@ -568,12 +571,30 @@ static void moved_while_running(void)
 }
 
 static const struct test tests[] = {
-	TEST(create_and_join), TEST(mutex_excludes), TEST(condition_variables), TEST(thread_locals), TEST(ids),
-	TEST(signal_to_one_thread), TEST(signal_to_the_unblocked), TEST(exit_takes_all), TEST(a_crash_takes_all),
-	TEST(exec_in_a_thread), TEST(leader_exits_first), TEST(fork_in_threads), TEST(futex_values),
-	TEST(futex_between_processes), TEST(semaphores), TEST(floating_point_is_per_thread), TEST(cancellation),
-	TEST(shared_descriptors), TEST(shared_address_space), TEST(close_under_a_reader), TEST(bad_tls),
-	TEST(exec_with_shared_descriptors), TEST(stops_with_threads), TEST(moved_while_running),
+	TEST(create_and_join),
+	TEST(mutex_excludes),
+	TEST(condition_variables),
+	TEST(thread_locals),
+	TEST(ids),
+	TEST(signal_to_one_thread),
+	TEST(signal_to_the_unblocked),
+	TEST(exit_takes_all),
+	TEST(a_crash_takes_all),
+	TEST(exec_in_a_thread),
+	TEST(leader_exits_first),
+	TEST(fork_in_threads),
+	TEST(futex_values),
+	TEST(futex_between_processes),
+	TEST(semaphores),
+	TEST(floating_point_is_per_thread),
+	TEST(cancellation),
+	TEST(shared_descriptors),
+	TEST(shared_address_space),
+	TEST(close_under_a_reader),
+	TEST(bad_tls),
+	TEST(exec_with_shared_descriptors),
+	TEST(stops_with_threads),
+	TEST(moved_while_running),
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tiny.c - the smallest program worth damaging: code, read-only data, data and bss, and exit(0) when all
- * of them hold what they should. */
+/* tiny.c - the smallest program worth damaging: code, read-only data, data and bss, and exit(0)
+ * when all of them hold what they should. */
 static const char text[] = "constant";
 static char data[] = "data";
 static char bss[8192];

@@ -24,9 +24,11 @@ static void pair_of_streams(void)
 	char buf[32];
 
 	check(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
-	check(write(s[0], "hello", 5) == 5 && read(s[1], buf, 3) == 3 && read(s[1], buf + 3, 20) == 2);
+	check(write(s[0], "hello", 5) == 5 && read(s[1], buf, 3) == 3 &&
+	      read(s[1], buf + 3, 20) == 2);
 	check(!memcmp(buf, "hello", 5));
-	check(send(s[1], "back", 4, 0) == 4 && recv(s[0], buf, 32, MSG_PEEK) == 4 && recv(s[0], buf, 32, 0) == 4);
+	check(send(s[1], "back", 4, 0) == 4 && recv(s[0], buf, 32, MSG_PEEK) == 4 &&
+	      recv(s[0], buf, 32, 0) == 4);
 	fails(recv(s[0], buf, 1, MSG_DONTWAIT), EAGAIN);
 	check(shutdown(s[0], SHUT_WR) == 0 && read(s[1], buf, 1) == 0);
 	fails(send(s[0], "x", 1, MSG_NOSIGNAL), EPIPE);
@@ -86,7 +88,8 @@ static void named_datagrams(void)
 	unlink(a.sun_path);
 	check(bind(l, (void *)&a, len) == 0);
 	check(sendto(c, "abc", 3, 0, (void *)&a, len) == 3 && recv(l, buf, 8, 0) == 3);
-	check(connect(c, (void *)&a, len) == 0 && send(c, "defg", 4, 0) == 4 && recv(l, buf, 8, 0) == 4);
+	check(connect(c, (void *)&a, len) == 0 && send(c, "defg", 4, 0) == 4 &&
+	      recv(l, buf, 8, 0) == 4);
 	close(l);
 	fails(send(c, "x", 1, 0), ECONNREFUSED);
 	unlink(a.sun_path);
@@ -96,7 +99,9 @@ static void passes_descriptors(void)
 {
 	char data = 'f', control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &data, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
 			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 	int p[2], got;
@@ -198,8 +203,11 @@ static void carries_much(void)
 }
 
 static const struct test tests[] = {
-	TEST(pair_of_streams), TEST(pair_of_datagrams), TEST(named_stream), TEST(named_datagrams),
-	TEST(passes_descriptors), TEST(polls), TEST(fills_up), TEST(errors), TEST(carries_much),
+	TEST(pair_of_streams),	  TEST(pair_of_datagrams),
+	TEST(named_stream),	  TEST(named_datagrams),
+	TEST(passes_descriptors), TEST(polls),
+	TEST(fills_up),		  TEST(errors),
+	TEST(carries_much),
 };
 
 int main(int argc, char **argv)
