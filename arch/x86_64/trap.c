@@ -74,7 +74,8 @@ static void page_fault(struct trap_frame *f, bool from_user)
 	/* under a spinlock nothing can be brought in: the copy ends there */
 	if (from_user || may_sleep) {
 		/* user mode's own accesses say so; those that the processor makes for it (tables,
-		 * far returns under emulation with SMAP) stay forbidden however often they are tried */
+		 * far returns under emulation with SMAP) stay forbidden however often they are
+		 * tried */
 		bool implicit = from_user && !(f->orig_rax & PF_USER), resolved;
 
 		irq_enable();

@@ -59,7 +59,7 @@ size_t slab_object_size(const struct kmem_cache *c);
 u64 vmalloc_page_count(void);
 
 /* ---- fault.c, vma.c, mmap.c ---- */
-#define LOWEST_ADDR 0x10000ull /* nothing of a program's below: vm.mmap_min_addr */
+#define LOWEST_ADDR 0x10000ull	/* nothing of a program's below: vm.mmap_min_addr */
 #define VM_PRIVATE_PAGES BIT(8) /* may hold pages of its own: a fork has to copy entries */
 
 extern struct page *zero_page; /* mapped wherever zeros were read; not counted by mappings */

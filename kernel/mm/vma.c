@@ -9,7 +9,7 @@
 
 #include "mm.h"
 
-#define MAX_VMAS 65530	       /* Linux's vm.max_map_count */
+#define MAX_VMAS 65530 /* Linux's vm.max_map_count */
 #define STACK_GAP (256 * PAGE_SIZE)
 #define GATHER 64
 

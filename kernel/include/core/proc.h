@@ -98,7 +98,7 @@ struct proc {
 	u64 sigpending;
 	struct list_head sigqueue;
 	u32 nr_queued;
-	bool stopped; /* job control: threads stop at the border to user mode */
+	bool stopped;		  /* job control: threads stop at the border to user mode */
 	u32 nr_stopped, nr_stops; /* threads at rest; stops so far */
 	int stop_sig;
 	u64 utime_ns, stime_ns; /* of threads that ended */
