@@ -45,7 +45,8 @@ void arch_irq_free_vector(int vector)
 {
 	struct vector_handler *h = &handlers[vector];
 
-	/* in_vector is stored before fn is loaded, by device_irq(): who is not seen here sees NULL */
+	/* in_vector is stored before fn is loaded, by device_irq(): who is not seen here sees
+	 * NULL */
 	(void)xchg(&h->fn, NULL);
 	for (u32 i = 0; i < nr_cpus; i++) {
 		while (READ_ONCE(machine_cpus[i]->in_vector) == (u32)vector)

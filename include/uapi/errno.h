@@ -136,7 +136,8 @@
 #define ERFKILL 132
 #define EHWPOISON 133
 
-/* Never seen by user space: a signal interrupted the call, which is restarted as the handler asks. */
+/* Never seen by user space: a signal interrupted the call, which is restarted as the handler
+ * asks. */
 #define ERESTARTSYS 512
 #define ERESTARTNOINTR 513
 #define ERESTARTNOHAND 514

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* socket.h - numbers and layouts of Linux's socket calls (x86-64). Own definitions; a test compares
- * them with Linux's headers. Host tests that include libc's headers define WEFT_HOST_LIBC instead. */
+ * them with Linux's headers. Host tests that include libc's headers define WEFT_HOST_LIBC
+ * instead. */
 #pragma once
 
 #include <weft/types.h>

@@ -69,7 +69,8 @@ u64 arch_cycles(void);		/* TSC, for jitter and measurements */
 /* ---- interrupts ---- */
 enum irq_trigger { IRQ_EDGE, IRQ_LEVEL };
 /* Vectors for device interrupts, routed to a CPU. handler runs with interrupts off and only
- * acknowledges. -ENOSPC when vectors are used up. Process context. See irq.h for the public side. */
+ * acknowledges. -ENOSPC when vectors are used up. Process context. See irq.h for the public
+ * side. */
 int arch_irq_alloc_vector(u32 cpu, void (*fn)(void *arg), void *arg);
 void arch_irq_free_vector(int vector); /* returns when no CPU is inside fn any more */
 /* ISA or PCI line through ACPI's overrides to an IOAPIC pin. trigger is overridden for ISA by MADT.
@@ -173,7 +174,8 @@ int arch_thread_make_user(struct thread *t);
 /* Leaves the kernel through arch_user_frame(current()), with pending user work done first. */
 void arch_enter_user(void) __noreturn;
 void arch_thread_free(struct thread *t); /* the FPU area */
-/* Runs next in prev's place: stacks, FPU, fs/gs base, kernel_rsp. Interrupts off, preemption off. */
+/* Runs next in prev's place: stacks, FPU, fs/gs base, kernel_rsp. Interrupts off, preemption
+ * off. */
 void arch_switch(struct thread *prev, struct thread *next);
 void arch_switch_mm(phys_addr_t pgd); /* no-op when it is loaded already */
 /* Fresh user registers for exec: clears all, sets rip, rsp, a clean FPU, fs = gs = 0. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* atomic.h - counters shared between CPUs and the ordering of plain loads and stores. All arithmetic
- * is sequentially consistent unless its name says otherwise; refcount_* never goes from 0 to 1. */
+/* atomic.h - counters shared between CPUs and the ordering of plain loads and stores. All
+ * arithmetic is sequentially consistent unless its name says otherwise; refcount_* never goes from
+ * 0 to 1. */
 #pragma once
 
 #include <weft/types.h>

@@ -5,7 +5,8 @@
 
 #include <asm/cpu.h>
 
-/* Runs what became pending while preemption was off (reschedule, poll). Called by preempt_enable. */
+/* Runs what became pending while preemption was off (reschedule, poll). Called by
+ * preempt_enable. */
 void preempt_check(void);
 
 static inline void preempt_enable(void)

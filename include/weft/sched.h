@@ -18,7 +18,8 @@ int kthread_stop(struct thread *t);
 bool kthread_should_stop(void);
 
 void yield(void);
-/* Process context. The remaining ns when a signal ended the sleep early (interruptible one only). */
+/* Process context. The remaining ns when a signal ended the sleep early (interruptible one
+ * only). */
 void sleep_ns(u64 ns);
 u64 sleep_ns_interruptible(u64 ns);
 /* A signal is waiting for the calling thread: interruptible sleeps end with -ERESTARTSYS. */

@@ -21,7 +21,8 @@ char *strstr(const char *hay, const char *needle);
 /* Copies at most size-1 bytes and terminates. Returns the length copied, or -E2BIG when cut. */
 long strscpy(char *d, const char *s, size_t size);
 
-/* C99 subset: d i u x X o c s p %, widths, precision, h hh l ll z. Returns the untruncated length. */
+/* C99 subset: d i u x X o c s p %, widths, precision, h hh l ll z. Returns the untruncated
+ * length. */
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 /* As snprintf, but returns what was really written (never more than size - 1). */

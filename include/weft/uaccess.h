@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* uaccess.h - copies across the user border. Process context, may sleep (the page may have to come).
- * A bad address is -EFAULT, never an oops. A kernel-side iter makes the same code serve both. */
+/* uaccess.h - copies across the user border. Process context, may sleep (the page may have to
+ * come). A bad address is -EFAULT, never an oops. A kernel-side iter makes the same code serve
+ * both. */
 #pragma once
 
 #include <weft/err.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* e1000.h - the driver's own structures: one nic a PCI function, one receive and one transmit ring.
- * hw.c knows registers, rx.c and tx.c the rings, main.c joins them to PCI and the interface table. */
+ * hw.c knows registers, rx.c and tx.c the rings, main.c joins them to PCI and the interface
+ * table. */
 #pragma once
 
 #include <weft/alloc.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* hw.c - the device's registers: reset, address, filters, link, statistics. The receiver is switched
- * on once, at probe: it has no buffers until the interface is up, and so nothing arrives. */
+/* hw.c - the device's registers: reset, address, filters, link, statistics. The receiver is
+ * switched on once, at probe: it has no buffers until the interface is up, and so
+ * nothing arrives. */
 #include "e1000.h"
 
 #include <weft/printk.h>

@@ -192,7 +192,8 @@ static int nic_open(struct netif *nif)
 	return 0;
 }
 
-/* The receiver stays on, without anybody to hear it: its buffers are full after a ring of frames. */
+/* The receiver stays on, without anybody to hear it: its buffers are full after a ring of
+ * frames. */
 static void nic_stop(struct netif *nif)
 {
 	struct nic *nic = nif->priv;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* regs.h - registers and descriptors of the 8254x and 82574 families, named as in Intel's manuals
- * (PCI/PCI-X Family of Gigabit Ethernet Controllers SDM, chapter 13; 82574 datasheet, chapter 10). */
+ * (PCI/PCI-X Family of Gigabit Ethernet Controllers SDM, chapter 13; 82574 datasheet, chapter
+ * 10). */
 #pragma once
 
 #include <weft/types.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - ICMP as a module: a transport of IPv4, the sender of IPv4's errors, counters, settings. */
+/* main.c - ICMP as a module: a transport of IPv4, the sender of IPv4's errors, counters,
+ * settings. */
 #include "icmp.h"
 
 #include <weft/module.h>

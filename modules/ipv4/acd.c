@@ -123,8 +123,9 @@ static void set_due(struct claim *c, u64 wait)
 	spin_unlock(&lock);
 }
 
-/* One claim's next step, under netif_lock, without which none is deleted. True: it goes on. It stays
- * listed meanwhile: the answer to a probe may be here before the probe's sender has returned. */
+/* One claim's next step, under netif_lock, without which none is deleted. True: it goes on.
+ * It stays listed meanwhile: the answer to a probe may be here before the probe's sender has
+ * returned. */
 static bool advance(struct claim *c)
 {
 	struct ip_addr addr = ip_addr_v4(c->addr);

@@ -54,7 +54,8 @@ static int parse(const struct pkt *p, struct arp_packet *a)
 	return 0;
 }
 
-/* Sends one ARP packet; dst NULL: to everybody. Needs no RCU caller: nif is the caller's to hold. */
+/* Sends one ARP packet; dst NULL: to everybody. Needs no RCU caller: nif is the caller's to
+ * hold. */
 static void send(struct netif *nif, u16 op, const u8 *dst, u32 spa, const u8 *tha, u32 tpa)
 {
 	const struct link_type *link = nif->link;

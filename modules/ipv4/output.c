@@ -63,7 +63,8 @@ static void build_header(const struct flow *f, struct pkt *p)
 	ipv4_header_finish(h, header_len);
 }
 
-/* raw(7): the caller's header, of which length and checksum are ours, and source and ID when zero. */
+/* raw(7): the caller's header, of which length and checksum are ours, and source and ID when
+ * zero. */
 static int complete_header(const struct flow *f, struct pkt *p)
 {
 	u8 *h = p->data;
@@ -96,7 +97,8 @@ static void fill_checksum(struct pkt *p)
 	p->csum = PKT_CSUM_NONE;
 }
 
-/* One fragment: header with the given options, len bytes of the payload from off. NULL: no buffer. */
+/* One fragment: header with the given options, len bytes of the payload from off. NULL:
+ * no buffer. */
 static struct pkt *make_fragment(const struct pkt *p, const struct flow *f, const u8 *header,
 				 u32 header_len, const u8 *payload, u32 off, u32 len, bool more)
 {

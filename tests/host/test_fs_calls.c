@@ -396,7 +396,7 @@ static int take_text(void *arg, const char *text, size_t len)
 static void test_procfiles(void **state)
 {
 	static int value = 5;
-	static struct sysctl ctl = { .path = "net/test/value", .value = &value, .min = 0, .max = 9 };
+	static struct sysctl ctl = { .path = "net/test/value", .value = &value, .max = 9 };
 	struct procfile f = { .path = "net/deep/file",
 			      .mode = 0644,
 			      .show = show_count,

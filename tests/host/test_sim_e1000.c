@@ -59,7 +59,8 @@ static void burst_is_served_in_few_interrupts(void **state)
 	stack_down_e1000(&e1000);
 }
 
-/* More frames than descriptors at one moment: some are lost, the receiver goes on, nothing storms. */
+/* More frames than descriptors at one moment: some are lost, the receiver goes on,
+ * nothing storms. */
 static void overrun(void **state)
 {
 	u32 i, got;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* core/vm.h - user address spaces: ranges (VMAs) backed by nothing, anonymous pages or files, filled
- * by page faults and copied on write. Shared by the threads and vfork children of a process. */
+/* core/vm.h - user address spaces: ranges (VMAs) backed by nothing, anonymous pages or files,
+ * filled by page faults and copied on write. Shared by the threads and vfork children of a process.
+ */
 #pragma once
 
 #include <weft/alloc.h>
@@ -94,7 +95,8 @@ void kstack_free(void *stack);
  * no lock of an address space held. */
 struct inode;
 void vm_file_cut(struct inode *ino, u64 size);
-/* The kernel area that addr lies in or just beside (a guard page): true and its kind, for oopses. */
+/* The kernel area that addr lies in or just beside (a guard page): true and its kind, for
+ * oopses. */
 bool vmalloc_describe(u64 addr, const char **kind);
 struct proc_mm *mm_new(void);		      /* empty; NULL */
 struct proc_mm *mm_fork(struct proc_mm *old); /* copy on write; NULL */
