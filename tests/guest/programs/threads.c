@@ -506,6 +506,7 @@ static void exec_with_shared_descriptors(void)
 		}
 		check(WEXITSTATUS(status_of(pid)) == 33);
 	}
+	sleep_ms(500); /* the last of them sleep a little longer than their parents lived */
 }
 
 /* Continued and stopped again at once: the parent hears of each stop. */
