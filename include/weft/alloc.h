@@ -57,8 +57,8 @@ static inline void *percpu_this(void *p) /* preemption off */
 }
 
 /* Allocation failure on purpose: every n-th allocation (on average, from a seeded generator) of the
- * functions above fails, for threads of user processes and the poll context. 0 = never. Switched by
- * /proc/sys/kernel/fail_alloc. */
+ * functions above fails, for threads of user processes but init and the poll context. 0 = never.
+ * Switched by /proc/sys/kernel/fail_alloc. */
 extern u32 fail_alloc_every;
 
 struct mem_stats {

@@ -41,11 +41,17 @@ int sysfs_link(const char *path, const char *target); /* symlink below /sys; -EE
 int sysfs_mkdir(const char *path);
 void sysfs_remove(const char *path); /* link, or directory with all below it */
 
-/* One integer under /proc/sys: read as text, written with bounds checked (-EINVAL outside). */
+#define SYSCTL_MAX_COUNT 4
+
+/* An integer, or a few, under /proc/sys: read as text with tabs between, written whole with bounds
+ * checked (-EINVAL outside). */
 struct sysctl {
 	const char *path; /* below /proc/sys: "net/ipv4/ip_forward" */
 	int *value;
+	u32 count; /* of integers at value; 0 is 1 */
 	int min, max;
+	/* Optional: sees the new ones before they are stored; -EINVAL to refuse. */
+	int (*check)(const int *value);
 	void (*changed)(struct sysctl *s); /* optional */
 	struct procfile file;		   /* the core's */
 	char full[96];

@@ -33,6 +33,8 @@ int scnprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int kstrtoull(const char *s, unsigned int base, unsigned long long *out);
 int kstrtoll(const char *s, unsigned int base, long long *out);
 int kstrtoint(const char *s, unsigned int base, int *out);
+/* Exactly n numbers with spaces or tabs between; base 0. -EINVAL, -ERANGE. */
+int kstrtoints(const char *s, int *out, u32 n);
 
 /* Internet checksum (RFC 1071): adds n bytes at p to a running 32-bit one's complement sum. A
  * buffer may be summed in parts if each part but the last is of even length. */

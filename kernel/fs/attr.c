@@ -373,6 +373,11 @@ SYSCALL(75, fdatasync)
 	return sync_fd((int)a);
 }
 
+SYSCALL(277, sync_file_range)
+{
+	return d & ~7ull || (s64)b < 0 || (s64)c < 0 ? -EINVAL : sync_fd((int)a);
+}
+
 SYSCALL(162, sync)
 {
 	return 0;

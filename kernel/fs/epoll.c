@@ -15,6 +15,8 @@
 #define EPOLLONESHOT BIT(30)
 #define EPOLLET BIT(31)
 #define PRIVATE_BITS (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET)
+#define EXCLUSIVE_BITS \
+	(POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET)
 #define MAX_DEPTH 5
 #define FIRST_BUCKETS 16
 
@@ -112,6 +114,19 @@ static void tell_waiters(struct eventpoll *ep)
 {
 	wake_up(&ep->wait);
 	wake_up_key(&ep->poll_wait, POLLIN | POLLRDNORM);
+}
+
+static bool has_ready(struct eventpoll *ep)
+{
+	return !list_empty(&ep->ready);
+}
+
+/* What was off the list for a moment, or left over, may have let a waiter go to sleep. */
+static void pass_on(struct eventpoll *ep)
+{
+	smp_mb();
+	if (has_ready(ep) && wait_queue_active(&ep->wait))
+		wake_up(&ep->wait);
 }
 
 static bool item_woken(struct wait_entry *w, u32 key)
@@ -276,6 +291,8 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 		events = POLLIN | POLLRDNORM;
 	}
 	mutex_unlock(&ep->lock);
+	if (events)
+		pass_on(ep);
 	return events;
 }
 
@@ -413,7 +430,8 @@ static long control(struct file *epf, int op, struct file *f, int fd, const stru
 		return -EPERM; /* always ready: regular files, directories */
 	if (epf == f || epf->ops != &epoll_fops)
 		return -EINVAL;
-	if (ev->events & EPOLLEXCLUSIVE && op == EPOLL_CTL_ADD && f->ops == &epoll_fops)
+	if (ev->events & EPOLLEXCLUSIVE && op == EPOLL_CTL_ADD &&
+	    (f->ops == &epoll_fops || ev->events & ~EXCLUSIVE_BITS))
 		return -EINVAL;
 	ep = epf->priv;
 	if (nested) {
@@ -466,12 +484,25 @@ static long send_events(struct eventpoll *ep, u64 uevents, long max)
 	list_splice_tail(&again, &ep->ready);
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	mutex_unlock(&ep->lock);
+	pass_on(ep);
 	return n ? n : err;
 }
 
-static bool has_ready(struct eventpoll *ep)
+/* Of many waiters an event wakes one. One that leaves for another reason while something is ready
+ * takes that with it. 0, -ETIMEDOUT, -ERESTARTSYS. */
+static int wait_ready(struct eventpoll *ep, u64 deadline)
 {
-	return !list_empty(&ep->ready);
+	int err = 0;
+
+	while (!has_ready(ep) && !err) {
+		struct sleeper s;
+
+		sleep_prepare(&ep->wait, &s, true, true);
+		if (!has_ready(ep))
+			err = sleep_wait(&s, deadline, true);
+		sleep_finish(&ep->wait, &s);
+	}
+	return has_ready(ep) ? 0 : err;
 }
 
 static long wait_events(struct file *f, u64 uevents, long max, u64 deadline, bool wait)
@@ -486,7 +517,7 @@ static long wait_events(struct file *f, u64 uevents, long max, u64 deadline, boo
 
 		if (n || !wait)
 			return n;
-		err = wait_event_interruptible_timeout(&ep->wait, has_ready(ep), deadline);
+		err = wait_ready(ep, deadline);
 		if (err == -ETIMEDOUT)
 			wait = false;
 		else if (err)
@@ -494,17 +525,22 @@ static long wait_events(struct file *f, u64 uevents, long max, u64 deadline, boo
 	}
 }
 
-static long do_wait(int epfd, u64 uevents, int max, int ms)
+static long do_wait(int epfd, u64 uevents, int max, u64 deadline, bool wait)
 {
-	u64 deadline = ms > 0 ? deadline_in((u64)ms * NSEC_PER_MSEC) : 0;
 	struct file *f = fd_get(epfd);
 	long ret;
 
 	if (!f)
 		return -EBADF;
-	ret = wait_events(f, uevents, max, deadline, ms != 0);
+	ret = wait_events(f, uevents, max, deadline, wait);
 	file_put(f);
 	return ret;
+}
+
+static long do_wait_ms(int epfd, u64 uevents, int max, int ms)
+{
+	return do_wait(epfd, uevents, max, ms > 0 ? deadline_in((u64)ms * NSEC_PER_MSEC) : 0,
+		       ms != 0);
 }
 
 /* ---- the calls ---- */
@@ -540,12 +576,22 @@ SYSCALL(233, epoll_ctl)
 
 SYSCALL(232, epoll_wait)
 {
-	return do_wait((int)a, b, (int)c, (int)d);
+	return do_wait_ms((int)a, b, (int)c, (int)d);
 }
 
 SYSCALL(281, epoll_pwait)
 {
 	int err = sigmask_from_user(e, f);
 
-	return err ? err : do_wait((int)a, b, (int)c, (int)d);
+	return err ? err : do_wait_ms((int)a, b, (int)c, (int)d);
+}
+
+SYSCALL(441, epoll_pwait2)
+{
+	u64 ns = 0;
+	int err = d ? timespec_from_user(d, &ns) : 0;
+
+	if (!err)
+		err = sigmask_from_user(e, f);
+	return err ? err : do_wait((int)a, b, (int)c, d ? deadline_in(ns) : 0, !d || ns);
 }

@@ -58,6 +58,7 @@ void file_put(struct file *f)
 		inode_allow_write(f->inode);
 	inode_put(f->inode);
 	dentry_put(f->dentry); /* last: its mount may take the inode's super along */
+	kfree(v->own_label);
 	kfree(v);
 	atomic_dec(&nr_files);
 }

@@ -71,7 +71,9 @@ int inode_get_write(struct inode *ino);
 void inode_put_write(struct inode *ino);
 void inode_allow_write(struct inode *ino);
 int inode_truncate(struct inode *ino, u64 size); /* checks, lock, times */
-void inode_drop_privileges(struct inode *ino);	 /* written by a user: set-id bits go */
+/* May it become so large? setrlimit(2), RLIMIT_FSIZE: 0, or -EFBIG and SIGXFSZ. ino->lock held. */
+int inode_check_growth(const struct inode *ino, u64 size);
+void inode_drop_privileges(struct inode *ino); /* written by a user: set-id bits go */
 
 /* ---- entries: the tree of names. A linked entry is held by the tree ---- */
 #define ENTRY_DELETED BIT(0) /* was unlinked */
@@ -187,6 +189,12 @@ int mount_init(struct super *rootfs);
 #define WALK_FOLLOW BIT(0) /* a final symbolic link is followed */
 #define WALK_DIR BIT(1)	   /* the result must be a directory */
 #define WALK_EMPTY BIT(2)  /* "" means dirfd itself */
+/* openat2(2): what a walk may not do */
+#define WALK_NO_XDEV BIT(3)  /* leave the mount it begins in: EXDEV */
+#define WALK_NO_MAGIC BIT(4) /* links of /proc that are the object itself: ELOOP */
+#define WALK_NO_LINKS BIT(5) /* any link: ELOOP */
+#define WALK_BENEATH BIT(6)  /* leave dirfd: EXDEV */
+#define WALK_IN_ROOT BIT(7)  /* see more than dirfd: that is the root */
 
 enum last_type { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_NONE };
 
@@ -196,7 +204,8 @@ struct walk {
 	struct path at, root;
 	const char *rest;
 	char *buf;
-	u32 links;
+	u32 links, flags;
+	struct mount *mnt; /* where it began; only compared */
 	enum last_type last_type;
 	bool slash; /* the last name was followed by a slash */
 	char last[NAME_MAX + 1];
@@ -235,6 +244,7 @@ struct vfile {
 	u32 mode; /* FMODE_* */
 	bool counts_writer, denies_write, has_flock;
 	const char *label; /* of an anonymous object: "pipe", "socket", "anon_inode:[eventfd]" */
+	char *own_label;   /* the same when it is freed with the file */
 	struct list_head epitems; /* guarded by epoll.c's link lock */
 };
 static inline struct vfile *to_vfile(struct file *f)
@@ -246,6 +256,8 @@ struct vfile *vfile_new(u32 flags); /* one reference, no object; ERR_PTR(-ENFILE
 /* Opens the object at a place. flags: O_*. ERR_PTR. Permission was checked by the caller. */
 struct file *file_open_path(const struct path *p, u32 flags);
 struct file *file_open_at(int dirfd, const char *name, u32 flags, u32 mode);
+/* The same with WALK_* bits that restrict the way. */
+struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, u32 how);
 int file_to_path(struct file *f,
 		 struct path *out); /* referenced; anonymous objects get a loose entry */
 /* fd look-up that saves the reference where the table is not shared. NULL: EBADF. */

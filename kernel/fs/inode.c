@@ -5,6 +5,7 @@
 #include "fs.h"
 
 #include <core/vm.h>
+#include <uapi/signal.h>
 #include <weft/time.h>
 
 static struct atomic next_dev = ATOMIC_INIT(0);
@@ -242,6 +243,16 @@ void inode_drop_privileges(struct inode *ino)
 	ino->mode = mode;
 }
 
+int inode_check_growth(const struct inode *ino, u64 size)
+{
+	struct proc *p = current() ? current_proc() : NULL;
+
+	if (!p || size <= ino->size || size <= p->rlim[RLIMIT_FSIZE].cur)
+		return 0;
+	signal_send_thread(current(), SIGXFSZ, NULL);
+	return -EFBIG;
+}
+
 int inode_truncate(struct inode *ino, u64 size)
 {
 	u64 old;
@@ -257,7 +268,9 @@ int inode_truncate(struct inode *ino, u64 size)
 		return -EFBIG;
 	mutex_lock(&ino->lock);
 	old = ino->size;
-	err = ino->ops->truncate(ino, size);
+	err = inode_check_growth(ino, size);
+	if (!err)
+		err = ino->ops->truncate(ino, size);
 	if (!err) {
 		inode_drop_privileges(ino);
 		inode_touch(ino);

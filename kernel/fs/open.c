@@ -75,16 +75,16 @@ static int may_open(const struct path *p, u32 flags)
 	return err;
 }
 
-static int find_for_open(int dirfd, const char *name, u32 flags, u32 mode, struct path *out,
-			 bool *created)
+static int find_for_open(int dirfd, const char *name, u32 flags, u32 mode, u32 how,
+			 struct path *out, bool *created)
 {
-	u32 how = (flags & O_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & O_DIRECTORY ? WALK_DIR : 0);
 	struct walk w;
 	int err;
 
+	how |= (flags & O_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & O_DIRECTORY ? WALK_DIR : 0);
 	if (!(flags & O_CREAT))
 		return path_lookup(dirfd, name, how, out);
-	err = walk_begin(&w, dirfd, name, 0);
+	err = walk_begin(&w, dirfd, name, how);
 	if (err)
 		return err;
 	*out = (struct path){ 0 };
@@ -95,7 +95,7 @@ static int find_for_open(int dirfd, const char *name, u32 flags, u32 mode, struc
 	return err;
 }
 
-struct file *file_open_at(int dirfd, const char *name, u32 flags, u32 mode)
+struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, u32 how)
 {
 	struct file *f = NULL;
 	bool created = false;
@@ -107,7 +107,7 @@ struct file *file_open_at(int dirfd, const char *name, u32 flags, u32 mode)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return ERR_PTR(-EINVAL);
-	err = find_for_open(dirfd, name, flags, mode, &p, &created);
+	err = find_for_open(dirfd, name, flags, mode, how, &p, &created);
 	if (err)
 		return ERR_PTR(err);
 	/* who makes a file may open it, whatever its mode says */
@@ -126,6 +126,11 @@ struct file *file_open_at(int dirfd, const char *name, u32 flags, u32 mode)
 	}
 	path_put(&p);
 	return err ? ERR_PTR(err) : f;
+}
+
+struct file *file_open_at(int dirfd, const char *name, u32 flags, u32 mode)
+{
+	return file_open_how(dirfd, name, flags, mode, 0);
 }
 
 struct file *vfs_open(const char *path, u32 flags, u32 mode)
@@ -171,7 +176,7 @@ long vfs_read_at(struct file *f, void *buf, size_t n, u64 pos)
 	return file_read_iter(f, &it, &pos);
 }
 
-static long open_fd(int dirfd, u64 uname, u64 flags, u64 mode)
+static long open_fd(int dirfd, u64 uname, u64 flags, u64 mode, u32 how)
 {
 	char *name = path_buf_get();
 	struct file *f;
@@ -183,7 +188,7 @@ static long open_fd(int dirfd, u64 uname, u64 flags, u64 mode)
 	if (fd == 0)
 		fd = fd_reserve((u32)flags);
 	if (fd >= 0) {
-		f = file_open_at(dirfd, name, (u32)flags | O_LARGEFILE, (u32)mode);
+		f = file_open_how(dirfd, name, (u32)flags | O_LARGEFILE, (u32)mode, how);
 		if (IS_ERR(f)) {
 			fd_unreserve((int)fd);
 			fd = PTR_ERR(f);
@@ -197,15 +202,66 @@ static long open_fd(int dirfd, u64 uname, u64 flags, u64 mode)
 
 SYSCALL(2, open)
 {
-	return open_fd(AT_FDCWD, a, b, c);
+	return open_fd(AT_FDCWD, a, b, c, 0);
 }
 
 SYSCALL(85, creat)
 {
-	return open_fd(AT_FDCWD, a, O_CREAT | O_WRONLY | O_TRUNC, b);
+	return open_fd(AT_FDCWD, a, O_CREAT | O_WRONLY | O_TRUNC, b, 0);
 }
 
 SYSCALL(257, openat)
 {
-	return open_fd((int)a, b, c, d);
+	return open_fd((int)a, b, c, d, 0);
+}
+
+/* ---- openat2 ---- */
+
+struct open_how {
+	u64 flags, mode, resolve;
+};
+
+/* RESOLVE_CACHED apart, which asks not to wait: no walk here waits for a disk. */
+static const u32 resolve_walk[] = { WALK_NO_XDEV, WALK_NO_MAGIC, WALK_NO_LINKS,
+				    WALK_BENEATH, WALK_IN_ROOT,	 0 };
+
+/* Unlike open(2) it refuses what it does not know. */
+static int check_how(const struct open_how *how)
+{
+	u64 flags = how->flags;
+
+	if (flags & ~(u64)(OPEN_KNOWN | 040000 /* O_DIRECT */ | 01000000 /* O_NOATIME */ |
+			   04010000 /* O_SYNC */))
+		return -EINVAL;
+	if (how->mode & ~07777ull || (how->mode && !(flags & O_CREAT)))
+		return -EINVAL;
+	if (flags & O_PATH && flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+		return -EINVAL;
+	if (how->resolve >> ARRAY_SIZE(resolve_walk))
+		return -EINVAL;
+	return 0;
+}
+
+SYSCALL(437, openat2)
+{
+	struct open_how how;
+	u32 walk = 0, i;
+	int err;
+
+	if (d < sizeof(how))
+		return -EINVAL;
+	if (d > sizeof(how))
+		return -E2BIG; /* members that nobody knows yet */
+	if (copy_from_user(&how, (const void __user *)c, sizeof(how)))
+		return -EFAULT;
+	err = check_how(&how);
+	if (err)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(resolve_walk); i++) {
+		if (how.resolve & BIT(i))
+			walk |= resolve_walk[i];
+	}
+	if ((walk & (WALK_BENEATH | WALK_IN_ROOT)) == (WALK_BENEATH | WALK_IN_ROOT))
+		return -EINVAL;
+	return open_fd((int)a, b, how.flags, how.mode, walk);
 }

@@ -95,18 +95,26 @@ int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags)
 
 	w->buf = NULL;
 	w->links = 0;
+	w->flags = flags;
 	w->rest = name;
 	if (!*name && !(flags & WALK_EMPTY))
 		return -ENOENT;
-	fs_root(&w->root);
-	if (*name == '/') {
+	if (*name == '/' && flags & WALK_BENEATH)
+		return -EXDEV;
+	if (*name == '/' && !(flags & WALK_IN_ROOT)) {
+		fs_root(&w->root);
 		w->at = path_get(&w->root);
-		return 0;
+	} else {
+		err = dirfd_path(dirfd, !*name, &w->at);
+		if (err)
+			return err;
+		if (flags & (WALK_BENEATH | WALK_IN_ROOT))
+			w->root = path_get(&w->at);
+		else
+			fs_root(&w->root);
 	}
-	err = dirfd_path(dirfd, !*name, &w->at);
-	if (err)
-		path_put(&w->root);
-	return err;
+	w->mnt = w->at.mnt;
+	return 0;
 }
 
 void walk_end(struct walk *w)
@@ -116,16 +124,21 @@ void walk_end(struct walk *w)
 	kfree(w->buf);
 }
 
+static int check_mount(const struct walk *w, const struct mount *m)
+{
+	return w->flags & WALK_NO_XDEV && m != w->mnt ? -EXDEV : 0;
+}
+
 /* One step towards the root, out of mounts as needed, never out of the caller's root. */
-static void walk_up(struct walk *w)
+static int walk_up(struct walk *w)
 {
 	struct entry *up;
 
 	if (path_same(&w->at, &w->root))
-		return;
+		return w->flags & WALK_BENEATH ? -EXDEV : 0;
 	while (mount_ascend(&w->at)) {
 		if (path_same(&w->at, &w->root))
-			return;
+			return check_mount(w, w->at.mnt);
 	}
 	if (w->at.entry != w->at.mnt->root) {
 		up = entry_parent(w->at.entry);
@@ -133,6 +146,7 @@ static void walk_up(struct walk *w)
 		w->at.entry = up;
 	}
 	mount_descend(&w->at);
+	return check_mount(w, w->at.mnt);
 }
 
 static int walk_may_search(struct walk *w)
@@ -170,6 +184,7 @@ static int walk_component(struct walk *w, const char **next)
 int walk_child(struct walk *w, struct path *out)
 {
 	struct entry *e;
+	int err = 0;
 
 	if (w->last_type == LAST_NAME) {
 		e = entry_lookup(w->at.entry, w->last);
@@ -178,12 +193,16 @@ int walk_child(struct walk *w, struct path *out)
 		out->mnt = mount_get(w->at.mnt);
 		out->entry = e;
 		mount_descend(out);
-		return 0;
+		err = check_mount(w, out->mnt);
+		if (err)
+			path_put(out);
+		return err;
 	}
 	if (w->last_type == LAST_DOTDOT)
-		walk_up(w);
-	*out = path_get(&w->at);
-	return 0;
+		err = walk_up(w);
+	if (!err)
+		*out = path_get(&w->at);
+	return err;
 }
 
 /* Puts the link's target before what is left of the name, which grows by less than a PATH_MAX with
@@ -219,10 +238,15 @@ int walk_into_link(struct walk *w, struct path *link)
 	struct dentry *d;
 	int err;
 
-	if (++w->links > MAX_LINKS) {
+	if (++w->links > MAX_LINKS || w->flags & WALK_NO_LINKS) {
 		err = -ELOOP;
 	} else if (ino->ops && ino->ops->follow) {
-		err = ino->ops->follow(ino, &d);
+		if (w->flags & WALK_NO_MAGIC)
+			err = -ELOOP;
+		else if (w->flags & (WALK_BENEATH | WALK_IN_ROOT | WALK_NO_XDEV))
+			err = -EXDEV;
+		else
+			err = ino->ops->follow(ino, &d);
 		if (!err) {
 			path_put(&w->at);
 			w->at = dentry_to_path(d);
@@ -233,8 +257,12 @@ int walk_into_link(struct walk *w, struct path *link)
 	} else {
 		err = walk_prepend(w, ino);
 		if (!err && *w->rest == '/') {
+			if (w->flags & WALK_BENEATH)
+				err = -EXDEV;
 			path_put(&w->at);
 			w->at = path_get(&w->root);
+			if (!err)
+				err = check_mount(w, w->at.mnt);
 		}
 	}
 	path_put(link);

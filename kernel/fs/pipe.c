@@ -2,27 +2,13 @@
 /* pipe.c - pipes and FIFOs: a ring of pages between readers and writers. Pages come with the first
  * byte written to them and go when they are read empty. Writes of up to 4096 bytes are not mixed
  * with others' (POSIX PIPE_BUF). */
-#include "fs.h"
+#include "pipe.h"
 
 #include <core/syscall.h>
 
 #define PIPE_BUF 4096ul
-#define DEFAULT_PAGES 16
 #define MAX_PAGES 256 /* F_SETPIPE_SZ up to 1 MiB */
 #define FIONREAD 0x541b
-
-struct pipe {
-	struct mutex lock;
-	/* guarded by lock */
-	u64 head, tail; /* bytes written and read so far; page = (byte / 4096) % nr */
-	u32 nr;		/* pages of the ring, a power of two */
-	void **page;
-	u32 readers, writers;
-	u32 r_opens, w_opens; /* how often each end was opened: FIFO openers wait for a change */
-	u32 refs;	      /* open files; guarded by fifo_lock too where an inode points here */
-	struct wait_queue rd, wr; /* readers wait in rd, writers in wr; open waits in both */
-	void *first_ring[DEFAULT_PAGES];
-};
 
 static DEFINE_MUTEX(fifo_lock); /* guards inode->priv of FIFOs and pipe->refs */
 static const struct file_ops pipe_fops;
@@ -36,7 +22,7 @@ static struct pipe *pipe_new(void)
 	mutex_init(&p->lock);
 	wait_queue_init(&p->rd);
 	wait_queue_init(&p->wr);
-	p->nr = DEFAULT_PAGES;
+	p->nr = PIPE_DEFAULT_PAGES;
 	p->page = p->first_ring;
 	return p;
 }
@@ -52,65 +38,48 @@ static void pipe_free(struct pipe *p)
 	kfree(p);
 }
 
-/* Waiters look at the ring after they have queued, this side at the queue after it changed the
- * ring. */
-static void wake(struct wait_queue *q, u32 key)
-{
-	smp_mb();
-	if (wait_queue_active(q))
-		wake_up_key(q, key);
-}
-
-/* Without the lock only a hint: the two counters may be seen in passing. */
-static u64 used(const struct pipe *p)
-{
-	return READ_ONCE(p->head) - READ_ONCE(p->tail);
-}
-
-/* The page that is being read is not written to before it is read empty and given back. */
-static u64 room(const struct pipe *p)
-{
-	u64 end = ALIGN_DOWN(READ_ONCE(p->tail), PAGE_SIZE) + READ_ONCE(p->nr) * PAGE_SIZE;
-
-	return end - READ_ONCE(p->head);
-}
-
-static void **slot_of(struct pipe *p, u64 pos)
-{
-	return &p->page[pos >> PAGE_SHIFT & (p->nr - 1)];
-}
-
 /* ---- reading ---- */
+
+void pipe_consume(struct pipe *p, size_t n)
+{
+	while (n) {
+		void **slot = pipe_slot(p, p->tail);
+		size_t piece = min(n, PAGE_SIZE - (p->tail & (PAGE_SIZE - 1)));
+
+		WRITE_ONCE(p->tail, p->tail + piece);
+		n -= piece;
+		if (!(p->tail & (PAGE_SIZE - 1)) && pipe_used(p)) {
+			pages_free(*slot, 0);
+			*slot = NULL;
+		}
+	}
+	if (!pipe_used(p)) {
+		/* start over in the page that stays */
+		WRITE_ONCE(p->tail, ALIGN_DOWN(p->tail - 1, PAGE_SIZE));
+		WRITE_ONCE(p->head, p->tail);
+	}
+}
 
 /* Takes what there is; bytes or -EFAULT. Lock held, not empty. */
 static long take(struct pipe *p, struct iov_iter *to)
 {
 	long total = 0;
 
-	while (to->count && used(p)) {
+	while (to->count && pipe_used(p)) {
 		u32 off = p->tail & (PAGE_SIZE - 1);
-		size_t n = min((size_t)(PAGE_SIZE - off), (size_t)used(p));
-		void **slot = slot_of(p, p->tail);
+		size_t n = min((size_t)(PAGE_SIZE - off), (size_t)pipe_used(p));
+		void **slot = pipe_slot(p, p->tail);
 		long got = iter_copy_to((u8 *)*slot + off, min(n, to->count), to);
 
 		if (got <= 0)
 			return total ? total : got;
 		total += got;
-		WRITE_ONCE(p->tail, p->tail + got);
-		if (!(p->tail & (PAGE_SIZE - 1)) && used(p)) {
-			pages_free(*slot, 0);
-			*slot = NULL;
-		}
-	}
-	if (!used(p)) {
-		/* start over in the page that stays */
-		WRITE_ONCE(p->tail, ALIGN_DOWN(p->tail - 1, PAGE_SIZE));
-		WRITE_ONCE(p->head, p->tail);
+		pipe_consume(p, got);
 	}
 	return total;
 }
 
-static long pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
+long pipe_read_iter(struct file *f, struct iov_iter *to, bool wait)
 {
 	struct pipe *p = f->priv;
 	long ret = 0;
@@ -118,15 +87,15 @@ static long pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
 	if (!to->count)
 		return 0;
 	mutex_lock(&p->lock);
-	while (!used(p)) {
+	while (!pipe_used(p)) {
 		if (!p->writers)
 			goto out;
-		if (f->flags & O_NONBLOCK) {
+		if (!wait) {
 			ret = -EAGAIN;
 			goto out;
 		}
 		mutex_unlock(&p->lock);
-		ret = wait_event_interruptible(&p->rd, used(p) || !READ_ONCE(p->writers));
+		ret = wait_event_interruptible(&p->rd, pipe_used(p) || !READ_ONCE(p->writers));
 		if (ret)
 			return ret;
 		mutex_lock(&p->lock);
@@ -135,15 +104,20 @@ static long pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
 out:
 	mutex_unlock(&p->lock);
 	if (ret > 0)
-		wake(&p->wr, POLLOUT | POLLWRNORM);
+		pipe_wake(&p->wr, POLLOUT | POLLWRNORM);
 	return ret;
+}
+
+static long pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
+{
+	return pipe_read_iter(f, to, !(f->flags & O_NONBLOCK));
 }
 
 /* ---- writing ---- */
 
-static int ensure_page(struct pipe *p, u64 pos)
+int pipe_ensure_page(struct pipe *p, u64 pos)
 {
-	void **slot = slot_of(p, pos);
+	void **slot = pipe_slot(p, pos);
 
 	if (!*slot)
 		*slot = pages_alloc(0);
@@ -155,14 +129,14 @@ static long put(struct pipe *p, struct iov_iter *from)
 {
 	long total = 0;
 
-	while (from->count && room(p)) {
+	while (from->count && pipe_room(p)) {
 		u32 off = p->head & (PAGE_SIZE - 1);
-		size_t n = min((size_t)(PAGE_SIZE - off), (size_t)room(p));
-		long got = ensure_page(p, p->head);
+		size_t n = min((size_t)(PAGE_SIZE - off), (size_t)pipe_room(p));
+		long got = pipe_ensure_page(p, p->head);
 
 		if (!got)
-			got = iter_copy_from((u8 *)*slot_of(p, p->head) + off, min(n, from->count),
-					     from);
+			got = iter_copy_from((u8 *)*pipe_slot(p, p->head) + off,
+					     min(n, from->count), from);
 		if (got <= 0)
 			return total ? total : got;
 		total += got;
@@ -175,25 +149,25 @@ static long put(struct pipe *p, struct iov_iter *from)
 static int can_put(struct pipe *p, size_t n)
 {
 	if (n > PIPE_BUF)
-		return room(p) > 0;
-	if (room(p) < n)
+		return pipe_room(p) > 0;
+	if (pipe_room(p) < n)
 		return 0;
-	return ensure_page(p, p->head) || ensure_page(p, p->head + n - 1) ? -ENOMEM : 1;
+	return pipe_ensure_page(p, p->head) || pipe_ensure_page(p, p->head + n - 1) ? -ENOMEM : 1;
 }
 
-static int wait_for_room(struct file *f, struct pipe *p, size_t n)
+int pipe_wait_room(struct pipe *p, size_t n, bool wait)
 {
 	int err;
 
-	if (f->flags & O_NONBLOCK)
+	if (!wait)
 		return -EAGAIN;
 	mutex_unlock(&p->lock);
-	err = wait_event_interruptible(&p->wr, room(p) >= n || !READ_ONCE(p->readers));
+	err = wait_event_interruptible(&p->wr, pipe_room(p) >= n || !READ_ONCE(p->readers));
 	mutex_lock(&p->lock);
 	return err;
 }
 
-static long pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
+long pipe_write_iter(struct file *f, struct iov_iter *from, bool wait)
 {
 	bool whole = from->count <= PIPE_BUF;
 	struct pipe *p = f->priv;
@@ -209,12 +183,12 @@ static long pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
 		if (ret > 0)
 			ret = put(p, from);
 		else if (!ret)
-			ret = wait_for_room(f, p, whole ? from->count : 1);
+			ret = pipe_wait_room(p, whole ? from->count : 1, wait);
 		if (ret < 0)
 			break;
 		total += ret;
 		if (ret)
-			wake(&p->rd, POLLIN | POLLRDNORM);
+			pipe_wake(&p->rd, POLLIN | POLLRDNORM);
 	}
 	mutex_unlock(&p->lock);
 	if (ret == -EPIPE)
@@ -222,7 +196,15 @@ static long pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
 	return total ? total : ret;
 }
 
+static long pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
+{
+	return pipe_write_iter(f, from, !(f->flags & O_NONBLOCK));
+}
+
 /* ---- the rest ---- */
+
+/* Without the lock, which splice(2) may hold for long: a hint that was wrong is followed by a
+ * wake-up. */
 
 static u32 pipe_poll(struct file *f, struct poll_table *pt)
 {
@@ -233,27 +215,25 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 		poll_wait(pt, &p->rd);
 	if (mode & FMODE_WRITE)
 		poll_wait(pt, &p->wr);
-	mutex_lock(&p->lock);
 	if (mode & FMODE_READ) {
-		if (used(p))
+		if (pipe_used(p))
 			events |= POLLIN | POLLRDNORM;
 		/* a FIFO that never had a writer is not hung up */
-		if (!p->writers && p->w_opens)
+		if (!READ_ONCE(p->writers) && READ_ONCE(p->w_opens))
 			events |= POLLHUP;
 	}
 	if (mode & FMODE_WRITE) {
-		if (room(p) >= PIPE_BUF)
+		if (pipe_room(p) >= PIPE_BUF)
 			events |= POLLOUT | POLLWRNORM;
-		if (!p->readers)
+		if (!READ_ONCE(p->readers))
 			events |= POLLERR;
 	}
-	mutex_unlock(&p->lock);
 	return events;
 }
 
 static long pipe_ioctl(struct file *f, u32 cmd, unsigned long arg)
 {
-	int n = (int)used(f->priv);
+	int n = (int)pipe_used(f->priv);
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
@@ -295,7 +275,7 @@ static const struct file_ops pipe_fops = {
 	.release = pipe_release,
 };
 
-static struct pipe *pipe_of(struct file *f)
+struct pipe *pipe_of(struct file *f)
 {
 	return f->ops == &pipe_fops ? f->priv : NULL;
 }
@@ -316,9 +296,9 @@ static void move_ring(struct pipe *p, void **page, u32 nr)
 	for (i = 0; i < p->nr; i++) {
 		pos = first + i * PAGE_SIZE;
 		if (pos < p->head)
-			page[pos / PAGE_SIZE & (nr - 1)] = *slot_of(p, pos);
+			page[pos / PAGE_SIZE & (nr - 1)] = *pipe_slot(p, pos);
 		else
-			pages_free(*slot_of(p, pos), 0);
+			pages_free(*pipe_slot(p, pos), 0);
 	}
 	if (p->page != p->first_ring)
 		kfree(p->page);
@@ -351,7 +331,7 @@ long pipe_resize(struct file *f, u64 bytes)
 		kfree(page);
 		return -EBUSY;
 	}
-	wake(&p->wr, POLLOUT | POLLWRNORM);
+	pipe_wake(&p->wr, POLLOUT | POLLWRNORM);
 	return (long)(nr * PAGE_SIZE);
 }
 

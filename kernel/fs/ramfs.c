@@ -166,6 +166,10 @@ int ramfs_fallocate(struct inode *ino, u32 mode, u64 off, u64 len)
 	    (mode & ~(u32)FALLOC_KEEP_SIZE && mode != (FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE)))
 		return -EOPNOTSUPP;
 	mutex_lock(&ino->lock);
+	if (!(mode & FALLOC_PUNCH_HOLE))
+		err = inode_check_growth(ino, end);
+	if (err)
+		goto unlock;
 	if (mode & FALLOC_PUNCH_HOLE) {
 		err = punch(ino, off, min(end, ino->size));
 	} else {
@@ -185,6 +189,7 @@ int ramfs_fallocate(struct inode *ino, u32 mode, u64 off, u64 len)
 		}
 	}
 	inode_touch(ino);
+unlock:
 	mutex_unlock(&ino->lock);
 	return err;
 }

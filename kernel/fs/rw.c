@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* rw.c - moving data through descriptors: read and write with all their relatives, lseek, sendfile.
- */
-#include "fs.h"
+/* rw.c - moving data through descriptors: read and write with all their relatives, lseek. */
+#include "rw.h"
 
 #include <core/syscall.h>
 
-#define MAX_RW 0x7ffff000ul /* bytes a call, as Linux */
 #define MAX_IOV 1024
-#define FAST_IOV 8
 
-/* Vectors of a call: on the stack when they are few. */
-struct vectors {
-	struct iovec fast[FAST_IOV];
-	struct iovec *iov;
-	struct iov_iter it;
-};
-
-static int vectors_get(struct vectors *v, u64 uiov, u64 nr)
+int vectors_get(struct vectors *v, u64 uiov, u64 nr)
 {
 	size_t total = 0;
 	u64 i;
@@ -47,20 +37,18 @@ static int vectors_get(struct vectors *v, u64 uiov, u64 nr)
 	return 0;
 }
 
-static void vectors_put(struct vectors *v)
+void vectors_put(struct vectors *v)
 {
 	if (v->iov != v->fast)
 		kfree(v->iov);
 }
 
-/* At the file's own position (pos NULL) or at *pos. */
-static long transfer(struct file *f, struct iov_iter *it, const u64 *pos, bool write)
+long transfer(struct file *f, struct iov_iter *it, u64 *pos, bool write)
 {
-	u64 at = pos ? *pos : 0;
 	long n;
 
 	if (pos)
-		return write ? file_write_iter(f, it, &at) : file_read_iter(f, it, &at);
+		return write ? file_write_iter(f, it, pos) : file_read_iter(f, it, pos);
 	file_lock_pos(f);
 	n = write ? file_write_iter(f, it, &f->pos) : file_read_iter(f, it, &f->pos);
 	file_unlock_pos(f);
@@ -75,7 +63,7 @@ static int check_pos(struct file *f, u64 pos)
 	return f->pos_lock ? 0 : -ESPIPE;
 }
 
-static long rw_fd(u64 fd, u64 buf, u64 len, const u64 *pos, bool write)
+static long rw_fd(u64 fd, u64 buf, u64 len, u64 *pos, bool write)
 {
 	struct iovec iov = { (void *)buf, min((size_t)len, MAX_RW) };
 	struct iov_iter it;
@@ -95,7 +83,7 @@ static long rw_fd(u64 fd, u64 buf, u64 len, const u64 *pos, bool write)
 	return ret;
 }
 
-static long rw_vectors(u64 fd, u64 uiov, u64 nr, const u64 *pos, bool write)
+static long rw_vectors(u64 fd, u64 uiov, u64 nr, u64 *pos, bool write)
 {
 	struct vectors v;
 	long ret;
@@ -155,6 +143,28 @@ SYSCALL(296, pwritev)
 	return rw_vectors(a, b, c, &d, true);
 }
 
+#define RWF_HIPRI 1u
+#define RWF_DSYNC 2u
+#define RWF_SYNC 4u
+
+/* pos -1: the file's own. What is written is where it will ever be, so the sync flags hold. */
+static long rw_vectors2(u64 fd, u64 uiov, u64 nr, u64 pos, u64 flags, bool write)
+{
+	if (flags & ~(u64)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+		return -EOPNOTSUPP;
+	return rw_vectors(fd, uiov, nr, pos == ~0ull ? NULL : &pos, write);
+}
+
+SYSCALL(327, preadv2)
+{
+	return rw_vectors2(a, b, c, d, f, false);
+}
+
+SYSCALL(328, pwritev2)
+{
+	return rw_vectors2(a, b, c, d, f, true);
+}
+
 SYSCALL(8, lseek)
 {
 	struct file *file = fd_get((int)a);
@@ -168,110 +178,5 @@ SYSCALL(8, lseek)
 		file_unlock_pos(file);
 	}
 	file_put(file);
-	return ret;
-}
-
-/* ---- sendfile ---- */
-
-/* Writes n bytes of kernel memory at the output's own position. */
-static long write_kernel(struct file *out, const void *p, size_t n)
-{
-	struct iovec iov = { (void *)p, n };
-	struct iov_iter it;
-
-	iter_init(&it, &iov, 1, true);
-	return transfer(out, &it, NULL, true);
-}
-
-/* One piece from in at pos to out: straight from the file's page where there is one. */
-static long send_piece(struct file *out, struct file *in, u64 pos, size_t max, void *bounce)
-{
-	struct inode *ino = in->inode;
-	u32 off = pos & (PAGE_SIZE - 1);
-	long n;
-
-	if (ino->fops == &ramfs_file_ops) {
-		u64 size = READ_ONCE(ino->size);
-		struct page *p;
-
-		if (pos >= size)
-			return 0;
-		max = min(max, (size_t)(PAGE_SIZE - off));
-		n = (long)min((u64)max, size - pos);
-		p = file_pages_get(ino->priv, pos >> PAGE_SHIFT, false);
-		if (p) {
-			n = write_kernel(out, (u8 *)phys_to_virt(page_to_pa(p)) + off, n);
-			page_put(p);
-			return n;
-		}
-		max = n;
-	}
-	n = vfs_read_at(in, bounce, min(max, (size_t)PAGE_SIZE), pos);
-	return n > 0 ? write_kernel(out, bounce, n) : n;
-}
-
-static long send_all(struct file *out, struct file *in, u64 *pos, size_t count)
-{
-	void *bounce = kmalloc(PAGE_SIZE);
-	long total = 0, n = 0;
-
-	if (!bounce)
-		return -ENOMEM;
-	while (count) {
-		n = send_piece(out, in, *pos, count, bounce);
-		if (n <= 0)
-			break;
-		*pos += n;
-		total += n;
-		count -= n;
-		if (signal_pending())
-			break;
-	}
-	kfree(bounce);
-	return total ? total : n;
-}
-
-static long send_files(struct file *out, struct file *in, u64 uoff, size_t count)
-{
-	u64 pos;
-	long ret;
-
-	if (!(to_vfile(in)->mode & FMODE_READ) || !(to_vfile(out)->mode & FMODE_WRITE))
-		return -EBADF;
-	/* callers fall back to read and write on EINVAL */
-	if (!S_ISREG(in->inode->mode) || out->flags & O_APPEND || in == out)
-		return -EINVAL;
-	if (uoff) {
-		if (copy_from_user(&pos, (const void __user *)uoff, sizeof(pos)))
-			return -EFAULT;
-		if ((s64)pos < 0)
-			return -EINVAL;
-		ret = send_all(out, in, &pos, count);
-		if (ret > 0 && copy_to_user((void __user *)uoff, &pos, sizeof(pos)))
-			return -EFAULT;
-		return ret;
-	}
-	/* not held while writing: out may block for long, and reads of in go on */
-	file_lock_pos(in);
-	pos = in->pos;
-	file_unlock_pos(in);
-	ret = send_all(out, in, &pos, count);
-	file_lock_pos(in);
-	in->pos = pos;
-	file_unlock_pos(in);
-	return ret;
-}
-
-SYSCALL(40, sendfile)
-{
-	struct file *out = fd_get((int)a), *in = fd_get((int)b);
-	long ret = -EBADF;
-
-	if (in && out)
-		ret = send_files(out, in, c, min((size_t)d, MAX_RW));
-	if (in)
-		file_put(in);
-	if (out)
-		file_put(out);
 	return ret;
 }

@@ -19,23 +19,36 @@ void procfile_remove(struct procfile *f)
 
 /* ---- integers ---- */
 
+static u32 sysctl_count(const struct sysctl *c)
+{
+	return c->count ? c->count : 1;
+}
+
 static int sysctl_show(struct seq *s)
 {
 	const struct sysctl *c = s->arg;
 
-	return seq_printf(s, "%d\n", READ_ONCE(*c->value));
+	for (u32 i = 0; i < sysctl_count(c); i++)
+		seq_printf(s, i ? "\t%d" : "%d", READ_ONCE(c->value[i]));
+	seq_puts(s, "\n");
+	return 0;
 }
 
 static int sysctl_write(void *arg, const char *text, size_t len)
 {
 	struct sysctl *c = arg;
-	int v;
+	int v[SYSCTL_MAX_COUNT];
 
-	while (len && (text[len - 1] == ' ' || text[len - 1] == '\n'))
-		len--;
-	if (strlen(text) != len || kstrtoint(text, 0, &v) || v < c->min || v > c->max)
+	if (strlen(text) != len || kstrtoints(text, v, sysctl_count(c)))
 		return -EINVAL;
-	WRITE_ONCE(*c->value, v);
+	for (u32 i = 0; i < sysctl_count(c); i++) {
+		if (v[i] < c->min || v[i] > c->max)
+			return -EINVAL;
+	}
+	if (c->check && c->check(v))
+		return -EINVAL;
+	for (u32 i = 0; i < sysctl_count(c); i++)
+		WRITE_ONCE(c->value[i], v[i]);
 	if (c->changed)
 		c->changed(c);
 	return 0;
@@ -43,6 +56,8 @@ static int sysctl_write(void *arg, const char *text, size_t len)
 
 int sysctl_add_owner(struct sysctl *s, struct module *owner)
 {
+	if (s->count > SYSCTL_MAX_COUNT)
+		return -EINVAL;
 	if ((size_t)snprintf(s->full, sizeof(s->full), "sys/%s", s->path) >= sizeof(s->full))
 		return -EINVAL;
 	s->file = (struct procfile){

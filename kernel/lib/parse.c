@@ -83,6 +83,34 @@ int kstrtoint(const char *s, unsigned int base, int *out)
 }
 EXPORT(kstrtoint);
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+int kstrtoints(const char *s, int *out, u32 n)
+{
+	char word[16];
+
+	for (u32 i = 0; i < n; i++) {
+		u32 len = 0;
+		int err;
+
+		while (is_blank(*s))
+			s++;
+		while (*s && *s != '\n' && !is_blank(*s) && len < sizeof(word) - 1)
+			word[len++] = *s++;
+		word[len] = 0;
+		err = kstrtoint(word, 0, &out[i]);
+		if (err)
+			return err;
+	}
+	while (is_blank(*s) || *s == '\n')
+		s++;
+	return *s ? -EINVAL : 0;
+}
+EXPORT(kstrtoints);
+
 long strscpy(char *d, const char *s, size_t size)
 {
 	size_t n;

@@ -4,6 +4,7 @@
  * first needed, and a struct page is written when its block is first split or handed out. So that a
  * merge never reads an unwritten one, the frames just outside of each range that could be asked for
  * as a buddy are marked reserved at boot. Locks: a CPU's page list > zone. */
+#include <core/proc.h>
 #include <core/sched.h>
 #include <weft/module.h>
 #include <weft/poller.h>
@@ -49,6 +50,7 @@ static struct cpu_pages cpu_pages[MAX_CPUS];
 static struct frame_range ram[MAX_RANGES + 2]; /* all that has a struct page */
 static u32 nr_ram;
 static u64 first_frame, end_frame, total_pages, user_reserve;
+static void (*shrinkers[4])(void); /* set at boot */
 
 /* ---- frames ---- */
 
@@ -233,6 +235,24 @@ static void drain_all(void)
 	}
 }
 
+void shrinker_add(void (*shrink)(void))
+{
+	u32 i = 0;
+
+	while (i < ARRAY_SIZE(shrinkers) && shrinkers[i])
+		i++;
+	BUG_ON(i == ARRAY_SIZE(shrinkers));
+	shrinkers[i] = shrink;
+}
+
+/* What others keep for the next time, then empty slabs. */
+static void shrink_all(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(shrinkers) && shrinkers[i]; i++)
+		shrinkers[i]();
+	slab_shrink();
+}
+
 struct page *page_block_alloc(u32 order, bool below)
 {
 	struct page *p;
@@ -242,7 +262,7 @@ struct page *page_block_alloc(u32 order, bool below)
 	p = order || below ? block_alloc(order, below) : single_alloc();
 	if (likely(p))
 		return p;
-	slab_shrink();
+	shrink_all();
 	drain_all();
 	return block_alloc(order, below);
 }
@@ -297,7 +317,7 @@ struct page *page_alloc_user(bool zero)
 
 	/* what is left then is the kernel's, so that packets flow while a program dies */
 	if (page_free_count() <= user_reserve)
-		slab_shrink();
+		shrink_all();
 	if (page_free_count() <= user_reserve)
 		return NULL;
 	p = page_block_alloc(0, false);
@@ -422,6 +442,10 @@ bool fail_alloc_now(void)
 	u64 x;
 
 	if (!every || !t || !(t->proc || in_poll_context()))
+		return false;
+	/* as from the OOM killer: BusyBox's init forgets for ever a console whose shell it could
+	 * not fork once */
+	if (t->proc && t->proc == init_proc && !in_poll_context())
 		return false;
 	c = cpu_pages_lock();
 	/* xorshift64* */

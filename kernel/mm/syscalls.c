@@ -92,3 +92,65 @@ SYSCALL(152, munlockall)
 {
 	return 0;
 }
+
+#define MLOCK_ONFAULT 1
+
+SYSCALL(325, mlock2)
+{
+	return c & ~(u64)MLOCK_ONFAULT ? -EINVAL : lock_range(a, b);
+}
+
+/* Which pages a touch finds without a fault. */
+SYSCALL(27, mincore)
+{
+	struct proc_mm *mm = current_proc()->mm;
+	u64 end = a + ALIGN_UP(b, PAGE_SIZE);
+	long err;
+
+	if (a & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (end < a || end > USER_END)
+		return -ENOMEM;
+	err = check_mapped(a, b);
+	for (u64 va = a, i = 0; !err && va < end; va += PAGE_SIZE, i++) {
+		u8 there;
+
+		mutex_lock(&mm->lock);
+		there = arch_lookup(mm->pgd, va, NULL) != 0;
+		mutex_unlock(&mm->lock);
+		err = copy_to_user((void __user *)(c + i), &there, 1);
+	}
+	return err;
+}
+
+#define MEMBARRIER_CMD_QUERY 0
+#define MEMBARRIER_CMD_GLOBAL BIT(0)
+#define MEMBARRIER_CMD_GLOBAL_EXPEDITED BIT(1)
+#define MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED BIT(2)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED BIT(3)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED BIT(4)
+
+/* Every CPU that runs the caller's program (or any) passes a full barrier: flushing nothing at all
+ * makes it take an interrupt. Whoever is not running passed one when it was switched away. */
+SYSCALL(324, membarrier)
+{
+	if (b)
+		return -EINVAL;
+	switch ((int)a) {
+	case MEMBARRIER_CMD_QUERY:
+		return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |
+		       MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
+		       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+		return 0;
+	case MEMBARRIER_CMD_GLOBAL:
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+		arch_tlb_shootdown(NULL, 0, 0);
+		return 0;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+		arch_tlb_shootdown(current_proc()->mm, 0, 0);
+		return 0;
+	}
+	return -EINVAL;
+}

@@ -13,6 +13,8 @@
 #define CAP_V2 0x20071026u
 #define CAP_V3 0x20080522u
 
+static DEFINE_MUTEX(changing);
+
 u32 current_uid(void)
 {
 	return current()->proc ? current()->proc->cred.euid : 0;
@@ -55,6 +57,22 @@ static void commit(struct cred *new)
 	spin_unlock(&p->lock);
 }
 
+/* One change at a time: another thread's between the look at the old credentials and the new ones
+ * would be undone. fn changes new, or refuses. */
+static long change(long (*fn)(struct cred *new, u64 a, u64 b, u64 c), u64 a, u64 b, u64 c)
+{
+	struct cred new;
+	long err;
+
+	mutex_lock(&changing);
+	new = current_proc()->cred;
+	err = fn(&new, a, b, c);
+	if (err >= 0)
+		commit(&new);
+	mutex_unlock(&changing);
+	return err;
+}
+
 /* An unprivileged process may take one of the numbers it has. */
 static bool is_one_of(u32 id, u32 x, u32 y, u32 z)
 {
@@ -81,41 +99,47 @@ SYSCALL(108, getegid)
 	return current_proc()->cred.egid;
 }
 
-SYSCALL(105, setuid)
+static long new_setuid(struct cred *new, u64 a, u64 b, u64 c)
 {
-	struct cred new = current_proc()->cred;
 	u32 id = (u32)a;
 
 	if (id == KEEP)
 		return -EINVAL;
-	if (new.euid == 0)
-		new.uid = new.suid = id;
-	else if (id != new.uid && id != new.suid)
+	if (new->euid == 0)
+		new->uid = new->suid = id;
+	else if (id != new->uid && id != new->suid)
 		return -EPERM;
-	new.euid = new.fsuid = id;
-	commit(&new);
+	new->euid = new->fsuid = id;
+	return 0;
+}
+
+SYSCALL(105, setuid)
+{
+	return change(new_setuid, a, 0, 0);
+}
+
+static long new_setgid(struct cred *new, u64 a, u64 b, u64 c)
+{
+	u32 id = (u32)a;
+
+	if (id == KEEP)
+		return -EINVAL;
+	if (new->euid == 0)
+		new->gid = new->sgid = id;
+	else if (id != new->gid && id != new->sgid)
+		return -EPERM;
+	new->egid = new->fsgid = id;
 	return 0;
 }
 
 SYSCALL(106, setgid)
 {
-	struct cred new = current_proc()->cred;
-	u32 id = (u32)a;
-
-	if (id == KEEP)
-		return -EINVAL;
-	if (new.euid == 0)
-		new.gid = new.sgid = id;
-	else if (id != new.gid && id != new.sgid)
-		return -EPERM;
-	new.egid = new.fsgid = id;
-	commit(&new);
-	return 0;
+	return change(new_setgid, a, 0, 0);
 }
 
-SYSCALL(117, setresuid)
+static long new_setresuid(struct cred *new, u64 a, u64 b, u64 c)
 {
-	struct cred new = current_proc()->cred, old = new;
+	const struct cred old = *new;
 	u32 ids[3] = { (u32)a, (u32)b, (u32)c };
 	u32 i;
 
@@ -124,17 +148,21 @@ SYSCALL(117, setresuid)
 		    !is_one_of(ids[i], old.uid, old.euid, old.suid))
 			return -EPERM;
 	}
-	new.uid = ids[0] == KEEP ? old.uid : ids[0];
-	new.euid = ids[1] == KEEP ? old.euid : ids[1];
-	new.suid = ids[2] == KEEP ? old.suid : ids[2];
-	new.fsuid = new.euid;
-	commit(&new);
+	new->uid = ids[0] == KEEP ? old.uid : ids[0];
+	new->euid = ids[1] == KEEP ? old.euid : ids[1];
+	new->suid = ids[2] == KEEP ? old.suid : ids[2];
+	new->fsuid = new->euid;
 	return 0;
 }
 
-SYSCALL(119, setresgid)
+SYSCALL(117, setresuid)
 {
-	struct cred new = current_proc()->cred, old = new;
+	return change(new_setresuid, a, b, c);
+}
+
+static long new_setresgid(struct cred *new, u64 a, u64 b, u64 c)
+{
+	const struct cred old = *new;
 	u32 ids[3] = { (u32)a, (u32)b, (u32)c };
 	u32 i;
 
@@ -143,77 +171,95 @@ SYSCALL(119, setresgid)
 		    !is_one_of(ids[i], old.gid, old.egid, old.sgid))
 			return -EPERM;
 	}
-	new.gid = ids[0] == KEEP ? old.gid : ids[0];
-	new.egid = ids[1] == KEEP ? old.egid : ids[1];
-	new.sgid = ids[2] == KEEP ? old.sgid : ids[2];
-	new.fsgid = new.egid;
-	commit(&new);
+	new->gid = ids[0] == KEEP ? old.gid : ids[0];
+	new->egid = ids[1] == KEEP ? old.egid : ids[1];
+	new->sgid = ids[2] == KEEP ? old.sgid : ids[2];
+	new->fsgid = new->egid;
 	return 0;
+}
+
+SYSCALL(119, setresgid)
+{
+	return change(new_setresgid, a, b, c);
 }
 
 /* POSIX.1 setreuid(): the saved number follows when the real one is set or the effective one
  * becomes something other than the old real one. */
-SYSCALL(113, setreuid)
+static long new_setreuid(struct cred *new, u64 a, u64 b, u64 c)
 {
-	struct cred new = current_proc()->cred, old = new;
+	const struct cred old = *new;
 	u32 real = (u32)a, eff = (u32)b;
 
 	if (real != KEEP && old.euid != 0 && real != old.uid && real != old.euid)
 		return -EPERM;
 	if (eff != KEEP && old.euid != 0 && !is_one_of(eff, old.uid, old.euid, old.suid))
 		return -EPERM;
-	new.uid = real == KEEP ? old.uid : real;
-	new.euid = eff == KEEP ? old.euid : eff;
+	new->uid = real == KEEP ? old.uid : real;
+	new->euid = eff == KEEP ? old.euid : eff;
 	if (real != KEEP || (eff != KEEP && eff != old.uid))
-		new.suid = new.euid;
-	new.fsuid = new.euid;
-	commit(&new);
+		new->suid = new->euid;
+	new->fsuid = new->euid;
 	return 0;
 }
 
-SYSCALL(114, setregid)
+SYSCALL(113, setreuid)
 {
-	struct cred new = current_proc()->cred, old = new;
+	return change(new_setreuid, a, b, 0);
+}
+
+static long new_setregid(struct cred *new, u64 a, u64 b, u64 c)
+{
+	const struct cred old = *new;
 	u32 real = (u32)a, eff = (u32)b;
 
 	if (real != KEEP && old.euid != 0 && real != old.gid && real != old.egid)
 		return -EPERM;
 	if (eff != KEEP && old.euid != 0 && !is_one_of(eff, old.gid, old.egid, old.sgid))
 		return -EPERM;
-	new.gid = real == KEEP ? old.gid : real;
-	new.egid = eff == KEEP ? old.egid : eff;
+	new->gid = real == KEEP ? old.gid : real;
+	new->egid = eff == KEEP ? old.egid : eff;
 	if (real != KEEP || (eff != KEEP && eff != old.gid))
-		new.sgid = new.egid;
-	new.fsgid = new.egid;
-	commit(&new);
+		new->sgid = new->egid;
+	new->fsgid = new->egid;
 	return 0;
 }
 
+SYSCALL(114, setregid)
+{
+	return change(new_setregid, a, b, 0);
+}
+
 /* setfsuid(2): the old number is the answer, whether or not it changed. */
+static long new_setfsuid(struct cred *new, u64 a, u64 b, u64 c)
+{
+	u32 old = new->fsuid;
+
+	if ((u32)a != KEEP && (new->euid == 0 || (u32)a == old ||
+			       is_one_of((u32)a, new->uid, new->euid, new->suid))) {
+		new->fsuid = (u32)a;
+	}
+	return old;
+}
+
 SYSCALL(122, setfsuid)
 {
-	struct cred new = current_proc()->cred;
-	u32 old = new.fsuid;
+	return change(new_setfsuid, a, 0, 0);
+}
 
-	if ((u32)a != KEEP &&
-	    (new.euid == 0 || (u32)a == old || is_one_of((u32)a, new.uid, new.euid, new.suid))) {
-		new.fsuid = (u32)a;
-		commit(&new);
+static long new_setfsgid(struct cred *new, u64 a, u64 b, u64 c)
+{
+	u32 old = new->fsgid;
+
+	if ((u32)a != KEEP && (new->euid == 0 || (u32)a == old ||
+			       is_one_of((u32)a, new->gid, new->egid, new->sgid))) {
+		new->fsgid = (u32)a;
 	}
 	return old;
 }
 
 SYSCALL(123, setfsgid)
 {
-	struct cred new = current_proc()->cred;
-	u32 old = new.fsgid;
-
-	if ((u32)a != KEEP &&
-	    (new.euid == 0 || (u32)a == old || is_one_of((u32)a, new.gid, new.egid, new.sgid))) {
-		new.fsgid = (u32)a;
-		commit(&new);
-	}
-	return old;
+	return change(new_setfsgid, a, 0, 0);
 }
 
 static long put_three(u64 a, u64 b, u64 c, u32 x, u32 y, u32 z)
@@ -254,19 +300,21 @@ SYSCALL(115, getgroups)
 	return cr->ngroups;
 }
 
-SYSCALL(116, setgroups)
+static long new_setgroups(struct cred *new, u64 a, u64 b, u64 c)
 {
-	struct cred new = current_proc()->cred;
-
-	if (new.euid != 0)
+	if (new->euid != 0)
 		return -EPERM;
 	if (a > MAX_GROUPS)
 		return -EINVAL;
-	if (copy_from_user(new.groups, uptr(b), a * sizeof(u32)))
+	if (copy_from_user(new->groups, uptr(b), a * sizeof(u32)))
 		return -EFAULT;
-	new.ngroups = (u32)a;
-	commit(&new);
+	new->ngroups = (u32)a;
 	return 0;
+}
+
+SYSCALL(116, setgroups)
+{
+	return change(new_setgroups, a, b, 0);
 }
 
 /* ---- capabilities ---- */
@@ -321,9 +369,8 @@ SYSCALL(125, capget)
 	return b ? copy_to_user(uptr(b), data, words * sizeof(data[0])) : 0;
 }
 
-SYSCALL(126, capset)
+static long new_capset(struct cred *new, u64 a, u64 b, u64 c)
 {
-	struct cred new = current_proc()->cred;
 	struct cap_data data[2] = { { 0 } };
 	u64 effective, permitted, inheritable;
 	struct cap_header h;
@@ -339,12 +386,16 @@ SYSCALL(126, capset)
 	effective = data[0].effective | (u64)data[1].effective << 32;
 	permitted = data[0].permitted | (u64)data[1].permitted << 32;
 	inheritable = data[0].inheritable | (u64)data[1].inheritable << 32;
-	if ((permitted & ~new.cap_permitted) || (effective & ~permitted) ||
-	    (inheritable & ~(new.cap_inheritable | new.cap_permitted)))
+	if ((permitted & ~new->cap_permitted) || (effective & ~permitted) ||
+	    (inheritable & ~(new->cap_inheritable | new->cap_permitted)))
 		return -EPERM;
-	new.cap_effective = effective;
-	new.cap_permitted = permitted;
-	new.cap_inheritable = inheritable;
-	commit(&new);
+	new->cap_effective = effective;
+	new->cap_permitted = permitted;
+	new->cap_inheritable = inheritable;
 	return 0;
+}
+
+SYSCALL(126, capset)
+{
+	return change(new_capset, a, b, 0);
 }

@@ -160,17 +160,21 @@ static struct proc *proc_copy(const struct clone_args *ca)
 	return p;
 }
 
-static void store_tid(const struct clone_args *ca, struct proc_mm *child_mm, int tid)
+/* As on Linux a bad address is no error: the child exists all the same. But a child that believes
+ * to be its parent, because there was no memory for a page, would send itself signals elsewhere. */
+static int store_tid(const struct clone_args *ca, struct proc_mm *child_mm, int tid)
 {
-	/* as on Linux a bad address is not an error here: the child exists all the same */
+	long n = 0;
+
 	if (ca->flags & CLONE_PARENT_SETTID)
 		(void)copy_to_user(uptr(ca->parent_tid), &tid, sizeof(tid));
 	if (!(ca->flags & CLONE_CHILD_SETTID))
-		return;
+		return 0;
 	if (child_mm == current_proc()->mm)
 		(void)copy_to_user(uptr(ca->child_tid), &tid, sizeof(tid));
 	else
-		mm_access(child_mm, ca->child_tid, &tid, sizeof(tid), true);
+		n = mm_access(child_mm, ca->child_tid, &tid, sizeof(tid), true);
+	return n == -ENOMEM ? -ENOMEM : 0;
 }
 
 /* The parent of a vfork child sleeps until that has executed a program or ended; only the end of
@@ -191,6 +195,23 @@ static void wait_for_vfork(struct proc *p)
 	}
 }
 
+/* setrlimit(2), RLIMIT_NPROC: the user's threads, and what is left of processes without any. */
+static bool too_many(void)
+{
+	struct proc *me = current_proc(), *p;
+	u64 n = 0;
+
+	if (me->cred.euid == 0 || me->rlim[RLIMIT_NPROC].cur == RLIM_INFINITY)
+		return false;
+	spin_lock(&pid_lock);
+	list_for_each_entry(p, &all_procs, all_node) {
+		if (p->cred.uid == me->cred.uid)
+			n += max(READ_ONCE(p->nr_threads), 1u);
+	}
+	spin_unlock(&pid_lock);
+	return n >= me->rlim[RLIMIT_NPROC].cur;
+}
+
 static long clone_thread(const struct clone_args *ca)
 {
 	struct proc *p = current_proc();
@@ -200,7 +221,7 @@ static long clone_thread(const struct clone_args *ca)
 	if (IS_ERR(t))
 		return PTR_ERR(t);
 	tid = t->tid;
-	store_tid(ca, p->mm, tid);
+	(void)store_tid(ca, p->mm, tid); /* in the caller's own memory */
 	spin_lock(&pid_lock);
 	err = thread_attach_locked(p, t);
 	spin_unlock(&pid_lock);
@@ -210,21 +231,6 @@ static long clone_thread(const struct clone_args *ca)
 	}
 	thread_start(t);
 	return tid;
-}
-
-/* setrlimit(2), RLIMIT_NPROC. */
-static bool too_many(void)
-{
-	struct proc *me = current_proc(), *p;
-	u64 n = 0;
-
-	if (me->cred.euid == 0 || me->rlim[RLIMIT_NPROC].cur == RLIM_INFINITY)
-		return false;
-	spin_lock(&pid_lock);
-	list_for_each_entry(p, &all_procs, all_node)
-		n += p->cred.uid == me->cred.uid;
-	spin_unlock(&pid_lock);
-	return n >= me->rlim[RLIMIT_NPROC].cur;
 }
 
 /* Into the tables. A signal to the group that came since the call began would miss the child: then
@@ -256,10 +262,10 @@ static long do_clone(const struct clone_args *ca)
 
 	if (err)
 		return err;
-	if (ca->flags & CLONE_THREAD)
-		return clone_thread(ca);
 	if (too_many())
 		return -EAGAIN;
+	if (ca->flags & CLONE_THREAD)
+		return clone_thread(ca);
 	p = proc_copy(ca);
 	if (!p)
 		return -ENOMEM;
@@ -269,8 +275,9 @@ static long do_clone(const struct clone_args *ca)
 		goto put_proc;
 	}
 	pid = t->tid;
-	store_tid(ca, p->mm, pid);
-	err = enter_tables(p, t, ca->flags);
+	err = store_tid(ca, p->mm, pid);
+	if (!err)
+		err = enter_tables(p, t, ca->flags);
 	if (err)
 		goto put_thread;
 	thread_start(t);

@@ -76,6 +76,9 @@ void signal_info_user(struct ksiginfo *info, int sig, int code);
 int signal_permission(struct proc *target, int sig);
 void signal_orphan_check_locked(struct proc *member, struct proc *parent, struct proc *gone);
 
+/* signalfd.c */
+void signalfd_notify_locked(void);
+
 /* sigstop.c */
 void proc_stop(int sig); /* the caller's process stops; returns when it goes on */
 void thread_stop_self(void);

@@ -175,20 +175,6 @@ SYSCALL(148, sched_rr_get_interval)
 	return err ? err : timespec_to_user(b, SLICE_NS);
 }
 
-/* ---- nice ---- */
-
-static bool prio_matches(const struct proc *p, int which, int who)
-{
-	switch (which) {
-	case PRIO_PROCESS:
-		return p->pid == (who ? who : current_proc()->pid);
-	case PRIO_PGRP:
-		return p->pgid == (who ? who : current_proc()->pgid);
-	default:
-		return p->cred.uid == (who ? (u32)who : current_proc()->cred.uid);
-	}
-}
-
 /* setpriority(2): who may set what. */
 static long may_renice(const struct proc *p, const struct thread *t, int nice)
 {
@@ -201,6 +187,72 @@ static long may_renice(const struct proc *p, const struct thread *t, int nice)
 	if (nice < thread_nice(t) && nice < 20 - (int)min(p->rlim[RLIMIT_NICE].cur, 40ul))
 		return -EACCES;
 	return 0;
+}
+
+/* struct sched_attr, its first version */
+struct sched_attr {
+	u32 size, policy;
+	u64 flags;
+	s32 nice;
+	u32 priority;
+	u64 runtime, deadline, period;
+};
+
+SYSCALL(314, sched_setattr)
+{
+	struct sched_attr attr;
+	struct thread *t;
+	long err;
+
+	if (c)
+		return -EINVAL;
+	if (copy_from_user(&attr, uptr(b), sizeof(attr)))
+		return -EFAULT;
+	if (attr.size && attr.size < sizeof(attr))
+		return -E2BIG;
+	if (attr.flags & ~1ull) /* SCHED_FLAG_RESET_ON_FORK */
+		return -EINVAL;
+	err = check_policy((int)attr.policy, (int)attr.priority);
+	if (err)
+		return err;
+	t = named((int)a, true);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	attr.nice = max(-20, min(attr.nice, 19));
+	err = may_renice(t->proc, t, attr.nice);
+	if (!err)
+		thread_set_nice(t, attr.nice);
+	thread_put(t);
+	return err == -EACCES ? -EPERM : err;
+}
+
+SYSCALL(315, sched_getattr)
+{
+	struct sched_attr attr = { .size = sizeof(attr), .policy = SCHED_OTHER };
+	struct thread *t;
+
+	if (d || c < sizeof(attr) || c > PAGE_SIZE)
+		return -EINVAL;
+	t = named((int)a, false);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	attr.nice = thread_nice(t);
+	thread_put(t);
+	return copy_to_user(uptr(b), &attr, sizeof(attr));
+}
+
+/* ---- nice ---- */
+
+static bool prio_matches(const struct proc *p, int which, int who)
+{
+	switch (which) {
+	case PRIO_PROCESS:
+		return p->pid == (who ? who : current_proc()->pid);
+	case PRIO_PGRP:
+		return p->pgid == (who ? who : current_proc()->pgid);
+	default:
+		return p->cred.uid == (who ? (u32)who : current_proc()->cred.uid);
+	}
 }
 
 static long renice_proc(struct proc *p, int nice)
@@ -261,4 +313,33 @@ SYSCALL(140, getpriority)
 	}
 	spin_unlock(&pid_lock);
 	return best;
+}
+
+/* ---- I/O priority: there is no queue of a disk, so any is as good ---- */
+
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_WHO_USER 3
+#define IOPRIO_CLASS_SHIFT 13
+#define IOPRIO_CLASS_RT 1
+#define IOPRIO_CLASS_IDLE 3
+
+SYSCALL(251, ioprio_set)
+{
+	u32 class = (u32)c >> IOPRIO_CLASS_SHIFT;
+
+	if ((int)a < IOPRIO_WHO_PROCESS || (int)a > IOPRIO_WHO_USER || class > IOPRIO_CLASS_IDLE)
+		return -EINVAL;
+	if (class == IOPRIO_CLASS_RT && current_uid() != 0)
+		return -EPERM;
+	return (int)a == IOPRIO_WHO_PROCESS ? exists((int)b) : 0;
+}
+
+SYSCALL(252, ioprio_get)
+{
+	long err;
+
+	if ((int)a < IOPRIO_WHO_PROCESS || (int)a > IOPRIO_WHO_USER)
+		return -EINVAL;
+	err = (int)a == IOPRIO_WHO_PROCESS ? exists((int)b) : 0;
+	return err ? err : 4; /* no class, the middle */
 }

@@ -281,6 +281,7 @@ static int send(struct proc *p, struct thread *t, int sig, const struct ksiginfo
 		err = queue_locked(p, &p->sigpending, &p->sigqueue, sig, info);
 	if (err)
 		goto out;
+	signalfd_notify_locked();
 	if (!t)
 		choose_locked(p, sig);
 	else if (wants(t, sig))
@@ -323,6 +324,21 @@ int signal_send_pgrp(int pgid, int sig, const struct ksiginfo *info)
 	err = signal_send_pgrp_locked(pgid, sig, info);
 	spin_unlock(&pid_lock);
 	return err;
+}
+
+void signal_send_owner(int owner, int sig)
+{
+	struct proc *p;
+
+	if (owner < 0) {
+		signal_send_pgrp(-owner, sig, NULL);
+		return;
+	}
+	spin_lock(&pid_lock);
+	p = owner ? proc_find_locked(owner) : NULL;
+	if (p)
+		signal_send_proc(p, sig, NULL);
+	spin_unlock(&pid_lock);
 }
 
 bool signal_ignored_or_blocked(int sig)

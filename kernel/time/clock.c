@@ -3,6 +3,7 @@
  * Unix time, and the CPU time of threads and processes; and sleeping on them. */
 #include <core/proc.h>
 #include <core/syscall.h>
+#include <core/vfs.h>
 #include <weft/module.h>
 #include <weft/printk.h>
 #include <weft/time.h>
@@ -43,6 +44,7 @@ void ktime_set_real(u64 ns)
 	WRITE_ONCE(real_offset, ns > now ? ns - now : 0);
 	__atomic_fetch_add(&settings, 1, __ATOMIC_SEQ_CST);
 	wake_up_all(&clock_set);
+	timerfd_clock_was_set();
 }
 EXPORT(ktime_set_real);
 

@@ -168,6 +168,8 @@ int usermode_run(const char *path, char *const argv[], u64 timeout_ns);
 int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info);
 int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info);
 int signal_send_pgrp(int pgid, int sig, const struct ksiginfo *info); /* takes pid_lock; -ESRCH */
+/* To a file's owner (F_SETOWN): a process, or -pgid a group; 0 or gone: nobody. Takes pid_lock. */
+void signal_send_owner(int owner, int sig);
 int signal_send_pgrp_locked(int pgid, int sig, const struct ksiginfo *info);
 bool signal_ignored_or_blocked(int sig); /* by the caller: tty's SIGTTOU rule */
 bool pgrp_is_orphaned(int pgid);

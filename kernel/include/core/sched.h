@@ -45,6 +45,7 @@ struct thread {
 	bool in_heap;
 	struct list_head rq_node, rq_children;
 	u64 vruntime, run_start;
+	u32 batch; /* nesting of batches (weft/poller.h), while it is off its CPU */
 	u64 run_ns; /* CPU time in all; utime and stime are what ticks sampled of it */
 	u64 utime_ns, stime_ns;
 	u32 nvcsw, nivcsw;
@@ -159,8 +160,16 @@ struct work *work_of_timer(struct timer *t);
 
 void workqueue_init(void);
 void pollers_init_cpu(void);
-void poll_run_pending(
-	void); /* kernel/net/poller.c: the poll context; called with preempt_count 1 */
+/* kernel/net: the poll context; called with preempt_count 1 */
+void poll_run_pending(void);
+/* Looks for packets for a moment, if there were some lately. The idle thread, before it halts the
+ * CPU. */
+void poll_idle(void);
+/* For it, about this CPU, preemption off: how many threads could run; has another CPU asked it to
+ * look at its queue; while polling is on, others do so without an interrupt. */
+u32 sched_nr_running(void);
+bool sched_kicked(void);
+void sched_polling(bool on);
 
 /* Debug builds: says so when the caller may not sleep here. */
 #ifdef WEFT_DEBUG

@@ -89,7 +89,8 @@ int fd_close(int fd);
 /* Calls fn for each open fd of a table until it returns true. For /proc and holders. */
 void fd_for_each(struct fd_table *t, bool (*fn)(void *arg, int fd, struct file *f), void *arg);
 
-int vfs_init(void); /* rootfs mounted, standard file systems known */
+int vfs_init(void);		  /* rootfs mounted, standard file systems known */
+void timerfd_clock_was_set(void); /* timers on the settable clock look again */
 int initramfs_unpack(const void *p,
 		     size_t n); /* newc cpio, gzipped or not; archives may follow each other */
 /* path: kernel string, resolved for the caller. ERR_PTR. */

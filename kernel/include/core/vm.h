@@ -33,6 +33,9 @@ void page_count_file(s64 n);   /* n pages more (less) hold file contents */
 /* Drops the boot's reference to each whole page of the initial root file system in the range: what
  * no file has adopted becomes memory. Once. */
 void image_pages_release(phys_addr_t start, phys_addr_t end);
+/* At boot: shrink gives back what is kept for the next time. Called when memory is short, in any
+ * context that allocates, with spin locks held perhaps: it neither sleeps nor allocates. */
+void shrinker_add(void (*shrink)(void));
 u64 mem_available(void); /* free pages an allocation could get, about */
 
 #define VM_READ BIT(0)
