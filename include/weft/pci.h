@@ -72,6 +72,14 @@ void pci_disable(struct pci_dev *dev);	      /* bus mastering off */
 /* Maps a memory BAR uncached. NULL: absent, an I/O BAR, or no memory. */
 void *pci_map_bar(struct pci_dev *dev, u32 bar);
 void pci_unmap_bar(struct pci_dev *dev, u32 bar, void *p);
+/* Registers in an I/O BAR, off bytes into it; outside of it reads are all ones, writes ignored. Any
+ * context. */
+u8 pci_io_read8(struct pci_dev *dev, u32 bar, u32 off);
+u16 pci_io_read16(struct pci_dev *dev, u32 bar, u32 off);
+u32 pci_io_read32(struct pci_dev *dev, u32 bar, u32 off);
+void pci_io_write8(struct pci_dev *dev, u32 bar, u32 off, u8 v);
+void pci_io_write16(struct pci_dev *dev, u32 bar, u32 off, u16 v);
+void pci_io_write32(struct pci_dev *dev, u32 bar, u32 off, u32 v);
 /* A new device id for depmod and modprobe: pci:v0000VENDORd0000DEVICEsv*sd*bc*sc*i* */
 #define MODULE_PCI_ALIAS(vendor, device) \
 	MODULE_ALIAS("pci:v0000" vendor "d0000" device "sv*sd*bc*sc*i*")

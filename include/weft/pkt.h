@@ -37,7 +37,8 @@ struct pkt {
 	u8 *head, *data, *end;
 	u32 len;	      /* bytes from data */
 	u32 truesize;	      /* what it costs: buffer and struct */
-	struct refcount refs; /* of the struct and the buffer; > 1: header space is read only */
+	struct refcount refs; /* of the struct; > 1: header space is read only */
+	u32 share;	      /* of the buffer: 2 for each clone alive, 1 for this packet itself */
 	const struct pkt_owner *owner;
 	void *owner_priv;
 	struct socket *sock; /* whose send buffer it is charged to; NULL: nobody's */
@@ -52,7 +53,7 @@ struct pkt {
 	u8 ip_proto;
 	u8 looped;		  /* our own group or broadcast packet, come back to ourselves */
 	u16 csum_start, csum_off; /* from data at the time of netif_tx: offsets from head */
-	u16 gso_size, gso_type;	  /* payload bytes a segment, 0: a single packet */
+	u16 gso_size, gso_type;	  /* payload bytes a segment, 0: a single packet; PKT_GSO_* */
 	u64 stamp_ns;		  /* ktime at reception */
 	u8 cb[48];		  /* the present holder's */
 #ifdef WEFT_DEBUG
@@ -61,26 +62,47 @@ struct pkt {
 #endif
 };
 
+/* What gso_size cuts. The whole has csum PKT_CSUM_FILL, trans_off at the TCP header, and above
+ * it one IP header whose total length may be over the MTU: who cuts it makes each segment's. */
+#define PKT_GSO_TCP4 1
+#define PKT_GSO_TCP6 2
+
 #define PKT_HOST 0 /* Linux's PACKET_* values */
 #define PKT_BROADCAST 1
 #define PKT_MULTICAST 2
 #define PKT_OTHERHOST 3
 #define PKT_OUTGOING 4
 
-#define PKT_HEADROOM 128  /* enough for every header below a transport, and a tunnel */
-#define PKT_BUF_SIZE 2048 /* the pools' common buffer */
+#define PKT_HEADROOM 128     /* enough for every header below a transport, and a tunnel */
+#define PKT_BUF_SIZE 2048    /* the pools' common buffer */
+#define PKT_LARGE_SIZE 65536 /* the large buffer, for packets that are cut below */
+#define PKT_LARGE_MIN 16384  /* what is over it takes a large one */
 
 /* A packet with at least headroom and room bytes behind it, len 0, data after the headroom. NULL
- * when its pool is exhausted (counted). Sizes over a pool buffer are allocated. Poll and process
- * context. */
+ * when its pool is exhausted (counted). Cheap: headroom + room up to PKT_BUF_SIZE, and from
+ * PKT_LARGE_MIN to PKT_LARGE_SIZE; other sizes are allocated each time. Physically contiguous, not
+ * cleared. Poll and process context. */
 struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room) __must_check;
 void pkt_free(struct pkt *p); /* drops one reference; see ip_drop for drops with a reason */
 struct pkt *pkt_get(struct pkt *p);
+/* A second packet over p's buffer: own data, len, cb, offsets, flags; charged to no socket; freed
+ * like any other, and the buffer goes with the last of them (p may be freed first: its charge goes
+ * then). It is for sending what one keeps. Who may write where:
+ *   what p held when it was cloned, and everything behind: nobody, while a clone is alive;
+ *   the room in front of it: the clone, while it is the only one (pkt_writable knows), so layers
+ *   below push their headers there; the holder of p does not touch it while a clone is alive.
+ * To send again: clone, pkt_writable (copies if the last clone is still out), then the headers.
+ * NULL without memory. Poll and process context. */
+struct pkt *pkt_clone(struct pkt *p) __must_check;
 /* A private copy with its own buffer, at least headroom in front. NULL without memory. */
 struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom) __must_check;
-/* Returns p itself when it is unshared and has the headroom, else a copy, having freed p. NULL:
+/* Returns p itself when it is unshared and has the headroom, else a copy, having freed p. A packet
+ * with clones is shared, an only clone is not: see above for what of it may be written. NULL:
  * freed. */
 struct pkt *pkt_writable(struct pkt *p, u32 headroom) __must_check;
+
+/* Nobody but the holder has p or its buffer: room and bytes may be changed. False for clones. */
+bool pkt_owned(const struct pkt *p);
 
 /* Prepends n bytes of header room: the new data. The caller has asked for the headroom: too little
  * is a bug. */
@@ -91,6 +113,13 @@ u8 *pkt_pull(struct pkt *p, u32 n);
 u8 *pkt_put(struct pkt *p, u32 n);
 /* Cuts to n bytes; longer already shorter packets stay. */
 void pkt_trim(struct pkt *p, u32 n);
+
+/* Is p somebody else's buffer? */
+extern const struct pkt_owner pkt_clone_owner;
+static inline bool pkt_is_clone(const struct pkt *p)
+{
+	return p->owner == &pkt_clone_owner;
+}
 
 static inline u32 pkt_headroom(const struct pkt *p)
 {

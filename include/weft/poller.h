@@ -3,21 +3,34 @@
  * masks its device and schedules its poller, which takes a batch and says whether more waits. */
 #pragma once
 
+#include <asm/cpu.h>
 #include <weft/list.h>
 #include <weft/types.h>
 
 struct poller {
 	struct list_head node;	     /* the CPU's list; guarded by interrupts off on that CPU */
 	struct list_head flush_node; /* the running batch's list */
-	u32 state;		     /* the core's */
+	u32 state;		     /* the core's, as all up to warm_node */
 	u32 cpu;
-	/* Handles at most budget units. Returns how many; fewer than budget means drained, and then
-	 * it has re-enabled its interrupt itself (and checked once more). Rounds go on while it
-	 * returns budget. Runs on one CPU at a time. */
+	u64 last_ns; /* when poll last found work */
+	u32 heat;    /* how often that was soon after the time before */
+	u32 warm_on; /* CPU + 1 whose list warm_node is on; guarded by warm_lock */
+	struct list_head warm_node;
+	/* Handles at most budget units. Returns how many; fewer than budget means drained. Rounds
+	 * go on while it returns budget. Runs on one CPU at a time. Without rest it has then let
+	 * its device interrupt again itself, and looked once more. */
 	u32 (*poll)(struct poller *p, u32 budget);
 	/* End of a batch on this CPU: every poller's flush after the last poll, before waiters run.
 	 */
 	void (*flush)(struct poller *p);
+	/* All three or none: with them an idle CPU goes on looking for a moment after work, without
+	 * interrupts. Same context as poll, never at the same time.
+	 * rest: lets the device interrupt again; true: work came first, and it may not yet.
+	 * watch: keeps it from interrupting, undoing rest.
+	 * pending: would poll find work? Reads memory only. */
+	bool (*rest)(struct poller *p);
+	void (*watch)(struct poller *p);
+	bool (*pending)(struct poller *p);
 	const char *name;
 };
 
@@ -31,13 +44,40 @@ void poller_remove(struct poller *p);
 void poller_schedule(struct poller *p);
 
 /* True in poll context of this CPU. */
-bool in_poll_context(void);
+static inline bool in_poll_context(void)
+{
+	return cpu_batch() & CPU_BATCH_POLL;
+}
 
-/* End of batch: protocols that saw packets (TCP's ACKs, readers' wake-ups) hang one of these; fn
- * runs once after the current batch on this CPU. In process context it runs at once. Hung already,
- * on any CPU: it stays there and runs once. It may be hung again from the moment fn starts, so fn
- * takes its own lock. The owner frees it after a grace period only: the batch runs with preemption
- * off. */
+/* Process context: what is sent between begin and finish shares one doorbell. Nests; does nothing
+ * in poll context, which is one batch anyway. The caller may sleep in between: that, and being
+ * preempted, ends the batch so far. For loops over several packets; a single one gains nothing. */
+static inline void batch_begin(void)
+{
+	cpu_batch_add(1);
+}
+
+void batch_flush(void); /* ends what was put off so far on this CPU; also outside of a batch */
+
+static inline void batch_finish(void)
+{
+	cpu_batch_add(-1u);
+	if (!cpu_batch())
+		batch_flush();
+}
+
+/* Does batch_end_add put off? */
+static inline bool batch_open(void)
+{
+	return cpu_batch();
+}
+
+/* End of batch: protocols that saw packets (TCP's ACKs, readers' wake-ups), and drivers with a
+ * doorbell to write, hang one of these; fn runs once after the current batch on this CPU. In
+ * process context outside of a batch it runs at once. Hung already, on any CPU: it stays there and
+ * runs once. It may be hung again from the moment fn starts, so fn takes its own lock. fn runs in
+ * poll or process context, preemption off. The owner frees it after a grace period only: a CPU with
+ * an open batch is a reader. */
 struct batch_end {
 	struct list_head node;
 	u8 queued;

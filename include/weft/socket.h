@@ -29,8 +29,10 @@ struct msg {
 /* All in process context, with the socket's lock held unless said; they may drop it while waiting
  * by socket_wait(). An unset callback answers -EOPNOTSUPP (poll: socket_poll_default). Names are
  * validated for length >= 2 only. The core answers SOL_SOCKET itself and asks setsockopt/getsockopt
- * only for options it does not know (SO_ATTACH_FILTER ...); it refuses sends after SHUT_WR with
- * -EPIPE. */
+ * only for options it does not know. Of those that it has set and that may mean more than a field
+ * (SO_REUSEADDR, SO_KEEPALIVE, buffer sizes, SO_PRIORITY ...; see sockcall.c) it tells the family by
+ * the same call, whatever that answers. It refuses sends after SHUT_WR with the
+ * pending error, else -EPIPE. */
 struct socket_ops {
 	int (*bind)(struct socket *s, const u8 *name, u32 len);
 	int (*connect)(struct socket *s, const u8 *name, u32 len, bool nonblock);
@@ -63,7 +65,11 @@ struct socket {
 	struct file *file;
 	struct module_ref ref; /* on the module that implements it; see socket_set_owner */
 	struct door door;      /* every call into ops is inside */
+	bool filters;	       /* set by create: the family asks filter.h about each packet */
+	/* changed under lock, read under RCU */
+	struct socket_filter *filter;
 	/* guarded by lock */
+	bool filter_locked; /* SO_LOCK_FILTER */
 	struct mutex lock;
 	u32 sndtimeo_ms, rcvtimeo_ms; /* 0: none */
 	bool reuseaddr, reuseport, broadcast, keepalive, dontroute, oobinline, passcred;
@@ -153,10 +159,18 @@ u32 socket_poll_default(struct socket *s);
 void socket_wake(struct socket *s, u32 events);	  /* any context but interrupt */
 void socket_set_error(struct socket *s, int err); /* err > 0 errno; wakes */
 int socket_take_error(struct socket *s);	  /* -errno or 0, cleared */
+/* SIGURG for the owner set by F_SETOWN or FIOSETOWN. s has its file: it is not being closed. Poll or
+ * process context. */
+void socket_urgent(struct socket *s);
 /* Appends one control message, sets MSG_CTRUNC when it does not fit. */
 void msg_put_control(struct msg *m, int level, int type, const void *data, u32 len);
-/* For sockets with SO_TIMESTAMP[NS]: appends when p came. */
-void msg_put_timestamp(struct socket *s, struct msg *m, const struct pkt *p);
+/* For sockets with SO_TIMESTAMP[NS]: appends when p came, at stamp_ns (ktime, 0: now). */
+void msg_put_stamp(struct socket *s, struct msg *m, u64 stamp_ns);
+static inline void msg_put_timestamp(struct socket *s, struct msg *m, const struct pkt *p)
+{
+	if (s->timestamp || s->timestampns)
+		msg_put_stamp(s, m, p->stamp_ns);
+}
 /* Walks control messages of a send: NULL at the end or when malformed. */
 struct cmsg_view {
 	int level, type;
@@ -166,6 +180,7 @@ struct cmsg_view {
 bool msg_next_control(const struct msg *m, size_t *pos, struct cmsg_view *out);
 /* Calls fn for each open socket of a module (holders, rmmod -f). */
 void socket_for_each(struct module *m, void (*fn)(struct socket *s, void *arg), void *arg);
+u32 socket_count(void); /* of all families */
 /* Takes the family's control block away: sleepers wake, ops->close runs, the module is released;
  * later calls answer -ECONNABORTED. Process context; not from inside ops. */
 void socket_kill(struct socket *s);

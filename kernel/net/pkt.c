@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* pkt.c - packet buffers. Three pools are three budgets over one store of equal buffers, so control
  * packets always find room. Each CPU keeps a short last-in-first-out list (the warmest memory
- * first) and a credit from each budget; memory beyond the lists goes back to the slab. Buffers are
- * never cleared. */
+ * first) and a credit from each budget; memory beyond the lists goes back to the slab. Large buffers
+ * have short lists of their own, given back when memory is short. Buffers are never cleared. */
 #define LOG_NAME "pkt: "
 #include <core/net.h>
 #include <core/module.h>
+#include <core/vm.h>
 #include <weft/alloc.h>
 #include <weft/arch.h>
 #include <weft/printk.h>
@@ -17,6 +18,8 @@
 #define CPU_LIST_MAX 128	 /* buffers a CPU keeps: 256 KiB */
 #define CREDIT_CHUNK (64 * 1024) /* bytes of budget a CPU takes at once, and keeps two of */
 #define CONTROL_RESERVE 16	 /* buffers only control packets get when memory is out */
+#define CPU_LARGE_MAX 16	 /* large buffers a CPU keeps: 1 MiB */
+#define LARGE_ORDER 4
 
 struct pkt_cpu {
 	/* used with preemption off */
@@ -25,6 +28,10 @@ struct pkt_cpu {
 	s64 credit[NR_POOLS];
 	u64 allocated, freed, failed[NR_POOLS];
 	s64 bytes;
+	struct spinlock large_lock; /* other CPUs come when memory is out */
+	/* guarded by large_lock */
+	struct list_head large;
+	u32 nr_large;
 } __cacheline_aligned;
 
 struct pkt_budget {
@@ -44,6 +51,10 @@ static u32 nr_reserve;
 
 static const struct pkt_owner pool_owner = { .free = NULL, .name = "pool" };
 static const struct pkt_owner heap_owner = { .free = NULL, .name = "heap" };
+static const struct pkt_owner large_owner = { .free = NULL, .name = "large" };
+/* owner_priv: the packet whose buffer it is */
+const struct pkt_owner pkt_clone_owner = { .free = NULL, .name = "clone" };
+EXPORT(pkt_clone_owner);
 
 /* ---- budgets ---- */
 
@@ -164,6 +175,75 @@ static void unit_put(struct pkt_cpu *pc, struct pkt *p)
 	pc->nr_free++;
 }
 
+/* ---- large buffers: 64 KiB of contiguous pages, kept with their struct ---- */
+
+static void large_destroy(struct pkt *p)
+{
+	pages_free(p->head, LARGE_ORDER);
+	kmem_cache_free(struct_cache, p);
+}
+
+/* Preemption off. */
+static struct pkt *large_get(struct pkt_cpu *pc)
+{
+	struct pkt *p;
+
+	spin_lock(&pc->large_lock);
+	p = list_first_entry_or_null(&pc->large, struct pkt, node);
+	if (likely(p)) {
+		list_del(&p->node);
+		pc->nr_large--;
+	}
+	spin_unlock(&pc->large_lock);
+	if (likely(p))
+		return p;
+	p = kmem_cache_alloc(struct_cache);
+	if (!p)
+		return NULL;
+	p->head = pages_alloc(LARGE_ORDER);
+	if (!p->head) {
+		kmem_cache_free(struct_cache, p);
+		return NULL;
+	}
+	p->end = p->head + PKT_LARGE_SIZE;
+	p->owner = &large_owner;
+	return p;
+}
+
+static void large_put(struct pkt_cpu *pc, struct pkt *p)
+{
+	spin_lock(&pc->large_lock);
+	if (likely(pc->nr_large < CPU_LARGE_MAX)) {
+		list_add(&p->node, &pc->large);
+		pc->nr_large++;
+		p = NULL;
+	}
+	spin_unlock(&pc->large_lock);
+	if (p)
+		large_destroy(p);
+}
+
+/* Memory is short. Any context that may allocate. */
+static void large_shrink(void)
+{
+	struct pkt *p, *next;
+	u32 cpu;
+
+	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+		struct pkt_cpu *pc = &pkt_cpus[cpu];
+		LIST_HEAD(all);
+
+		if (!READ_ONCE(pc->nr_large))
+			continue;
+		spin_lock(&pc->large_lock);
+		list_splice_tail(&pc->large, &all);
+		pc->nr_large = 0;
+		spin_unlock(&pc->large_lock);
+		list_for_each_entry_safe(p, next, &all, node)
+			large_destroy(p);
+	}
+}
+
 /* ---- allocation ---- */
 
 /* Everything that a holder may read before it writes. head, end, owner, truesize are set. */
@@ -173,6 +253,7 @@ static void pkt_reset(struct pkt *p, u32 headroom)
 	p->data = p->head + headroom;
 	p->len = 0;
 	refcount_set(&p->refs, 1);
+	p->share = 1;
 	p->sock = NULL;
 	p->nif = NULL;
 	p->link_off = p->net_off = p->trans_off = 0;
@@ -210,21 +291,33 @@ static void pkt_count_new(struct pkt_cpu *pc, struct pkt *p, u32 pool)
 	pc->bytes += p->truesize;
 }
 
+/* 0: more than any packet has. */
+static u32 buffer_size(u64 wanted)
+{
+	if (likely(wanted <= PKT_BUF_SIZE))
+		return PKT_BUF_SIZE;
+	if (wanted > PKT_LARGE_MIN && wanted <= PKT_LARGE_SIZE)
+		return PKT_LARGE_SIZE;
+	return wanted > 0x10000000u ? 0 : ALIGN_UP((u32)wanted, 64u);
+}
+
 struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room)
 {
-	bool large = (u64)headroom + room > PKT_BUF_SIZE;
-	u32 size = large ? ALIGN_UP(headroom + room, 64u) : PKT_BUF_SIZE;
+	u32 size = buffer_size((u64)headroom + room);
 	/* Charged before it is made, by what is asked; the slab rounds up to a little more. */
 	s64 charge = (s64)size + (s64)sizeof(struct pkt);
 	struct pkt_cpu *pc;
 	struct pkt *p = NULL;
 
-	if (unlikely((u64)headroom + room > 0x10000000u))
+	if (unlikely(!size))
 		return NULL;
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
 	if (likely(budget_take(pc, pool, charge))) {
-		p = large ? heap_new(size) : unit_get(pc, pool);
+		if (likely(size == PKT_BUF_SIZE))
+			p = unit_get(pc, pool);
+		else
+			p = size == PKT_LARGE_SIZE ? large_get(pc) : heap_new(size);
 		if (likely(p)) {
 			p->truesize = charge;
 			pkt_count_new(pc, p, pool);
@@ -262,13 +355,38 @@ struct pkt *pkt_wrap(void *buf, u32 size, u32 headroom, const struct pkt_owner *
 }
 EXPORT(pkt_wrap);
 
-static void pkt_release(struct pkt *p)
+struct pkt *pkt_clone(struct pkt *p)
+{
+	struct pkt *root = pkt_is_clone(p) ? p->owner_priv : p;
+	struct pkt *c = kmem_cache_alloc(struct_cache);
+
+	if (!c)
+		return NULL;
+	__atomic_fetch_add(&root->share, 2, __ATOMIC_RELAXED);
+	c->head = p->head;
+	c->end = p->end;
+	c->owner = &pkt_clone_owner;
+	c->owner_priv = root;
+	pkt_reset(c, pkt_headroom(p));
+	pkt_copy_fields(c, p, 0);
+	c->looped = p->looped;
+	/* what a queue that holds it keeps from being freed */
+	c->truesize = p->truesize;
+	preempt_disable();
+	pkt_cpus[cpu_id()].allocated++;
+	preempt_enable();
+	c->pool = p->pool;
+	pkt_debug_alloc(c, __builtin_return_address(0));
+	return c;
+}
+EXPORT(pkt_clone);
+
+/* The struct and the buffer of a packet that nobody holds and that has no clone. */
+static void buffer_release(struct pkt *p)
 {
 	struct pkt_cpu *pc;
 
 	pkt_debug_free(p);
-	if (p->sock)
-		socket_uncharge_tx(p->sock, p->truesize);
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
 	pc->freed++;
@@ -279,14 +397,46 @@ static void pkt_release(struct pkt *p)
 		preempt_enable();
 		return;
 	}
-	if (p->owner == &heap_owner)
+	if (!p->owner->free)
 		budget_give(pc, p->pool, p->truesize);
+	if (p->owner == &large_owner) {
+		large_put(pc, p);
+		preempt_enable();
+		return;
+	}
 	preempt_enable();
 	if (p->owner == &heap_owner)
 		kfree(p->head);
 	else
 		p->owner->free(p);
 	kmem_cache_free(struct_cache, p);
+}
+
+static void clone_release(struct pkt *c)
+{
+	struct pkt *root = c->owner_priv;
+
+	pkt_debug_free(c);
+	preempt_disable();
+	pkt_cpus[cpu_id()].freed++;
+	preempt_enable();
+	kmem_cache_free(struct_cache, c);
+	if (!__atomic_sub_fetch(&root->share, 2, __ATOMIC_ACQ_REL))
+		buffer_release(root);
+}
+
+static void pkt_release(struct pkt *p)
+{
+	if (p->sock) {
+		socket_uncharge_tx(p->sock, p->truesize);
+		p->sock = NULL;
+	}
+	/* Nobody is left who could clone p, but its last clone may be going. */
+	if (unlikely(pkt_is_clone(p)))
+		clone_release(p);
+	else if (likely(READ_ONCE(p->share) == 1) ||
+		 !__atomic_sub_fetch(&p->share, 1, __ATOMIC_ACQ_REL))
+		buffer_release(p);
 }
 
 void pkt_free(struct pkt *p)
@@ -303,6 +453,12 @@ void pkt_free(struct pkt *p)
 	}
 }
 EXPORT(pkt_free);
+
+bool pkt_owned(const struct pkt *p)
+{
+	return p->owner != &pkt_clone_owner && !pkt_shared(p);
+}
+EXPORT(pkt_owned);
 
 struct pkt *pkt_get(struct pkt *p)
 {
@@ -354,6 +510,13 @@ static s64 clamp_limit(u64 bytes, u64 lo, u64 hi)
 	return min(max(bytes, lo), hi);
 }
 
+static void pkt_cpu_init(struct pkt_cpu *pc)
+{
+	list_init(&pc->free);
+	list_init(&pc->large);
+	spin_init(&pc->large_lock);
+}
+
 void pkt_init(void)
 {
 	struct mem_stats mem;
@@ -366,11 +529,12 @@ void pkt_init(void)
 	pkt_limit_set(PKT_POOL_TX, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
 	pkt_limit_set(PKT_POOL_CONTROL, clamp_limit(ram / 64, 256ull << 10, 16ull << 20));
 	for (i = 0; i < MAX_CPUS; i++)
-		list_init(&pkt_cpus[i].free);
+		pkt_cpu_init(&pkt_cpus[i]);
 	struct_cache = kmem_cache_create("pkt", sizeof(struct pkt), 64);
 	buffer_cache = kmem_cache_create("pkt_buf", PKT_BUF_SIZE, 64);
 	if (!struct_cache || !buffer_cache)
 		panic("no memory for packets");
+	shrinker_add(large_shrink);
 	for (i = 0; i < CONTROL_RESERVE; i++) {
 		struct pkt *p = unit_new();
 

@@ -6,6 +6,8 @@
 #include <weft/printk.h>
 #include <weft/string.h>
 
+#include "pkt_internal.h"
+
 u8 *pkt_push(struct pkt *p, u32 n)
 {
 	BUG_ON(pkt_headroom(p) < n);
@@ -42,16 +44,8 @@ void pkt_trim(struct pkt *p, u32 n)
 }
 EXPORT(pkt_trim);
 
-/* The headers in front of data are copied too: the offsets of the layers stay meaningful. */
-struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom)
+void pkt_copy_fields(struct pkt *c, const struct pkt *p, u16 shift)
 {
-	u32 before = pkt_headroom(p), room = max(headroom, before);
-	u16 shift = room - before;
-	struct pkt *c = pkt_alloc(pool, room, p->len);
-
-	if (!c)
-		return NULL;
-	memcpy(c->head + shift, p->head, (size_t)before + p->len);
 	c->len = p->len;
 	c->nif = p->nif;
 	c->link_off = p->link_off + shift;
@@ -67,6 +61,19 @@ struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom)
 	c->gso_type = p->gso_type;
 	c->stamp_ns = p->stamp_ns;
 	memcpy(c->cb, p->cb, sizeof(c->cb));
+}
+
+/* The headers in front of data are copied too: the offsets of the layers stay meaningful. */
+struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom)
+{
+	u32 before = pkt_headroom(p), room = max(headroom, before);
+	u16 shift = room - before;
+	struct pkt *c = pkt_alloc(pool, room, p->len);
+
+	if (!c)
+		return NULL;
+	memcpy(c->head + shift, p->head, (size_t)before + p->len);
+	pkt_copy_fields(c, p, shift);
 	return c;
 }
 EXPORT(pkt_copy);
@@ -75,7 +82,7 @@ struct pkt *pkt_writable(struct pkt *p, u32 headroom)
 {
 	struct pkt *c;
 
-	if (refcount_read(&p->refs) == 1 && pkt_headroom(p) >= headroom)
+	if (likely(!pkt_shared(p) && pkt_headroom(p) >= headroom))
 		return p;
 	c = pkt_copy(p, p->pool, headroom);
 	pkt_free(p);

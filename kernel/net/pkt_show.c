@@ -38,8 +38,8 @@ void pkt_debug_free(struct pkt *p)
 	p->debug_site = NULL;
 	p->data = NULL;
 	p->len = 0;
-	/* a lent buffer may be the device's again already */
-	if (p->owner->free == NULL)
+	/* a lent buffer may be the device's again already, a clone's is another's */
+	if (p->owner->free == NULL && p->owner != &pkt_clone_owner)
 		memset(p->head, POISON, p->end - p->head);
 }
 

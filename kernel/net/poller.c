@@ -11,34 +11,12 @@
 #include <weft/rcu.h>
 #include <weft/seqfile.h>
 
+#include "poller_internal.h"
+
 #define POLL_ROUNDS 4
 #define POLL_RUN_NS (2 * NSEC_PER_MSEC)
 
-/* struct poller.state */
-#define POLLER_ADDED BIT(0)
-#define POLLER_SCHEDULED BIT(1) /* one CPU has it: on its list, being polled, or in its batch */
-#define POLLER_MISSED BIT(2)	/* scheduled again since its poll began */
-
-struct poll_cpu {
-	/* guarded by interrupts off on this CPU */
-	struct list_head ready;
-	/* used by this CPU with preemption off */
-	struct list_head flush;
-	struct list_head batch;
-	bool running;
-	bool in_thread; /* the thread has the pollers; runs from interrupts do timers only */
-	u64 runs, polls, units, handed_over;
-	/* fixed after pollers_start */
-	struct thread *thread;
-	struct wait_queue wait;
-} __cacheline_aligned;
-
-static struct poll_cpu poll_cpus[MAX_CPUS];
-
-static struct poll_cpu *this_poll_cpu(void)
-{
-	return &poll_cpus[cpu_id()];
-}
+struct poll_cpu poll_cpus[MAX_CPUS];
 
 static void poll_cpu_init(struct poll_cpu *pc)
 {
@@ -46,23 +24,13 @@ static void poll_cpu_init(struct poll_cpu *pc)
 	list_init(&pc->flush);
 	list_init(&pc->batch);
 	wait_queue_init(&pc->wait);
+	poll_idle_init(pc);
 }
 
 void pollers_init_cpu(void)
 {
 	poll_cpu_init(this_poll_cpu());
 }
-
-bool in_poll_context(void)
-{
-	bool running;
-
-	preempt_disable();
-	running = this_poll_cpu()->running;
-	preempt_enable_no_check();
-	return running;
-}
-EXPORT(in_poll_context);
 
 /* ---- pollers ---- */
 
@@ -75,6 +43,10 @@ void poller_add(struct poller *p)
 {
 	list_init(&p->node);
 	list_init(&p->flush_node);
+	list_init(&p->warm_node);
+	p->warm_on = 0;
+	p->last_ns = 0;
+	p->heat = 0;
 	smp_store_release(&p->state, POLLER_ADDED);
 }
 EXPORT(poller_add);
@@ -82,6 +54,7 @@ EXPORT(poller_add);
 void poller_remove(struct poller *p)
 {
 	poller_fetch_clear(p, POLLER_ADDED);
+	poller_cool(p);
 	/* A list it is still on takes it off at its next run, which is pending already. */
 	while (__atomic_load_n(&p->state, __ATOMIC_SEQ_CST) & POLLER_SCHEDULED)
 		sleep_ns(100 * NSEC_PER_USEC);
@@ -89,7 +62,7 @@ void poller_remove(struct poller *p)
 }
 EXPORT(poller_remove);
 
-static void poller_enqueue(struct poller *p)
+void poller_enqueue(struct poller *p)
 {
 	unsigned long flags = irq_save();
 
@@ -136,7 +109,7 @@ static struct poller *poller_dequeue(struct list_head *round)
 
 /* The batch is over for p, which is drained: the one place that takes POLLER_SCHEDULED away, unless
  * it was scheduled since its poll began. From then on another CPU may have it. */
-static void poller_done(struct poller *p)
+void poller_done(struct poller *p)
 {
 	u32 old = READ_ONCE(p->state), new;
 	bool again;
@@ -162,6 +135,8 @@ static void poller_run(struct poll_cpu *pc, struct poller *p)
 	done = p->poll(p, POLLER_BUDGET);
 	pc->polls++;
 	pc->units += done;
+	if (done && p->rest)
+		poller_warm(pc, p);
 	if (done >= POLLER_BUDGET)
 		poller_enqueue(p);
 }
@@ -172,20 +147,19 @@ void batch_end_add(struct batch_end *b)
 {
 	struct poll_cpu *pc;
 
+	if (READ_ONCE(b->queued))
+		return;
 	preempt_disable();
 	pc = this_poll_cpu();
-	if (!pc->running) {
-		preempt_enable();
+	if (!batch_open())
 		b->fn(b);
-		return;
-	}
-	if (!xchg(&b->queued, 1))
+	else if (!xchg(&b->queued, 1))
 		list_add_tail(&b->node, &pc->batch);
 	preempt_enable();
 }
 EXPORT(batch_end_add);
 
-static void batch_close(struct poll_cpu *pc)
+static void run_ends(struct poll_cpu *pc)
 {
 	while (!list_empty(&pc->batch)) {
 		struct batch_end *b = list_first_entry(&pc->batch, struct batch_end, node);
@@ -194,6 +168,23 @@ static void batch_close(struct poll_cpu *pc)
 		smp_store_release(&b->queued, 0);
 		b->fn(b);
 	}
+}
+
+void batch_flush(void)
+{
+	struct poll_cpu *pc;
+
+	preempt_disable();
+	pc = this_poll_cpu();
+	if (!pc->running)
+		run_ends(pc);
+	preempt_enable();
+}
+EXPORT(batch_flush);
+
+static void batch_close(struct poll_cpu *pc)
+{
+	run_ends(pc);
 	/* Drivers last: what the ends above sent leaves with the same doorbell. */
 	while (!list_empty(&pc->flush)) {
 		struct poller *p = list_first_entry(&pc->flush, struct poller, flush_node);
@@ -201,7 +192,11 @@ static void batch_close(struct poll_cpu *pc)
 		list_del(&p->flush_node);
 		if (p->flush && (READ_ONCE(p->state) & POLLER_ADDED))
 			p->flush(p);
-		if (list_empty(&p->node))
+		if (!list_empty(&p->node))
+			continue;
+		if (p->rest && (READ_ONCE(p->state) & POLLER_ADDED))
+			poller_settle(pc, p);
+		else
 			poller_done(p);
 	}
 }
@@ -228,30 +223,47 @@ static void poll_round(struct poll_cpu *pc)
 
 static void poll_hand_over(struct poll_cpu *pc)
 {
-	pc->handed_over++;
-	if (!pc->thread) { /* still booting: go on at the next chance */
+	/* still booting, or nobody else wants the CPU: go on at the next chance */
+	if (!pc->thread || !sched_nr_running()) {
 		cpu_set_pending(CPU_PENDING_POLL);
 		return;
 	}
+	pc->handed_over++;
 	pc->in_thread = true;
 	wake_up(&pc->wait);
 }
 
+static void run_begin(struct poll_cpu *pc)
+{
+	pc->running = true;
+	cpu_batch_add(CPU_BATCH_POLL);
+}
+
+static void run_end(struct poll_cpu *pc)
+{
+	cpu_batch_add(-(u32)CPU_BATCH_POLL);
+	pc->running = false;
+}
+
 static void poll_run(struct poll_cpu *pc)
 {
-	u64 end = ktime_get() + POLL_RUN_NS;
 	u32 round = 0;
+	u64 end;
 
-	pc->running = true;
+	pc->now = ktime_get();
+	end = pc->now + POLL_RUN_NS;
+	run_begin(pc);
 	pc->runs++;
 	timers_run();
 	do {
 		poll_round(pc);
 		if (!poll_ready(pc))
 			batch_close(pc); /* which may find that something was missed */
-	} while (poll_ready(pc) && ++round < POLL_ROUNDS && ktime_get() < end);
+		/* a reader that was woken takes its packets before its queue is full of them */
+	} while (poll_ready(pc) && !sched_nr_running() && ++round < POLL_ROUNDS &&
+		 ktime_get() < end);
 	batch_close(pc);
-	pc->running = false;
+	run_end(pc);
 }
 
 void poll_run_pending(void)
@@ -265,10 +277,10 @@ void poll_run_pending(void)
 	irq_enable();
 	cpu_clear_pending(CPU_PENDING_POLL);
 	if (pc->in_thread) {
-		pc->running = true;
+		run_begin(pc);
 		timers_run();
 		batch_close(pc);
-		pc->running = false;
+		run_end(pc);
 	} else {
 		poll_run(pc);
 		if (poll_ready(pc))
@@ -298,13 +310,12 @@ static int pollers_show(struct seq *s)
 {
 	u32 cpu;
 
-	seq_puts(s, "cpu runs polls units handed_over\n");
+	seq_puts(s, "cpu runs polls units handed_over caught\n");
 	for (cpu = 0; cpu < nr_cpus; cpu++) {
 		const struct poll_cpu *pc = &poll_cpus[cpu];
 
-		seq_printf(s, "%u %llu %llu %llu %llu\n", cpu, (unsigned long long)pc->runs,
-			   (unsigned long long)pc->polls, (unsigned long long)pc->units,
-			   (unsigned long long)pc->handed_over);
+		seq_printf(s, "%u %lu %lu %lu %lu %lu\n", cpu, pc->runs, pc->polls, pc->units,
+			   pc->handed_over, pc->caught);
 	}
 	return 0;
 }
@@ -330,4 +341,5 @@ void pollers_start(void)
 			pc->thread = t;
 	}
 	procfile_add(&pollers_file);
+	poll_idle_start();
 }

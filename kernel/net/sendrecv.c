@@ -5,6 +5,7 @@
 #include <core/syscall.h>
 #include <core/vfs.h>
 #include <weft/alloc.h>
+#include <weft/poller.h>
 #include <weft/string.h>
 #include <weft/time.h>
 
@@ -78,7 +79,7 @@ SYSCALL(45, recvfrom)
 
 /* ---- struct msghdr ---- */
 
-/* A user's message in kernel terms, and the memory that takes. */
+/* A user's message in kernel terms; small ones take no other memory. */
 struct message {
 	struct user_msghdr user;
 	struct msg m;
@@ -166,7 +167,8 @@ static void message_free(struct message *mm)
 {
 	if (mm->iov != mm->iov_stack)
 		kfree(mm->iov);
-	kfree(mm->m.control);
+	if (mm->m.control)
+		kfree(mm->m.control);
 }
 
 static int put_field(u64 user, size_t offset, const void *value, size_t size)
@@ -200,40 +202,31 @@ static int message_export(struct message *mm, u64 user)
 	return err;
 }
 
-/* struct message is too large for the stack beside the rest of a send. */
 static long send_one(struct file *f, struct socket *s, u64 user, u64 flags)
 {
-	struct message *mm = kmalloc(sizeof(*mm));
-	long ret;
+	struct message mm;
+	long ret = message_import(&mm, user, true);
 
-	if (!mm)
-		return -ENOMEM;
-	ret = message_import(mm, user, true);
-	mm->m.flags = call_flags(f, flags);
+	mm.m.flags = call_flags(f, flags);
 	if (!ret)
-		ret = socket_sendmsg(s, &mm->m);
-	message_free(mm);
-	kfree(mm);
+		ret = socket_sendmsg(s, &mm.m);
+	message_free(&mm);
 	return ret;
 }
 
 static long recv_one(struct file *f, struct socket *s, u64 user, u64 flags)
 {
-	struct message *mm = kmalloc(sizeof(*mm));
-	long ret;
+	struct message mm;
+	long ret = message_import(&mm, user, false);
 	int err;
 
-	if (!mm)
-		return -ENOMEM;
-	ret = message_import(mm, user, false);
-	mm->m.flags = call_flags(f, flags);
+	mm.m.flags = call_flags(f, flags);
 	if (!ret) {
-		ret = socket_recvmsg(s, &mm->m);
-		err = ret >= 0 ? message_export(mm, user) : 0;
+		ret = socket_recvmsg(s, &mm.m);
+		err = ret >= 0 ? message_export(&mm, user) : 0;
 		ret = err ? err : ret;
 	}
-	message_free(mm);
-	kfree(mm);
+	message_free(&mm);
 	return ret;
 }
 
@@ -280,6 +273,7 @@ SYSCALL(307, sendmmsg)
 
 	if (ret)
 		return ret;
+	batch_begin();
 	for (i = 0; i < n; i++) {
 		u64 user = b + i * MMSG_SIZE;
 
@@ -289,6 +283,7 @@ SYSCALL(307, sendmmsg)
 		if (ret)
 			break;
 	}
+	batch_finish();
 	file_put(file);
 	return i ? (long)i : ret;
 }

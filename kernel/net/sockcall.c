@@ -259,16 +259,26 @@ static long accept_into(struct socket *s, struct socket *child, bool nonblock)
 	return err;
 }
 
+/* Servers ask until there is nothing more: that shall not cost a socket. */
+static bool nothing_to_accept(struct file *f, struct socket *s)
+{
+	return is_nonblocking(f) && READ_ONCE(s->listening) &&
+	       !(socket_file_ops.poll(f, NULL) & (POLLIN | POLLERR | POLLHUP));
+}
+
 /* Everything that may fail is had before a connection is taken off the queue. */
 static long do_accept(struct file *f, struct socket *s, u64 user, u64 user_len, u64 flags)
 {
 	u8 name[SOCKADDR_MAX];
-	struct socket *child = socket_create_child(s);
+	struct socket *child;
 	struct file *child_file;
 	u32 len;
 	long err;
 	int fd;
 
+	if (nothing_to_accept(f, s))
+		return -EAGAIN;
+	child = socket_create_child(s);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
 	child_file = socket_file(child, flags);
@@ -345,6 +355,31 @@ SYSCALL(48, shutdown)
 
 /* ---- options ---- */
 
+/* Options of the core's own that mean more to some families than a field. */
+static bool is_told(int opt)
+{
+	switch (opt) {
+	case SO_REUSEADDR:
+	case SO_REUSEPORT:
+	case SO_BROADCAST:
+	case SO_DONTROUTE:
+	case SO_KEEPALIVE:
+	case SO_LINGER:
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+	case SO_SNDBUFFORCE:
+	case SO_RCVBUFFORCE:
+	case SO_RCVLOWAT:
+	case SO_PRIORITY:
+	case SO_MARK:
+	case SO_BINDTODEVICE:
+	case SO_BINDTOIFINDEX:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static long set_option(struct socket *s, int level, int opt, const void *val, u32 len)
 {
 	long err = socket_enter(s);
@@ -354,13 +389,12 @@ static long set_option(struct socket *s, int level, int opt, const void *val, u3
 	err = -ENOIOCTLCMD;
 	if (level == SOL_SOCKET)
 		err = socket_setsockopt_core(s, opt, val, len);
+	if (!err && is_told(opt) && s->ops && s->ops->setsockopt)
+		s->ops->setsockopt(s, level, opt, val, len);
 	if (err == -ENOIOCTLCMD)
 		err = s->ops && s->ops->setsockopt ? s->ops->setsockopt(s, level, opt, val, len) :
 						     -ENOPROTOOPT;
 	socket_leave(s);
-	/* libpcap takes a filter off that may never have been on, and wants ENOENT for it */
-	if (err == -ENOPROTOOPT && level == SOL_SOCKET && opt == SO_DETACH_FILTER)
-		return -ENOENT;
 	return err;
 }
 

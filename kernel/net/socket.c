@@ -18,7 +18,9 @@
 /* all open sockets; guarded by sockets_lock */
 static struct spinlock sockets_lock = SPINLOCK_INIT;
 static LIST_HEAD(sockets);
-static u32 visits;
+static u32 nr_sockets; /* likewise */
+static DEFINE_MUTEX(walk_mutex); /* one walk over them at a time */
+static u32 visits;		 /* guarded by walk_mutex */
 
 /* ---- memory ---- */
 
@@ -58,6 +60,7 @@ static void socket_free_rcu(struct rcu_head *h)
 	struct socket *s = container_of(h, struct socket, rcu);
 
 	socket_purge(s); /* what came between close and the grace period */
+	socket_filter_free(s);
 	kfree(s);
 }
 
@@ -90,8 +93,15 @@ static void socket_publish(struct socket *s)
 {
 	spin_lock(&sockets_lock);
 	list_add_tail(&s->all_node, &sockets);
+	nr_sockets++;
 	spin_unlock(&sockets_lock);
 }
+
+u32 socket_count(void)
+{
+	return READ_ONCE(nr_sockets);
+}
+EXPORT(socket_count);
 
 static struct socket_family *family_find(int family)
 {
@@ -220,12 +230,21 @@ void socket_leave(struct socket *s)
 
 /* ---- the end ---- */
 
-/* True for the one call that closed it. */
+/* Linux: who ends does not linger over its sockets. */
+static void stop_lingering(struct socket *s)
+{
+	const struct proc *p = current()->proc;
+
+	if (s->linger > 0 && p && READ_ONCE(p->exiting))
+		s->linger = -1;
+}
+
 static void close_once(struct socket *s)
 {
 	mutex_lock(&s->lock);
 	if (!s->closed) {
 		s->closed = true;
+		stop_lingering(s);
 		if (s->ops && s->ops->close)
 			s->ops->close(s);
 	}
@@ -238,6 +257,7 @@ void socket_close(struct socket *s)
 {
 	spin_lock(&sockets_lock);
 	list_del(&s->all_node);
+	nr_sockets--;
 	spin_unlock(&sockets_lock);
 	close_once(s);
 	socket_unref(s, 1);
@@ -259,16 +279,21 @@ EXPORT(socket_kill);
 
 /* ---- all sockets of a module ---- */
 
-/* The next one not visited in this walk, pinned. */
+/* The next one not visited in this walk, pinned. Who was visited goes to the list's end, so that a
+ * walk ends where it meets the first of them, and costs no more than there are sockets. */
 static struct socket *socket_next(struct module *m, u32 walk)
 {
 	struct socket *s;
 
 	spin_lock(&sockets_lock);
-	list_for_each_entry(s, &sockets, all_node) {
-		if (s->ref.module != m || s->visit == walk)
-			continue;
+	while (!list_empty(&sockets)) {
+		s = list_first_entry(&sockets, struct socket, all_node);
+		if (s->visit == walk)
+			break;
 		s->visit = walk;
+		list_move_tail(&s->all_node, &sockets);
+		if (s->ref.module != m)
+			continue;
 		atomic_inc(&s->tx_bytes);
 		spin_unlock(&sockets_lock);
 		return s;
@@ -279,13 +304,15 @@ static struct socket *socket_next(struct module *m, u32 walk)
 
 void socket_for_each(struct module *m, void (*fn)(struct socket *s, void *arg), void *arg)
 {
-	u32 walk = __atomic_add_fetch(&visits, 1, __ATOMIC_RELAXED);
 	struct socket *s;
 
-	while ((s = socket_next(m, walk))) {
+	mutex_lock(&walk_mutex);
+	visits++;
+	while ((s = socket_next(m, visits))) {
 		fn(s, arg);
 		socket_unref(s, 1);
 	}
+	mutex_unlock(&walk_mutex);
 }
 EXPORT(socket_for_each);
 

@@ -37,6 +37,10 @@ void socket_registry_init(void);
 int socket_setsockopt_core(struct socket *s, int opt, const void *val, u32 len);
 int socket_getsockopt_core(struct socket *s, int opt, void *val, u32 *len);
 
+/* ---- sockfilter.c ---- */
+int socket_filter_setsockopt(struct socket *s, int opt, const void *val, u32 len);
+void socket_filter_free(struct socket *s); /* nobody runs it any more */
+
 /* ---- sockmsg.c ---- */
 long socket_sendmsg(struct socket *s, struct msg *m);
 long socket_recvmsg(struct socket *s, struct msg *m);

@@ -9,6 +9,7 @@
 #include "socket_internal.h"
 
 #define SIGPIPE 13
+#define SIGURG 23
 #define ABORT_PAUSE (100 * NSEC_PER_MSEC)
 
 static bool is_stream(const struct socket *s)
@@ -35,7 +36,7 @@ long socket_sendmsg(struct socket *s, struct msg *m)
 	if (!s->ops || !s->ops->send)
 		ret = -EOPNOTSUPP;
 	else if (s->shut & 2)
-		ret = -EPIPE;
+		ret = socket_take_error(s) ?: -EPIPE;
 	else
 		ret = s->ops->send(s, m, m->iter.count);
 	socket_leave(s);
@@ -58,6 +59,15 @@ long socket_recvmsg(struct socket *s, struct msg *m)
 	socket_leave(s);
 	return ret;
 }
+
+void socket_urgent(struct socket *s)
+{
+	const struct file *f = READ_ONCE(s->file);
+
+	if (f)
+		signal_send_owner(READ_ONCE(f->owner_pid), SIGURG);
+}
+EXPORT(socket_urgent);
 
 /* ---- control messages ---- */
 
@@ -106,7 +116,7 @@ bool msg_next_control(const struct msg *m, size_t *pos, struct cmsg_view *out)
 }
 EXPORT(msg_next_control);
 
-void msg_put_timestamp(struct socket *s, struct msg *m, const struct pkt *p)
+void msg_put_stamp(struct socket *s, struct msg *m, u64 stamp_ns)
 {
 	s64 stamp[2];
 	u64 now, real;
@@ -114,7 +124,7 @@ void msg_put_timestamp(struct socket *s, struct msg *m, const struct pkt *p)
 	if (likely(!s->timestamp && !s->timestampns))
 		return;
 	now = ktime_get();
-	real = ktime_get_real() - (p->stamp_ns && p->stamp_ns < now ? now - p->stamp_ns : 0);
+	real = ktime_get_real() - (stamp_ns && stamp_ns < now ? now - stamp_ns : 0);
 	stamp[0] = real / NSEC_PER_SEC;
 	stamp[1] = real % NSEC_PER_SEC;
 	if (!s->timestampns)
@@ -122,4 +132,4 @@ void msg_put_timestamp(struct socket *s, struct msg *m, const struct pkt *p)
 	msg_put_control(m, SOL_SOCKET, s->timestampns ? SO_TIMESTAMPNS : SO_TIMESTAMP, stamp,
 			sizeof(stamp));
 }
-EXPORT(msg_put_timestamp);
+EXPORT(msg_put_stamp);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sockopt.c - options of level SOL_SOCKET, with Linux's defaults and bounds. They are fields of
  * struct socket which the families read when they need them. */
+#include <uapi/filter.h>
 #include <weft/sched.h>
 #include <weft/string.h>
 
@@ -73,6 +74,19 @@ static int set_bound_if(struct socket *s, const void *val, u32 len)
 		if (!index)
 			return -ENODEV;
 	}
+	s->bound_if = index;
+	return 0;
+}
+
+static int set_bound_index(struct socket *s, int index)
+{
+	char name[IFNAMSIZ];
+	int err = index < 0 ? -EINVAL : index ? socket_netif_name(index, name) : 0;
+
+	if (err)
+		return err;
+	if (require_root() && s->bound_if)
+		return -EPERM;
 	s->bound_if = index;
 	return 0;
 }
@@ -170,6 +184,12 @@ static int set_number(struct socket *s, int opt, int v)
 	case SO_RCVLOWAT:
 		s->rcvlowat = v < 0 ? 0x7fffffff : max(v, 1);
 		return 0;
+	case SO_BINDTOIFINDEX:
+		return set_bound_index(s, v);
+	case SO_BUSY_POLL: /* who waits polls anyway for a moment, and no longer for asking */
+		return v < 0 ? -EINVAL : 0;
+	case SO_INCOMING_CPU: /* a wish: flows stay where their interface's interrupts are */
+		return 0;
 	case SO_TYPE:
 	case SO_ERROR:
 	case SO_PROTOCOL:
@@ -177,6 +197,10 @@ static int set_number(struct socket *s, int opt, int v)
 	case SO_ACCEPTCONN:
 	case SO_SNDLOWAT:
 	case SO_PEERCRED:
+	case SO_BPF_EXTENSIONS:
+	case SO_MEMINFO:
+	case SO_COOKIE:
+	case SO_NETNS_COOKIE:
 		return -ENOPROTOOPT; /* to be read only */
 	default:
 		return -ENOIOCTLCMD;
@@ -192,14 +216,17 @@ int socket_setsockopt_core(struct socket *s, int opt, const void *val, u32 len)
 	case SO_LINGER:
 		return set_linger(s, val, len);
 	case SO_RCVTIMEO:
+	case SO_RCVTIMEO_NEW: /* one layout on a 64-bit machine */
 		return set_timeout(&s->rcvtimeo_ms, val, len);
 	case SO_SNDTIMEO:
+	case SO_SNDTIMEO_NEW:
 		return set_timeout(&s->sndtimeo_ms, val, len);
 	case SO_BINDTODEVICE:
 		return set_bound_if(s, val, len);
 	case SO_ATTACH_FILTER:
 	case SO_DETACH_FILTER:
-		return -ENOIOCTLCMD;
+	case SO_LOCK_FILTER:
+		return socket_filter_setsockopt(s, opt, val, len);
 	default:
 		break;
 	}
@@ -254,9 +281,46 @@ static int get_number(struct socket *s, int opt, int *v)
 	case SO_DOMAIN:
 		*v = s->family;
 		break;
+	case SO_LOCK_FILTER:
+		*v = s->filter_locked;
+		break;
+	case SO_BPF_EXTENSIONS:
+		*v = SKF_AD_MAX;
+		break;
+	case SO_BINDTOIFINDEX:
+		*v = s->bound_if;
+		break;
+	case SO_BUSY_POLL:
+		break;
+	case SO_INCOMING_CPU:
+		*v = cpu_id();
+		break;
 	default:
 		return -ENOIOCTLCMD;
 	}
+	return 0;
+}
+
+/* Linux: the buffer has to take all of it. */
+static int get_u64(u64 v, void *val, u32 *len)
+{
+	if (*len < sizeof(v))
+		return -EINVAL;
+	memcpy(val, &v, sizeof(v));
+	*len = sizeof(v);
+	return 0;
+}
+
+/* linux/sock_diag.h, SK_MEMINFO_*: what there is of it here. */
+static int get_meminfo(struct socket *s, void *val, u32 *len)
+{
+	u32 v[9] = {
+		READ_ONCE(s->rx_bytes), s->rcvbuf, socket_tx_bytes(s), s->sndbuf,
+		[8] = s->rx_drops,
+	};
+
+	*len = min(*len, (u32)sizeof(v));
+	memcpy(val, v, *len);
 	return 0;
 }
 
@@ -273,11 +337,19 @@ int socket_getsockopt_core(struct socket *s, int opt, void *val, u32 *len)
 		memcpy(val, v, *len);
 		return 0;
 	case SO_RCVTIMEO:
+	case SO_RCVTIMEO_NEW:
 		return get_timeout(s->rcvtimeo_ms, val, len);
 	case SO_SNDTIMEO:
+	case SO_SNDTIMEO_NEW:
 		return get_timeout(s->sndtimeo_ms, val, len);
 	case SO_BINDTODEVICE:
 		return get_bound_if(s, val, len);
+	case SO_COOKIE:
+		return get_u64(s->ino, val, len);
+	case SO_NETNS_COOKIE:
+		return get_u64(1, val, len);
+	case SO_MEMINFO:
+		return get_meminfo(s, val, len);
 	default:
 		break;
 	}

@@ -108,6 +108,36 @@ void pci_unmap_bar(struct pci_dev *dev, u32 bar, void *p)
 }
 EXPORT(pci_unmap_bar);
 
+static bool io_port(const struct pci_dev *dev, u32 bar, u32 off, u32 size, u16 *port)
+{
+	if (bar >= PCI_MAX_BARS || !dev->bar[bar].addr || !dev->bar[bar].io ||
+	    (u64)off + size > dev->bar[bar].size)
+		return false;
+	*port = dev->bar[bar].addr + off;
+	return true;
+}
+
+#define IO_ACCESSORS(bits, in, out)                                                         \
+	u##bits pci_io_read##bits(struct pci_dev *dev, u32 bar, u32 off)                    \
+	{                                                                                   \
+		u16 port;                                                                   \
+                                                                                            \
+		return io_port(dev, bar, off, (bits) / 8, &port) ? in(port) : (u##bits)~0u; \
+	}                                                                                   \
+	EXPORT(pci_io_read##bits);                                                          \
+	void pci_io_write##bits(struct pci_dev *dev, u32 bar, u32 off, u##bits v)           \
+	{                                                                                   \
+		u16 port;                                                                   \
+                                                                                            \
+		if (io_port(dev, bar, off, (bits) / 8, &port))                              \
+			out(port, v);                                                       \
+	}                                                                                   \
+	EXPORT(pci_io_write##bits)
+
+IO_ACCESSORS(8, inb, outb);
+IO_ACCESSORS(16, inw, outw);
+IO_ACCESSORS(32, inl, outl);
+
 /* ---- enumeration ---- */
 
 /* What sticks of all ones in a register tells the size of its BAR (PCI Local Bus 3.0, 6.2.5.1). */

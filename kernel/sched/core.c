@@ -8,6 +8,7 @@
 #include <core/proc.h>
 #include <core/vm.h>
 #include <weft/module.h>
+#include <weft/poller.h>
 #include <weft/printk.h>
 #include <weft/time.h>
 
@@ -89,7 +90,8 @@ void rq_send_kick(u32 cpu)
 {
 	WRITE_ONCE(run_queues[cpu].kick, 1);
 	smp_mb();
-	arch_send_resched(cpu);
+	if (!READ_ONCE(run_queues[cpu].polling))
+		arch_send_resched(cpu);
 }
 
 static bool cpu_allowed(const struct thread *t, u32 cpu)
@@ -305,6 +307,8 @@ static void switch_to(struct rq *rq, struct thread *prev, struct thread *next)
 	rq->switches++;
 	rq->last_switch = next->run_start = ktime_get();
 	rq->lockup_told = false;
+	prev->batch = cpu_batch();
+	cpu_batch_add(next->batch - prev->batch);
 	if (next != rq->idle)
 		tick_ensure(rq, next->run_start + (rq->nr > 1 ? SCHED_SLICE_NS : SCHED_SAMPLE_NS));
 	mm_switch(prev_mm, next_mm);
@@ -369,6 +373,9 @@ void schedule(void)
 			irq_enable();
 		return;
 	}
+	/* who waits for an answer must have asked */
+	if (unlikely(cpu_batch()))
+		batch_flush();
 	irq_disable();
 	preempt_disable();
 	schedule_irqs_off(false);

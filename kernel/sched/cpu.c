@@ -5,6 +5,7 @@
 
 #include <core/proc.h>
 #include <weft/module.h>
+#include <weft/poller.h>
 #include <weft/printk.h>
 #include <weft/string.h>
 #include <weft/time.h>
@@ -45,8 +46,14 @@ static void run_pending(void)
 			poll_run_pending();
 			irq_disable();
 		}
-		if (cpu_pending() & CPU_PENDING_RESCHED)
-			schedule_irqs_off(true);
+		if (!(cpu_pending() & CPU_PENDING_RESCHED))
+			continue;
+		if (unlikely(cpu_batch())) {
+			irq_enable();
+			batch_flush();
+			irq_disable();
+		}
+		schedule_irqs_off(true);
 	} while (cpu_pending() && ++rounds < MAX_ROUNDS);
 }
 
@@ -80,8 +87,9 @@ void irq_exit(bool from_user)
 	if (READ_ONCE(rq->kick) && xchg(&rq->kick, 0))
 		cpu_set_pending(CPU_PENDING_RESCHED);
 	if (preempt_count() == 1) {
-		/* the interrupted code was preemptible, so in no RCU section */
-		rcu_note_quiescent();
+		/* the interrupted code was preemptible, so in no RCU section but a batch */
+		if (!cpu_batch())
+			rcu_note_quiescent();
 		if (cpu_pending() && !this_cpu()->irq_depth)
 			run_pending();
 	}
@@ -147,6 +155,21 @@ void sched_tick(void)
 	timer_tick_set(rq->tick);
 }
 
+u32 sched_nr_running(void)
+{
+	return READ_ONCE(this_rq()->nr);
+}
+
+bool sched_kicked(void)
+{
+	return READ_ONCE(this_rq()->kick);
+}
+
+void sched_polling(bool on)
+{
+	xchg(&this_rq()->polling, on); /* a kick is seen by the next look, or it interrupts */
+}
+
 static bool work_elsewhere(u32 me)
 {
 	u32 cpu;
@@ -164,6 +187,8 @@ void cpu_idle(void)
 	bool looked = false;
 
 	for (;;) {
+		if (!rq->nr)
+			poll_idle();
 		irq_disable();
 		if (READ_ONCE(rq->kick) && xchg(&rq->kick, 0))
 			cpu_set_pending(CPU_PENDING_RESCHED);

@@ -27,7 +27,8 @@ struct rq {
 	u64 idle_since, idle_ns;
 	bool sample; /* a tick came: irq_exit knows from which mode */
 	/* written by this CPU, read by all */
-	u32 idling; /* halted, and in no RCU section */
+	u32 idling;  /* halted, and in no RCU section */
+	u32 polling; /* idle and looking for packets: kick is enough, it will be seen */
 	bool online;
 	u64 quiescent; /* RCU's counter */
 	/* written by all: re-examine the queue, an interrupt is on its way */

@@ -38,6 +38,7 @@ enum ip_kind {
 #define FLOW_ROUTER_ALERT BIT(10) /* RFC 2113, 2711 */
 #define FLOW_GSO BIT(11)	  /* the packet will have gso_size set: len may exceed the MTU */
 #define FLOW_PMTU BIT(12)	  /* path MTU discovery: DF in what needs no fragmentation */
+#define FLOW_WHOLE BIT(13)	  /* too long is -EMSGSIZE, but routers may fragment */
 
 struct flow {
 	/* the caller's; changing any but ports, tos, ttl needs flow_reset() */

@@ -26,6 +26,7 @@ struct ifaddr {
 	struct ip_addr peer;	  /* point-to-point: the other end; else equal to addr */
 	struct ip_addr broadcast; /* any: none */
 	char label[IFNAMSIZ];	  /* "eth0", alias "eth0:1" */
+	u64 defended_at;	  /* the family's: ktime of the last answer to a rival, 0: none */
 };
 
 /* Under RCU or netif_lock. nif NULL: any present interface. */
@@ -41,16 +42,66 @@ struct ifaddr *ifaddr_by_label(const struct netif *nif, u16 af, const char *labe
 int ifaddr_add(const struct ifaddr *want);
 void ifaddr_del(struct ifaddr *a);
 
-/* A multicast group that this host has joined on an interface (RFC 1112, RFC 2710). */
+/* ---- multicast groups (RFC 1112, RFC 2710) ---- */
+
+/* What of a group's traffic a member wants (RFC 3376 2): only what comes from these sources, or all
+ * but that. */
+struct ip_filter {
+	struct rcu_head rcu;
+	u8 mode; /* MCAST_INCLUDE, MCAST_EXCLUDE */
+	u32 nr;
+	struct ip_addr source[];
+};
+extern const struct ip_filter ip_filter_any; /* everything: EXCLUDE {} */
+static inline bool ip_filter_has(const struct ip_filter *f, const struct ip_addr *source)
+{
+	for (u32 i = 0; i < f->nr; i++) {
+		if (ip_addr_eq(&f->source[i], source))
+			return true;
+	}
+	return false;
+}
+
+/* A source that some member's filter names; guarded by netif_lock. */
+struct ip_source {
+	struct list_head node; /* in the group's sources */
+	struct ip_addr addr;
+	u32 users[2]; /* members that name it, by their filter's mode */
+};
+
+/* A group that this host has joined on an interface, with all members' filters merged. */
 struct ip_group {
-	struct list_head node; /* in nif->groups */
+	struct list_head node; /* in nif->groups: netif_lock to change, RCU to read */
 	struct rcu_head rcu;
 	struct ip_addr group;
-	u32 users;
-	void *priv;  /* the group protocol's (IGMP, MLD) */
-	u64 when_ns; /* likewise: its report timer */
+	/* guarded by netif_lock */
+	u32 users, excluders; /* members; those of them whose filter is EXCLUDE */
+	struct list_head sources;
+	u32 nr_sources;
 };
-/* counted; -ENOMEM, -EINVAL */
-int ip_group_join(struct netif *nif, const struct ip_addr *group);
-int ip_group_leave(struct netif *nif, const struct ip_addr *group); /* -EADDRNOTAVAIL */
+/* RFC 3376 3.2, the merged filter: its mode, and whether it lists s. */
+static inline u8 ip_group_mode(const struct ip_group *g)
+{
+	return g->excluders ? MCAST_EXCLUDE : MCAST_INCLUDE;
+}
+static inline bool ip_group_lists(const struct ip_group *g, const struct ip_source *s)
+{
+	if (!g->excluders)
+		return s->users[MCAST_INCLUDE];
+	return s->users[MCAST_EXCLUDE] == g->excluders && !s->users[MCAST_INCLUDE];
+}
+
+/* All under netif_lock. A member's filter becomes another one; from NULL: it joins; to NULL: it
+ * leaves, which cannot fail. -EADDRNOTAVAIL, -EINVAL, -ENODEV, -ENOMEM, -ENOBUFS. */
+int ip_group_change(struct netif *nif, const struct ip_addr *group, const struct ip_filter *from,
+		    const struct ip_filter *to);
+/* The same for members that want everything. */
+static inline int ip_group_join(struct netif *nif, const struct ip_addr *group)
+{
+	return ip_group_change(nif, group, NULL, &ip_filter_any);
+}
+static inline int ip_group_leave(struct netif *nif, const struct ip_addr *group)
+{
+	return ip_group_change(nif, group, &ip_filter_any, NULL);
+}
 struct ip_group *ip_group_find(const struct netif *nif, const struct ip_addr *group); /* RCU */

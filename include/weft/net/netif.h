@@ -29,7 +29,9 @@ struct netif_stats {
 /* What a driver's hardware does. */
 #define NETIF_F_TX_CSUM BIT(0) /* fills PKT_CSUM_FILL at any offset */
 #define NETIF_F_RX_CSUM BIT(1) /* marks verified packets PKT_CSUM_OK */
-#define NETIF_F_TSO4 BIT(2)    /* cuts a TCP/IPv4 packet with gso_size set */
+/* Cuts PKT_GSO_TCP4 packets of up to 64 KiB; has TX_CSUM too. xmit sees gso_size only on packets of
+ * at least two segments, and may change their headers when pkt_writable says so. */
+#define NETIF_F_TSO4 BIT(2)
 #define NETIF_F_TSO6 BIT(3)
 #define NETIF_F_NO_TX_LOCK BIT(4) /* xmit may run on several CPUs at once */
 
@@ -41,8 +43,8 @@ struct netif_ops {
 	/* Sends one frame, link header in front. Consumes p whatever it returns. Poll or
 	 * process context under the interface's tx_lock; does not sleep. -ENOBUFS: the ring was
 	 * full (freed; the core counts). A driver whose ring just became full calls
-	 * netif_tx_stop, and netif_tx_wake once there is room. May use in_poll_context() and
-	 * batch_end_add() to write its doorbell once a batch. */
+	 * netif_tx_stop, and netif_tx_wake once there is room. While batch_open() it leaves
+	 * its doorbell to a batch_end_add(). */
 	int (*xmit)(struct netif *nif, struct pkt *p);
 	/* nif->flags (IFF_PROMISC, IFF_ALLMULTI) or the multicast list changed; while up.
 	 * Default: none. */
@@ -146,8 +148,9 @@ static inline struct netif_stats *netif_stats_this(struct netif *nif)
 }
 
 /* ---- for the layers above ---- */
-/* Sends a finished frame: taps, checksum if the device cannot, counters, the driver. Consumes. 0,
- * -ENETDOWN, -ENOBUFS. Poll or process context. */
+/* Sends a finished frame: taps, checksum if the device cannot, counters, the driver. One with
+ * gso_size set (see pkt.h) may be longer than the MTU: taps see it whole, then the device cuts it,
+ * or this does. Consumes. 0, -ENETDOWN, -ENOBUFS, -EMSGSIZE. Poll or process context. */
 int netif_tx(struct netif *nif, struct pkt *p);
 
 void netif_lock(void);

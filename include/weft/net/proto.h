@@ -45,6 +45,7 @@ struct ip_family {
 	u8 header_len; /* shortest network header */
 	const char *name;
 	int *default_ttl; /* may be a sysctl's value */
+	int *forwarding;  /* likewise: not 0, this host is a router. NULL: never */
 
 	/* Prepends the network header (unless FLOW_HDRINCL: then completes it), cuts p into
 	 * fragments where it is longer than f->mtu, hands each to ip_output_link. f has been
@@ -61,9 +62,9 @@ struct ip_family {
 	/* It is in (announce it, check for duplicates) / about to leave. Under netif_lock.
 	 * Default: none. */
 	void (*addr_event)(struct ifaddr *a, bool added);
-	/* First join and last leave of a group on nif, for IGMP or MLD. Under netif_lock.
-	 * Default: none. */
-	void (*group_event)(struct netif *nif, struct ip_group *g, bool joined);
+	/* What members want of a group on nif has changed; with the last of them gone g has no
+	 * users. For IGMP or MLD. Under netif_lock. Default: none. */
+	void (*group_event)(struct netif *nif, struct ip_group *g);
 
 	struct module *owner;
 	struct ledger_entry ledger;
@@ -90,7 +91,7 @@ struct ip_rx {
 	u8 ttl, tos;	/* hop limit, traffic class */
 	u8 flags;	/* IP_RX_* */
 	u8 proto;
-	u16 spare;
+	u16 sport; /* the transport's: its source port, host order */
 	u32 flow_label;
 };
 static inline struct ip_rx *ip_rx(struct pkt *p)
@@ -121,7 +122,7 @@ enum ip_error_kind {
 	IP_ERR_HEADER,	    /* info: offset of the bad byte in the network header */
 	IP_ERR_NEXT_HEADER, /* info: likewise */
 	IP_ERR_OPTION,	    /* info: likewise */
-	IP_ERR_REDIRECT,    /* incoming only */
+	IP_ERR_REDIRECT,    /* incoming only: gateway is nearer to remote; err is 0 */
 	IP_ERR_OTHER,	    /* incoming only */
 };
 
@@ -136,7 +137,13 @@ struct ip_error {
 	u32 ifindex;		      /* it came in on */
 	struct ip_addr local, remote; /* source and destination of the quoted packet */
 	struct ip_addr offender;      /* who sent the error */
+	struct ip_addr gateway;	      /* of IP_ERR_REDIRECT */
 };
+
+/* For transports that got IP_ERR_REDIRECT and know that they sent the quoted packet: checks it as RFC
+ * 1122 3.2.2.2 says and, some time later, sends by the other gateway. False: not believed. Poll
+ * context. */
+bool ip_redirect(const struct ip_error *e);
 
 /* Who turns ip_send_error into a packet; without one errors are silent. */
 struct ip_error_sender {

@@ -37,6 +37,7 @@ struct route {
 	u16 af;
 	u8 plen;
 	u8 type;       /* enum route_type */
+	u8 protocol;   /* Linux's RTPROT_*, who added it; shown only, 0: not told */
 	bool kernel;   /* came with an address and leaves with it */
 	bool restored; /* was unseen and is back: adding it again is no error */
 };
@@ -70,3 +71,21 @@ struct route_result {
 int route_lookup(const struct ip_addr *dst, u32 oif, struct route_result *res);
 /* Is dst ROUTE_LOCAL, ROUTE_BROADCAST or anything else (ROUTE_UNICAST)? For input. Under RCU. */
 enum route_type route_classify(const struct ip_addr *dst);
+
+/* ---- watchers ---- */
+struct ifaddr;
+
+/* Each address and each route that comes or goes, once, in process context with netif_lock held:
+ * it is in its table at the call. Unset: not told. A new watcher hears nothing of what is there.
+ * After unwatch nobody is inside. Both without netif_lock. */
+struct ip_watcher {
+	const char *name;
+	void (*addr)(struct ip_watcher *w, const struct ifaddr *a, bool added);
+	void (*route)(struct ip_watcher *w, const struct route *r, bool added);
+	struct module *owner;
+	struct list_head node;
+	struct ledger_entry ledger;
+};
+void ip_watch_owner(struct ip_watcher *w, struct module *owner);
+void ip_unwatch(struct ip_watcher *w);
+#define ip_watch(w) ip_watch_owner(w, THIS_MODULE)

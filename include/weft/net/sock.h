@@ -5,6 +5,7 @@
  * said. */
 #pragma once
 
+#include <weft/filter.h>
 #include <weft/net/flow.h>
 #include <weft/net/proto.h>
 #include <weft/socket.h>
@@ -20,6 +21,8 @@
 #define INET_V6ONLY BIT(7)
 #define INET_RECVOPTS BIT(8)
 #define INET_MCAST_ALL BIT(9) /* default on */
+/* whoever has one of these wants control messages with what it receives */
+#define INET_RECV_CONTROL (INET_PKTINFO | INET_RECVTTL | INET_RECVTOS | INET_RECVOPTS)
 
 #define INET_ERRQ_MAX 16 /* errors kept for MSG_ERRQUEUE */
 
@@ -44,6 +47,7 @@ struct inet_sock {
 	u32 nr_errors;
 };
 
+/* s may be NULL: a connection that nobody has accepted yet. */
 void inet_sock_init(struct inet_sock *is, struct socket *s);
 /* Cancels the waiter, leaves groups, drops errors. Before the control block is freed. */
 void inet_sock_release(struct inet_sock *is);
@@ -70,11 +74,20 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
  * that does not answer within some milliseconds, or a non-blocking caller, has the packet parked
  * instead. */
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags);
+/* The same without waiting: -EAGAIN where inet_reserve would have to look closer. */
+struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len);
 /* The control messages that the socket's options ask for, of a received packet (ip_rx(p)
  * intact). */
 void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p);
 /* Fits SO_BINDTODEVICE and, for groups, the memberships? Under RCU, without the lock. */
 bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx);
+/* What the program of SO_ATTACH_FILTER leaves of p, which it sees from the offset start on; false:
+ * nothing. For families that set s->filters. Poll context. */
+bool inet_filter_run(const struct inet_sock *is, struct pkt *p, u16 start);
+static inline bool inet_filter(const struct inet_sock *is, struct pkt *p, u16 start)
+{
+	return likely(!socket_has_filter(is->s)) || inet_filter_run(is, p, start);
+}
 
 /* Records an incoming error: in the queue when INET_RECVERR is on, as SO_ERROR when it is on or the
  * socket connected. Poll context, without the lock. */
@@ -89,3 +102,24 @@ u32 inet_poll(struct inet_sock *is);
 /* connect() of a datagram socket: remembers the peer, chooses the source, AF_UNSPEC forgets
  * both. */
 int inet_connect_datagram(struct inet_sock *is, const u8 *name, u32 len);
+
+/* ---- for struct socket_ops, as they are: s->priv begins with its inet_sock ---- */
+int inet_op_name(struct socket *s, u8 *name, u32 *len, bool peer);
+u32 inet_op_poll(struct socket *s);
+int inet_op_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len);
+int inet_op_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len);
+/* The next three are for datagrams. recv takes the peer's port from ip_rx(p)->sport. */
+int inet_op_connect(struct socket *s, const u8 *name, u32 len, bool nonblock);
+long inet_op_recv(struct socket *s, struct msg *m, size_t len);
+int inet_op_shutdown(struct socket *s, int how);
+
+/* ---- ports (RFC 6056); any context, no lock ---- */
+/* net/ipv4/ip_local_port_range, both ends included. */
+void inet_port_range(u16 *low, u16 *high);
+/* Stands in ip_local_reserved_ports: never picked, may be bound to. */
+bool inet_port_reserved(u16 port);
+/* Below ip_unprivileged_port_start: for root alone. */
+bool inet_port_privileged(u16 port);
+/* RFC 6056 3.3.3: where in the range the search begins for a connection to one peer, by a keyed
+ * hash. The caller adds a counter of its own, modulo the range's width. */
+u32 inet_port_offset(const struct ip_addr *laddr, const struct ip_addr *raddr, u16 rport);

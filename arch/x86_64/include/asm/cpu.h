@@ -25,10 +25,12 @@ struct cpu {
 	u32 online;		/* 52 */
 	u64 idle_ns;		/* 56: time spent halted */
 	u64 percpu_off;		/* 64: added to a DEFINE_PERCPU address */
+	u32 batch;		/* 72: see cpu_batch() */
 };
 
 #define CPU_PENDING_RESCHED BIT(0)
 #define CPU_PENDING_POLL BIT(1)
+#define CPU_BATCH_POLL BIT(16)
 
 /* Loads and stores a field of this CPU's struct with one instruction: safe against migration. */
 #define this_cpu_read(field)                                              \
@@ -70,6 +72,17 @@ static inline void preempt_enable_no_check(void)
 static inline u32 preempt_count(void)
 {
 	return this_cpu_read(preempt_count);
+}
+
+/* Nesting of the running thread's batches, and CPU_BATCH_POLL in poll context (weft/poller.h). */
+static inline u32 cpu_batch(void)
+{
+	return this_cpu_read(batch);
+}
+
+static inline void cpu_batch_add(u32 n)
+{
+	__asm__ __volatile__("addl %0, %%gs:72" : : "ri"(n) : "memory", "cc");
 }
 
 static inline u32 cpu_pending(void)

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* poll_idle.c - poll before sleeping. Where packets come in quick succession, a CPU that runs dry
+ * keeps their devices from interrupting and looks into their rings itself, for a bounded time after
+ * the last work: no interrupt, no halted state lies between a packet and its reader then. Devices
+ * that send rarely are left to interrupt, so that an idle machine halts. */
+#include <core/net.h>
+#include <core/sched.h>
+#include <weft/module.h>
+#include <weft/seqfile.h>
+
+#include "poller_internal.h"
+
+#define BUSY_POLL_US 150 /* more than the least time that common devices keep between interrupts */
+#define BUSY_POLL_MAX_US 10000
+#define PATIENCE_MIN_NS (50 * NSEC_PER_USEC)
+#define HEAT_MAX 16u
+#define TURNS_PER_PAUSE 32
+
+static int busy_poll_us = BUSY_POLL_US;
+
+void poll_idle_init(struct poll_cpu *pc)
+{
+	list_init(&pc->watched);
+	list_init(&pc->warm);
+	spin_init(&pc->warm_lock);
+}
+
+static u64 busy_ns(void)
+{
+	return (u64)READ_ONCE(busy_poll_us) * NSEC_PER_USEC;
+}
+
+/* ---- who is worth looking at ---- */
+
+void poller_cool(struct poller *p)
+{
+	u32 on;
+
+	while ((on = READ_ONCE(p->warm_on))) {
+		struct poll_cpu *pc = &poll_cpus[on - 1];
+
+		spin_lock(&pc->warm_lock);
+		if (p->warm_on == on) {
+			list_del(&p->warm_node);
+			WRITE_ONCE(p->warm_on, 0);
+		}
+		spin_unlock(&pc->warm_lock);
+	}
+}
+
+void poller_warm(struct poll_cpu *pc, struct poller *p)
+{
+	u32 here = pc - poll_cpus + 1;
+
+	if (pc->now - p->last_ns <= 2 * busy_ns())
+		p->heat = min(p->heat + 1, HEAT_MAX);
+	p->last_ns = pc->now;
+	if (likely(p->warm_on == here))
+		return;
+	poller_cool(p);
+	spin_lock(&pc->warm_lock);
+	if (READ_ONCE(p->state) & POLLER_ADDED) {
+		list_add_tail(&p->warm_node, &pc->warm);
+		WRITE_ONCE(p->warm_on, here);
+	}
+	spin_unlock(&pc->warm_lock);
+}
+
+static bool is_hot(const struct poller *p, u64 now, u64 busy)
+{
+	return p->heat && now - p->last_ns <= 4 * busy;
+}
+
+/* ---- watching ---- */
+
+void poller_settle(struct poll_cpu *pc, struct poller *p)
+{
+	if (pc->watching && !sched_nr_running() && (READ_ONCE(p->state) & POLLER_ADDED))
+		list_add_tail(&p->node, &pc->watched);
+	else if (p->rest(p))
+		poller_enqueue(p);
+	else
+		poller_done(p);
+}
+
+/* Takes the hot pollers that nobody has; their devices interrupt no more. */
+static void watch_hot(struct poll_cpu *pc, u64 now, u64 busy)
+{
+	struct poller *p;
+
+	spin_lock(&pc->warm_lock);
+	list_for_each_entry(p, &pc->warm, warm_node) {
+		if (is_hot(p, now, busy) &&
+		    cmpxchg_bool(&p->state, POLLER_ADDED, POLLER_ADDED | POLLER_SCHEDULED)) {
+			p->watch(p);
+			list_add_tail(&p->node, &pc->watched);
+		}
+	}
+	spin_unlock(&pc->warm_lock);
+}
+
+/* Moves the watched pollers that have work, or are to go, to the ready list. */
+static bool look(struct poll_cpu *pc)
+{
+	struct poller *p, *tmp;
+	bool found = false;
+
+	list_for_each_entry_safe(p, tmp, &pc->watched, node) {
+		u32 state = READ_ONCE(p->state);
+
+		if (likely(state == (POLLER_ADDED | POLLER_SCHEDULED)) && !p->pending(p))
+			continue;
+		list_del(&p->node);
+		poller_enqueue(p);
+		found = true;
+	}
+	return found;
+}
+
+static void rest_all(struct poll_cpu *pc)
+{
+	while (!list_empty(&pc->watched)) {
+		struct poller *p = list_first_entry(&pc->watched, struct poller, node);
+
+		list_del(&p->node);
+		if ((READ_ONCE(p->state) & POLLER_ADDED) && p->rest(p)) {
+			poller_enqueue(p);
+			cpu_set_pending(CPU_PENDING_POLL);
+		} else {
+			poller_done(p);
+		}
+	}
+}
+
+/* How long a wait may be: twice what waits took that ended well, so that little is spent where work
+ * has ended; after one in vain the whole time. */
+static u64 patience(const struct poll_cpu *pc, u64 busy)
+{
+	return min(max(pc->patience, PATIENCE_MIN_NS), busy);
+}
+
+static void wait_paid(struct poll_cpu *pc, u64 waited)
+{
+	u64 wanted = 2 * waited;
+
+	if (wanted > pc->patience)
+		pc->patience = wanted;
+	else
+		pc->patience -= (pc->patience - wanted) / 8;
+}
+
+static void wait_in_vain(struct poll_cpu *pc, u64 busy)
+{
+	struct poller *p;
+
+	pc->patience = busy;
+	/* who is often watched in vain is left to interrupt */
+	list_for_each_entry(p, &pc->watched, node)
+		p->heat /= 2;
+}
+
+/* Until somebody wants the CPU or no work has come for a while, busy ns at most. Preemption off,
+ * interrupts on: they only leave a note, which ends this. */
+static void watch(struct poll_cpu *pc, u64 now, u64 busy)
+{
+	u64 limit = patience(pc, busy), begin = now;
+	u32 turn = 0;
+
+	while (!list_empty(&pc->watched)) {
+		now = ktime_get();
+		if (look(pc)) {
+			pc->caught++;
+			wait_paid(pc, now - begin);
+			limit = patience(pc, busy);
+			poll_run_pending();
+			begin = ktime_get();
+		} else if (cpu_pending() & CPU_PENDING_POLL) {
+			poll_run_pending(); /* a timer */
+		} else if (now - begin >= limit) {
+			wait_in_vain(pc, busy);
+			return;
+		}
+		if (sched_nr_running() || cpu_pending() & CPU_PENDING_RESCHED || sched_kicked())
+			return;
+		/* no packet is held across a turn */
+		rcu_note_quiescent();
+		/* under emulation each pause takes the lock that devices need */
+		if (++turn % TURNS_PER_PAUSE == 0)
+			cpu_relax();
+	}
+}
+
+void poll_idle(void)
+{
+	struct poll_cpu *pc = this_poll_cpu();
+	u64 busy = busy_ns(), now;
+
+	if (list_empty(&pc->warm) || !busy || pc->in_thread)
+		return;
+	preempt_disable();
+	now = ktime_get();
+	watch_hot(pc, now, busy);
+	if (!list_empty(&pc->watched)) {
+		pc->watching = true;
+		sched_polling(true);
+		watch(pc, now, busy);
+		pc->watching = false;
+		rest_all(pc);
+		sched_polling(false);
+	}
+	preempt_enable();
+}
+
+static struct sysctl busy_poll_sysctl = {
+	.path = "net/core/busy_poll_us",
+	.value = &busy_poll_us,
+	.min = 0,
+	.max = BUSY_POLL_MAX_US,
+};
+
+void poll_idle_start(void)
+{
+	sysctl_add(&busy_poll_sysctl);
+}
