@@ -50,6 +50,7 @@ static bool take(struct bucket *b, u64 now, u64 cost, u64 burst)
 	return true;
 }
 
+/* False, and counted, when there have been too many of late. */
 static bool allowed(const struct ip_addr *dst)
 {
 	u64 now = ktime_get();
@@ -57,13 +58,18 @@ static bool allowed(const struct ip_addr *dst)
 	/* the common bucket's size wobbles, or it could be used to count other people's errors
 	 * (CVE-2020-25705) */
 	u64 burst = GLOBAL_BURST - random_below(4);
-	bool ok;
+	bool host, all = false;
 
 	spin_lock(&limit_lock);
-	ok = take(&receiver[i], now, (u64)icmp_ratelimit_ms * NSEC_PER_MSEC, BURST) &&
-	     take(&everybody, now, NSEC_PER_SEC / icmp_msgs_per_sec, burst);
+	host = take(&receiver[i], now, (u64)icmp_ratelimit_ms * NSEC_PER_MSEC, BURST);
+	if (host)
+		all = take(&everybody, now, NSEC_PER_SEC / icmp_msgs_per_sec, burst);
 	spin_unlock(&limit_lock);
-	return ok;
+	if (all)
+		return true;
+	icmp_count(host ? ICMP_LIMITED_ALL : ICMP_LIMITED_HOST);
+	ip_drop_count(DROP_RATE_LIMIT);
+	return false;
 }
 
 /* ---- sending ---- */
@@ -121,19 +127,18 @@ void icmp_send_error(const struct pkt *p, enum ip_error_kind kind, u32 info)
 
 	if (kind >= ARRAY_SIZE(wire) || !wire[kind].type || !may_answer(p, rx, ip, len))
 		return;
-	if (!allowed(&rx->src)) {
-		icmp_counters.out_limited++;
-		ip_drop_count(DROP_RATE_LIMIT);
+	if (!allowed(&rx->src))
 		return;
-	}
 	if (route_classify(&rx->dst) == ROUTE_LOCAL)
 		f.src = rx->dst;
 	else
 		f.src = ip_addr_any(AF_INET);
 	len = min(len, (u32)(ERROR_MAX - IPV4_MIN_HEADER - ICMP_HEADER));
 	q = ip_reserve(&f, ICMP_HEADER + len, NULL);
-	if (IS_ERR(q))
+	if (IS_ERR(q)) {
+		icmp_count(ICMP_OUT_FAILED);
 		return;
+	}
 	h = pkt_put(q, ICMP_HEADER + len);
 	h[0] = wire[kind].type;
 	h[1] = wire[kind].code;
@@ -202,6 +207,11 @@ static bool describe(const u8 *h, const u8 *quote, struct ip_error *e)
 		if (e->kind == IP_ERR_TOO_BIG)
 			e->info = next_mtu(h, quote);
 		return true;
+	case ICMP_REDIRECT:
+		/* RFC 1122 3.2.2.2: one of a network counts for the host alone */
+		e->kind = IP_ERR_REDIRECT;
+		e->gateway = ip_addr_v4(get_be32(h + 4));
+		return h[1] <= 3;
 	case ICMP_TIME_EXCEEDED:
 		e->kind = h[1] == 0 ? IP_ERR_TTL : IP_ERR_REASSEMBLY;
 		e->err = EHOSTUNREACH;
@@ -222,12 +232,9 @@ int icmp_receive_error(struct pkt *p, const struct ip_rx *rx)
 	u32 left = p->len - ICMP_HEADER, header_len;
 	struct ip_error e = { .ifindex = rx->ifindex, .offender = rx->src };
 
-	/* RFC 6633: quench is history. Redirects could only harm a host with one router, and
-	 * whoever has more runs a routing protocol */
+	/* RFC 6633: history */
 	if (h[0] == ICMP_SOURCE_QUENCH)
 		return ip_drop(p, DROP_IGNORED);
-	if (h[0] == ICMP_REDIRECT)
-		return ip_drop(p, DROP_REDIRECT);
 	if (ip_rx_is_group(rx))
 		return ip_drop(p, DROP_BAD_DEST);
 	if (left < IPV4_MIN_HEADER || quote[0] >> 4 != 4)

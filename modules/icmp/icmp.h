@@ -43,14 +43,20 @@ static inline bool icmp_is_error(u8 type)
 /* Computes and stores the checksum of a whole message. */
 void icmp_finish(u8 *h, u32 len);
 
-/* Counted per message type, shown by /proc/net/weft/icmp. */
-struct icmp_counters {
-	u64 in[32], out[32]; /* types above 31 share the last */
-	u64 in_bad, out_limited;
+/* mib.c: counted by message type, shown by /proc/net/snmp */
+enum icmp_count {
+	ICMP_IN_MALFORMED,
+	ICMP_IN_BADSUM,
+	ICMP_OUT_FAILED,
+	ICMP_LIMITED_ALL,
+	ICMP_LIMITED_HOST,
+	ICMP_NR_COUNTS,
 };
-extern struct icmp_counters icmp_counters;
+void icmp_count(enum icmp_count c);
 void icmp_count_in(u8 type);
 void icmp_count_out(u8 type);
+int icmp_mib_init(void);
+void icmp_mib_exit(void);
 
 extern int icmp_echo_ignore_all, icmp_echo_ignore_broadcasts;
 

@@ -70,11 +70,11 @@ int icmp_input(struct pkt *p, struct ip_rx *rx)
 	u8 type;
 
 	if (p->len < ICMP_HEADER) {
-		icmp_counters.in_bad++;
+		icmp_count(ICMP_IN_MALFORMED);
 		return ip_drop(p, DROP_TRUNCATED);
 	}
 	if (p->csum != PKT_CSUM_OK && csum_fold(csum_partial(p->data, p->len, 0)) != 0) {
-		icmp_counters.in_bad++;
+		icmp_count(ICMP_IN_BADSUM);
 		return ip_drop(p, DROP_BADSUM);
 	}
 	type = p->data[0];

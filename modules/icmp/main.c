@@ -1,43 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - ICMP as a module: a transport of IPv4, the sender of IPv4's errors, counters,
- * settings. */
+/* main.c - ICMP as a module: a transport of IPv4, the sender of IPv4's errors, settings. */
 #include "icmp.h"
 
 #include <weft/module.h>
 #include <weft/seqfile.h>
-
-struct icmp_counters icmp_counters;
-
-static u32 slot(u8 type)
-{
-	return min(type, (u8)31);
-}
-
-/* Plain additions: a count lost between two CPUs is better than a lock for each message. */
-void icmp_count_in(u8 type)
-{
-	icmp_counters.in[slot(type)]++;
-}
-
-void icmp_count_out(u8 type)
-{
-	icmp_counters.out[slot(type)]++;
-}
-
-static int show(struct seq *s)
-{
-	u32 i;
-
-	seq_puts(s, "type in out\n");
-	for (i = 0; i < ARRAY_SIZE(icmp_counters.in); i++)
-		if (icmp_counters.in[i] || icmp_counters.out[i])
-			seq_printf(s, "%u %lu %lu\n", i, icmp_counters.in[i], icmp_counters.out[i]);
-	seq_printf(s, "malformed %lu\nrate_limited %lu\n", icmp_counters.in_bad,
-		   icmp_counters.out_limited);
-	return 0;
-}
-
-static struct procfile file = { .path = "net/weft/icmp", .mode = 0444, .show = show };
 
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv4/icmp_echo_ignore_all", .value = &icmp_echo_ignore_all, .max = 1 },
@@ -68,7 +34,7 @@ static struct ip_error_sender sender = { .af = AF_INET, .name = "icmp", .send = 
 static int __init icmp_init(void)
 {
 	u32 i;
-	int err = procfile_add(&file);
+	int err = icmp_mib_init();
 
 	if (err)
 		return err;
@@ -76,11 +42,11 @@ static int __init icmp_init(void)
 	for (i = 0; i < ARRAY_SIZE(sysctls); i++) {
 		err = sysctl_add(&sysctls[i]);
 		if (err)
-			goto files;
+			goto sysctls;
 	}
 	err = ping_init();
 	if (err)
-		goto files;
+		goto sysctls;
 	err = ip_proto_register(&icmp_proto);
 	if (err)
 		goto ping;
@@ -92,10 +58,10 @@ proto:
 	ip_proto_unregister(&icmp_proto);
 ping:
 	ping_exit();
-files:
+sysctls:
 	while (i--)
 		sysctl_remove(&sysctls[i]);
-	procfile_remove(&file);
+	icmp_mib_exit();
 	return err;
 }
 
@@ -108,7 +74,7 @@ static void __exit icmp_exit(void)
 	ping_exit();
 	while (i--)
 		sysctl_remove(&sysctls[i]);
-	procfile_remove(&file);
+	icmp_mib_exit();
 }
 
 module_entry_points(icmp_init, icmp_exit);

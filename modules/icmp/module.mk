@@ -1,3 +1,3 @@
 name := icmp
-objs := main.o input.o error.o ping.o
+objs := main.o mib.o input.o error.o ping.o
 deps := ip

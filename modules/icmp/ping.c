@@ -25,7 +25,7 @@ static struct hlist_head
 static struct spinlock table_lock = SPINLOCK_INIT;
 
 /* Groups that may have them, and root always. Linux's default is nobody: "1 0". */
-static u32 group_low = 1, group_high;
+static int groups[2] = { 1, 0 };
 
 static struct ping_sock *find(u16 ident)
 {
@@ -75,20 +75,6 @@ static int ping_bind(struct socket *s, const u8 *name, u32 len)
 	return err;
 }
 
-static int ping_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
-{
-	struct ping_sock *ps = s->priv;
-
-	return inet_connect_datagram(&ps->inet, name, len);
-}
-
-static int ping_name(struct socket *s, u8 *name, u32 *len, bool peer)
-{
-	struct ping_sock *ps = s->priv;
-
-	return inet_name(&ps->inet, name, len, peer);
-}
-
 static long ping_send(struct socket *s, struct msg *m, size_t len)
 {
 	struct ping_sock *ps = s->priv;
@@ -131,55 +117,6 @@ free:
 	return err;
 }
 
-static long ping_recv(struct socket *s, struct msg *m, size_t len)
-{
-	struct ping_sock *ps = s->priv;
-	struct pkt *p;
-	long ret;
-
-	if (m->flags & MSG_ERRQUEUE)
-		return inet_recv_error(&ps->inet, m, len);
-	p = socket_dequeue(s, m->flags);
-	if (!p)
-		return 0;
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	if (m->name)
-		m->name_len = ip_addr_to_sockaddr(m->name, s->family, &ip_rx(p)->src, 0, 0);
-	inet_recv_control(&ps->inet, m, p);
-	ret = socket_copy_datagram(s, m, p, 0, len);
-	pkt_free(p);
-	return ret;
-}
-
-static u32 ping_poll(struct socket *s)
-{
-	struct ping_sock *ps = s->priv;
-
-	return inet_poll(&ps->inet);
-}
-
-static int ping_shutdown(struct socket *s, int how)
-{
-	struct ping_sock *ps = s->priv;
-
-	return ip_addr_is_any(&ps->inet.raddr) ? -ENOTCONN : 0;
-}
-
-static int ping_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
-{
-	struct ping_sock *ps = s->priv;
-
-	return inet_setsockopt(&ps->inet, level, opt, val, len);
-}
-
-static int ping_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
-{
-	struct ping_sock *ps = s->priv;
-
-	return inet_getsockopt(&ps->inet, level, opt, val, len);
-}
-
 static void ping_free(struct rcu_head *h)
 {
 	kfree(container_of(h, struct ping_sock, rcu));
@@ -200,14 +137,14 @@ static void ping_close(struct socket *s)
 
 static const struct socket_ops ping_ops = {
 	.bind = ping_bind,
-	.connect = ping_connect,
-	.name = ping_name,
+	.connect = inet_op_connect,
+	.name = inet_op_name,
 	.send = ping_send,
-	.recv = ping_recv,
-	.poll = ping_poll,
-	.shutdown = ping_shutdown,
-	.setsockopt = ping_setsockopt,
-	.getsockopt = ping_getsockopt,
+	.recv = inet_op_recv,
+	.poll = inet_op_poll,
+	.shutdown = inet_op_shutdown,
+	.setsockopt = inet_op_setsockopt,
+	.getsockopt = inet_op_getsockopt,
 	.close = ping_close,
 };
 
@@ -215,7 +152,7 @@ static bool may_ping(void)
 {
 	u32 gid = current_gid();
 
-	return require_root() == 0 || (gid >= group_low && gid <= group_high);
+	return require_root() == 0 || (gid >= (u32)groups[0] && gid <= (u32)groups[1]);
 }
 
 int ping_socket(struct socket *s)
@@ -228,6 +165,7 @@ int ping_socket(struct socket *s)
 	if (!ps)
 		return -ENOMEM;
 	inet_sock_init(&ps->inet, s);
+	s->filters = true;
 	s->ops = &ping_ops;
 	s->priv = ps;
 	return 0;
@@ -243,6 +181,9 @@ bool ping_reply(struct pkt *p, const struct ip_rx *rx)
 		return false;
 	if (!ip_addr_is_any(&ps->inet.raddr) && !ip_addr_eq(&ps->inet.raddr, &rx->src))
 		return false;
+	/* the packet goes no further than this, so a program may cut it */
+	if (!inet_filter(&ps->inet, p, p->trans_off))
+		return false;
 	return socket_queue(ps->inet.s, pkt_get(p)) == 0;
 }
 
@@ -255,53 +196,26 @@ void ping_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
 	ps = find(get_be16(quote + 4));
 	if (!ps)
 		return;
-	if (e->kind == IP_ERR_TOO_BIG)
+	if (e->kind == IP_ERR_REDIRECT)
+		ip_redirect(e);
+	else if (e->kind == IP_ERR_TOO_BIG)
 		ip_pmtu_update(&e->remote, e->info);
 	inet_error(&ps->inet, e, 0, quote, quote_len);
 }
 
-/* ---- /proc/sys/net/ipv4/ping_group_range: two numbers ---- */
-
-static int show_range(struct seq *s)
-{
-	seq_printf(s, "%u\t%u\n", group_low, group_high);
-	return 0;
-}
-
-static int write_range(void *arg, const char *text, size_t len)
-{
-	char first[16];
-	size_t n = 0;
-	int low, high;
-
-	(void)arg;
-	while (n < len && n < sizeof(first) - 1 && text[n] != ' ' && text[n] != '\t') {
-		first[n] = text[n];
-		n++;
-	}
-	first[n] = 0;
-	while (n < len && (text[n] == ' ' || text[n] == '\t'))
-		n++;
-	if (kstrtoint(first, 10, &low) || kstrtoint(text + n, 10, &high) || low < 0 || high < 0)
-		return -EINVAL;
-	group_low = low;
-	group_high = high;
-	return 0;
-}
-
-static struct procfile range_file = {
-	.path = "sys/net/ipv4/ping_group_range",
-	.mode = 0644,
-	.show = show_range,
-	.write = write_range,
+static struct sysctl range_sysctl = {
+	.path = "net/ipv4/ping_group_range",
+	.value = groups,
+	.count = 2,
+	.max = 0x7fffffff,
 };
 
 int ping_init(void)
 {
-	return procfile_add(&range_file);
+	return sysctl_add(&range_sysctl);
 }
 
 void ping_exit(void)
 {
-	procfile_remove(&range_file);
+	sysctl_remove(&range_sysctl);
 }

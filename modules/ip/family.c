@@ -94,14 +94,14 @@ void ip_family_addr_event(struct ifaddr *a, bool added)
 	door_leave(&fam->door);
 }
 
-void ip_family_group_event(struct netif *nif, struct ip_group *g, bool joined)
+void ip_family_group_event(struct netif *nif, struct ip_group *g)
 {
 	struct ip_family *fam = family_enter(ip_addr_family(&g->group));
 
 	if (!fam)
 		return;
 	if (fam->group_event)
-		fam->group_event(nif, g, joined);
+		fam->group_event(nif, g);
 	door_leave(&fam->door);
 }
 

@@ -194,7 +194,7 @@ static int check_size(const struct flow *f, u32 len)
 		return -EMSGSIZE;
 	if (f->flags & FLOW_GSO)
 		return 0;
-	return f->flags & FLOW_DF ? -EMSGSIZE : 0;
+	return f->flags & (FLOW_DF | FLOW_WHOLE) ? -EMSGSIZE : 0;
 }
 
 /* The whole of stage one but the buffer. Under RCU. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* ifaddr.c - IP addresses and groups of interfaces. An address is a set of routes: itself
+/* ifaddr.c - IP addresses of interfaces. An address is a set of routes: itself
  * (local), its prefix (connected), its broadcast address; they come and go with it. The routes
  * of one prefix survive as long as any address of the interface lies in it. */
 #include "ip.h"
 
 #define ADDR_BUCKETS 64
 #define ADDRS_MAX 256 /* an interface */
-#define GROUPS_MAX 256
 
 static struct hlist_head by_addr[ADDR_BUCKETS]; /* netif_lock to change, RCU to read */
 
@@ -141,6 +140,7 @@ int ifaddr_add(const struct ifaddr *want)
 	if (err)
 		goto unlink;
 	ip_family_addr_event(a, true);
+	ip_notify_addr(a, true);
 	netif_notify(nif, NETIF_IP_ADDRESS);
 	return 0;
 
@@ -162,6 +162,7 @@ void ifaddr_del(struct ifaddr *a)
 	struct ifaddr *b;
 
 	ip_family_addr_event(a, false);
+	ip_notify_addr(a, false);
 	hlist_del(&a->hash);
 	list_del_rcu(&a->node);
 	route_del_address(nif, &a->addr);
@@ -178,78 +179,3 @@ void ifaddr_del(struct ifaddr *a)
 	call_rcu(&a->rcu, ifaddr_free_rcu);
 }
 EXPORT(ifaddr_del);
-
-/* ---- groups ---- */
-
-struct ip_group *ip_group_find(const struct netif *nif, const struct ip_addr *group)
-{
-	struct ip_group *g;
-
-	list_for_each_entry(g, &nif->groups, node) {
-		if (ip_addr_eq(&g->group, group))
-			return g;
-	}
-	return NULL;
-}
-EXPORT(ip_group_find);
-
-int ip_group_join(struct netif *nif, const struct ip_addr *group)
-{
-	struct ip_group *g = ip_group_find(nif, group);
-	u8 hw[LINK_ADDR_MAX];
-	u32 count = 0;
-	int err;
-
-	if (g) {
-		g->users++;
-		return 0;
-	}
-	if (!ip_addr_is_multicast(group))
-		return -EINVAL;
-	if (!netif_present(nif))
-		return -ENODEV;
-	list_for_each_entry(g, &nif->groups, node)
-		count++;
-	if (count >= GROUPS_MAX)
-		return -ENOBUFS;
-	err = nif->link->multicast(group, hw);
-	if (err)
-		return err;
-	g = kzalloc(sizeof(*g));
-	if (!g)
-		return -ENOMEM;
-	err = netif_mcast_add(nif, hw);
-	if (err) {
-		kfree(g);
-		return err;
-	}
-	g->group = *group;
-	g->users = 1;
-	list_add_tail(&g->node, &nif->groups);
-	ip_family_group_event(nif, g, true);
-	return 0;
-}
-EXPORT(ip_group_join);
-
-static void group_free_rcu(struct rcu_head *h)
-{
-	kfree(container_of(h, struct ip_group, rcu));
-}
-
-int ip_group_leave(struct netif *nif, const struct ip_addr *group)
-{
-	struct ip_group *g = ip_group_find(nif, group);
-	u8 hw[LINK_ADDR_MAX];
-
-	if (!g)
-		return -EADDRNOTAVAIL;
-	if (--g->users)
-		return 0;
-	ip_family_group_event(nif, g, false);
-	list_del_rcu(&g->node);
-	if (!nif->link->multicast(group, hw))
-		netif_mcast_del(nif, hw);
-	call_rcu(&g->rcu, group_free_rcu);
-	return 0;
-}
-EXPORT(ip_group_leave);

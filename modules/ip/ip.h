@@ -25,8 +25,14 @@
 void proto_init(void);
 int drop_init(void);
 void drop_exit(void);
+int mib_init(void);
+void mib_exit(void);
+int port_init(void);
+void port_exit(void);
 int route_init(void);
 void route_exit(void);
+int redirect_init(void);
+void redirect_exit(void);
 int neigh_init(void);
 void neigh_exit(void);
 void pmtu_init(void);
@@ -51,11 +57,22 @@ void netif_free_parked(void); /* at exit: all that is left */
 
 /* ---- watch.c ---- */
 void netif_notify(struct netif *nif, enum netif_event ev); /* netif_lock held */
+void ip_notify_addr(const struct ifaddr *a, bool added);
+void ip_notify_route(const struct route *r, bool added);
 
 /* ---- link.c ---- */
 const struct link_type *link_type_find(u16 type); /* the sink when absent; netif_lock held */
 bool link_is_sink(const struct link_type *l);
 u32 link_type_show(struct seq *s);
+
+/* ---- netio.c, gso.c ---- */
+/* One frame, or a large packet that the device cuts, to the driver. Consumes. Under RCU. */
+int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p);
+/* A large packet segment by segment to netif_tx_frame. Consumes. Under RCU. */
+int gso_send(struct netif *nif, const struct netif_driver *d, struct pkt *p);
+/* How many frames a large packet becomes, and the bytes of headers of each (0: it is malformed). */
+u32 gso_segments(const struct pkt *p, u32 *headers);
+bool gso_has_cwr(const struct pkt *p);
 
 /* ---- loopback.c ---- */
 /* Gives lo its address of af (0: of every family there is) if it is up and has none. netif_lock
@@ -88,15 +105,27 @@ void ip_proto_show(struct seq *s);
 /* Runs the family's sleeping callbacks; netif_lock held. */
 int ip_family_addr_check(struct ifaddr *a);
 void ip_family_addr_event(struct ifaddr *a, bool added);
-void ip_family_group_event(struct netif *nif, struct ip_group *g, bool joined);
+void ip_family_group_event(struct netif *nif, struct ip_group *g);
 
 /* ---- route.c ---- */
 void route_nif_up(struct netif *nif); /* its dormant routes are back */
 int route_del_address(struct netif *nif, const struct ip_addr *addr);
 
-/* ---- sockopt.c ---- */
-bool inet_is_member(const struct inet_sock *is, const struct ip_addr *group, u32 ifindex);
+/* ---- mcast.c: a socket's groups ---- */
+/* Is this group packet what the socket wants? Under RCU. */
+bool inet_wants_group(const struct inet_sock *is, const struct ip_rx *rx);
 void inet_leave_groups(struct inet_sock *is);
+/* IP_ADD_MEMBERSHIP, MCAST_JOIN_GROUP and their kin. -ENOPROTOOPT: not one of them. */
+int inet_set_group_option(struct inet_sock *is, int opt, const void *val, u32 len);
+int inet_get_group_option(struct inet_sock *is, int opt, void *val, u32 *len);
+int mcast_init(void);
+void mcast_exit(void);
+
+/* ---- sockerr.c ---- */
+void inet_drop_errors(struct inet_sock *is); /* those there are, and all that still come */
+/* A send was longer than the path allows: queued like an error that came in, with the MTU, for
+ * those who asked by INET_RECVERR. */
+void inet_error_too_long(struct inet_sock *is, const struct flow *f);
 
 /* ---- raw.c ---- */
 int raw_create(struct socket *s);

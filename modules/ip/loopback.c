@@ -80,11 +80,13 @@ static void lo_stop(struct netif *nif)
 {
 }
 
-/* Runs under RCU without tx_lock. The packet may still be referenced by its sender (a
- * retransmission to come), whose header space receivers must not share: such a one is copied. */
+/* Runs under RCU without tx_lock. The packet may still be referenced (a tap keeps it), and then
+ * receivers must not share its header space: such a one is copied. What a sender keeps for a
+ * retransmission it has cloned. Large packets go through whole. */
 static int lo_xmit(struct netif *nif, struct pkt *p)
 {
-	if (refcount_read(&p->refs) > 1) {
+	/* an only clone is its receiver's: what lies in front of the data is not shared */
+	if (unlikely(refcount_read(&p->refs) > 1)) {
 		struct pkt *copy = pkt_copy(p, PKT_POOL_RX, 0);
 
 		pkt_free(p);

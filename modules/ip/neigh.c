@@ -323,7 +323,8 @@ int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool par
 		f->neigh_id = n->id;
 	}
 	state = READ_ONCE(n->state);
-	if (likely(state == NEIGH_REACHABLE || state == NEIGH_PERMANENT)) {
+	/* only the step out of STALE is this caller's; what DELAY and PROBE lead to is the timer's */
+	if (likely(neigh_has_address(state) && state != NEIGH_STALE)) {
 		WRITE_ONCE(n->used, coarse_now);
 		return 0;
 	}
@@ -406,7 +407,7 @@ static int output_resolved(struct netif *nif, const struct ip_addr *next_hop,
 		return -ENOBUFS;
 	}
 	state = READ_ONCE(n->state);
-	if ((state == NEIGH_REACHABLE || state == NEIGH_PERMANENT) && neigh_push_header(n, p)) {
+	if (neigh_has_address(state) && state != NEIGH_STALE && neigh_push_header(n, p)) {
 		WRITE_ONCE(n->used, coarse_now);
 		return netif_tx(nif, p);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* netio.c - frames in and out of an interface: taps, counters, the checksum a device cannot
- * fill, the full ring. The packet paths run under RCU: a driver that detached is not called
- * again. */
+/* netio.c - frames in and out of an interface: taps, counters, the checksum and the segments a
+ * device cannot make, the full ring. The packet paths run under RCU: a driver that detached is not
+ * called again. */
 #include "ip.h"
 
 static LIST_HEAD(taps); /* netif_lock to change, RCU to read */
@@ -84,29 +84,46 @@ static int tx_refuse(struct netif *nif, struct pkt *p, enum drop_reason why, int
 /* What must hold of a frame before a driver sees it; 0 or what netif_tx answers, p then gone. */
 static int tx_check(struct netif *nif, struct pkt *p)
 {
-	const u32 tso = NETIF_F_TSO4 | NETIF_F_TSO6;
-
 	if (unlikely(!READ_ONCE(nif->carrier))) {
 		/* a link that is away loses packets, it does not fail their senders */
 		netif_stats_this(nif)->tx_carrier++;
 		ip_drop(p, DROP_NO_CARRIER);
 		return 1;
 	}
-	if (unlikely(p->gso_size && !(nif->features & tso)))
-		return tx_refuse(nif, p, DROP_NO_TSO, -EMSGSIZE);
 	if (unlikely(!p->gso_size && p->len > nif->mtu + nif->link->header_len))
 		return tx_refuse(nif, p, DROP_TOO_LONG, -EMSGSIZE);
-	if (p->csum == PKT_CSUM_FILL && !(nif->features & NETIF_F_TX_CSUM))
+	if (p->csum == PKT_CSUM_FILL && !p->gso_size && !(nif->features & NETIF_F_TX_CSUM))
 		fill_checksum(p);
 	return 0;
 }
 
-static int tx_driver(struct netif *nif, const struct netif_driver *d, struct pkt *p)
+/* Must p be cut here? CWR belongs on the first segment alone (RFC 3168 6.1.2), which devices do not
+ * know; only an interface that does not cut at all may have it. */
+static bool must_cut(const struct netif *nif, const struct pkt *p)
+{
+	u32 can = p->gso_type == PKT_GSO_TCP6 ? NETIF_F_TSO6 : NETIF_F_TSO4;
+
+	if (nif->flags & IFF_LOOPBACK)
+		return false;
+	return !(nif->features & can) || gso_has_cwr(p);
+}
+
+int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p)
 {
 	struct netif_stats *st = netif_stats_this(nif);
-	u32 len = p->len;
+	u32 len = p->len, frames = 1, headers;
 	int err;
 
+	if (p->csum == PKT_CSUM_FILL && !(nif->features & NETIF_F_TX_CSUM))
+		fill_checksum(p);
+	if (unlikely(p->gso_size) && !(nif->flags & IFF_LOOPBACK)) {
+		frames = gso_segments(p, &headers);
+		if (!headers)
+			return tx_refuse(nif, p, DROP_TOO_LONG, -EMSGSIZE);
+		len += (frames - 1) * headers;
+		if (frames == 1)
+			p->gso_size = 0;
+	}
 	if (nif->features & NETIF_F_NO_TX_LOCK) {
 		err = d->ops.xmit(nif, p);
 	} else {
@@ -115,7 +132,7 @@ static int tx_driver(struct netif *nif, const struct netif_driver *d, struct pkt
 		spin_unlock(&nif->tx_lock);
 	}
 	if (likely(!err)) {
-		st->tx_packets++;
+		st->tx_packets += frames;
 		st->tx_bytes += len;
 		return 0;
 	}
@@ -142,7 +159,10 @@ int netif_tx(struct netif *nif, struct pkt *p)
 		if (likely(!err)) {
 			if (unlikely(READ_ONCE(nr_taps)))
 				show_taps(nif, p, true);
-			err = tx_driver(nif, d, p);
+			if (unlikely(p->gso_size) && must_cut(nif, p))
+				err = gso_send(nif, d, p);
+			else
+				err = netif_tx_frame(nif, d, p);
 		}
 	}
 	rcu_read_unlock();

@@ -4,6 +4,7 @@
  * reader gets the header too, an IPv6 reader does not (RFC 3542 3). */
 #include "ip.h"
 
+#include <weft/net/mib.h>
 #include <weft/sched.h>
 
 struct raw_sock {
@@ -16,6 +17,7 @@ struct raw_sock {
 
 static struct spinlock raw_lock = SPINLOCK_INIT;
 static struct hlist_head raw_socks[256]; /* by protocol */
+static u32 nr_raw;			 /* guarded by raw_lock */
 
 static struct raw_sock *raw_of(const struct socket *s)
 {
@@ -59,7 +61,9 @@ bool raw_deliver(struct pkt *p, struct ip_rx *rx)
 		}
 		if (af == AF_INET)
 			pkt_push(copy, rx->header_len);
-		if (socket_queue(rs->is.s, copy))
+		if (!inet_filter(&rs->is, copy, pkt_headroom(copy)))
+			ip_drop(copy, DROP_SOCKET_FILTER);
+		else if (socket_queue(rs->is.s, copy))
 			ip_drop_count(DROP_SOCKET_FULL);
 	}
 	return seen;
@@ -79,29 +83,6 @@ void raw_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
 			continue;
 		inet_error(is, e, 0, quote, quote_len);
 	}
-}
-
-static long raw_recv(struct socket *s, struct msg *m, size_t len)
-{
-	struct pkt *p;
-	long n;
-
-	if (m->flags & MSG_ERRQUEUE)
-		return inet_recv_error(&raw_of(s)->is, m, len);
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	p = socket_dequeue(s, m->flags);
-	if (!p)
-		return 0;
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	m->name_len = m->name ? ip_addr_to_sockaddr(m->name, s->family, &ip_rx(p)->src, 0,
-						    ip_rx(p)->ifindex) :
-				0;
-	inet_recv_control(&raw_of(s)->is, m, p);
-	n = socket_copy_datagram(s, m, p, 0, len);
-	pkt_free(p);
-	return n;
 }
 
 /* ---- sending ---- */
@@ -150,26 +131,6 @@ static int raw_bind(struct socket *s, const u8 *name, u32 len)
 	return err;
 }
 
-static int raw_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
-{
-	return inet_connect_datagram(&raw_of(s)->is, name, len);
-}
-
-static int raw_name(struct socket *s, u8 *name, u32 *len, bool peer)
-{
-	return inet_name(&raw_of(s)->is, name, len, peer);
-}
-
-static u32 raw_poll(struct socket *s)
-{
-	return inet_poll(&raw_of(s)->is);
-}
-
-static int raw_shutdown(struct socket *s, int how)
-{
-	return ip_addr_is_any(&raw_of(s)->is.raddr) ? -ENOTCONN : 0;
-}
-
 static int raw_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
 {
 	struct raw_sock *rs = raw_of(s);
@@ -206,6 +167,7 @@ static void raw_close(struct socket *s)
 
 	spin_lock(&raw_lock);
 	hlist_del(&rs->node);
+	nr_raw--;
 	spin_unlock(&raw_lock);
 	inet_sock_release(&rs->is);
 	call_rcu(&rs->rcu, raw_free_rcu);
@@ -213,12 +175,12 @@ static void raw_close(struct socket *s)
 
 static const struct socket_ops raw_ops = {
 	.bind = raw_bind,
-	.connect = raw_connect,
-	.name = raw_name,
+	.connect = inet_op_connect,
+	.name = inet_op_name,
 	.send = raw_send,
-	.recv = raw_recv,
-	.poll = raw_poll,
-	.shutdown = raw_shutdown,
+	.recv = inet_op_recv,
+	.poll = inet_op_poll,
+	.shutdown = inet_op_shutdown,
 	.setsockopt = raw_setsockopt,
 	.getsockopt = raw_getsockopt,
 	.close = raw_close,
@@ -237,6 +199,7 @@ int raw_create(struct socket *s)
 	if (!rs)
 		return -ENOMEM;
 	inet_sock_init(&rs->is, s);
+	s->filters = true;
 	rs->proto = s->protocol;
 	rs->is.lport = rs->proto; /* shown where others show a port */
 	if (rs->proto == IPPROTO_RAW)
@@ -245,6 +208,7 @@ int raw_create(struct socket *s)
 	s->ops = &raw_ops;
 	spin_lock(&raw_lock);
 	hlist_add_head(&rs->node, &raw_socks[rs->proto]);
+	nr_raw++;
 	spin_unlock(&raw_lock);
 	return 0;
 }
@@ -295,33 +259,38 @@ static int raw_show(struct seq *s)
 	return 0;
 }
 
-static struct procfile raw_file = {
-	.path = "net/raw",
-	.mode = 0444,
-	.show = raw_show,
-	.arg = (void *)AF_INET,
+static struct procfile files[] = {
+	{ .path = "net/raw", .mode = 0444, .show = raw_show, .arg = (void *)AF_INET },
+	{ .path = "net/raw6", .mode = 0444, .show = raw_show, .arg = (void *)AF_INET6 },
 };
-static struct procfile raw6_file = {
-	.path = "net/raw6",
-	.mode = 0444,
-	.show = raw_show,
-	.arg = (void *)AF_INET6,
+
+static void show_sockstat(struct seq *s)
+{
+	seq_printf(s, "RAW: inuse %u\n", READ_ONCE(nr_raw));
+}
+
+static struct ip_mib sockstat = {
+	.name = "RAW",
+	.file = IP_MIB_SOCKSTAT,
+	.rank = 40,
+	.show = show_sockstat,
 };
 
 int raw_init(void)
 {
-	int err = procfile_add(&raw_file);
+	int err = ip_mib_register(&sockstat);
 
+	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
+		err = procfile_add(&files[i]);
 	if (err)
-		return err;
-	err = procfile_add(&raw6_file);
-	if (err)
-		procfile_remove(&raw_file);
+		raw_exit();
 	return err;
 }
 
+/* Also of those that init did not come to: that does nothing. */
 void raw_exit(void)
 {
-	procfile_remove(&raw6_file);
-	procfile_remove(&raw_file);
+	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
+		procfile_remove(&files[i]);
+	ip_mib_unregister(&sockstat);
 }

@@ -200,6 +200,7 @@ static void route_link(struct route *r)
 	t->nr++;
 	hlist_add_head(&r->hash, bucket(t, &r->prefix, r->plen));
 	route_changed();
+	ip_notify_route(r, true);
 }
 
 static void route_free_rcu(struct rcu_head *h)
@@ -215,6 +216,7 @@ static void route_unlink(struct route *r)
 {
 	struct route_table *t = table_of(r->af);
 
+	ip_notify_route(r, false);
 	hlist_del(&r->hash);
 	list_del(&r->node);
 	count_len(t->lens, t->count, r->plen, -1);

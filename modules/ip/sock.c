@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* sock.c - the library that sockets of all IP transports are made with: names, the flow a send
- * wants, waiting for it, ancillary data, and the bounded queue of errors that came back. */
+ * wants, waiting for it, ancillary data. */
 #include "ip.h"
 
 #include <weft/sched.h>
-
-#define QUOTE_MAX 256
-
-/* linux/errqueue.h: what IP_RECVERR hands out, followed by the offender's sockaddr */
-struct sock_extended_err {
-	u32 ee_errno;
-	u8 ee_origin, ee_type, ee_code, ee_pad;
-	u32 ee_info, ee_data;
-};
-#define SO_EE_ORIGIN_ICMP 2
-#define SO_EE_ORIGIN_ICMP6 3
-
-struct inet_error {
-	struct list_head node;
-	struct sock_extended_err ee;
-	struct ip_addr offender, remote;
-	u16 remote_port;
-	u32 len;
-	u8 quote[];
-};
 
 struct in_pktinfo {
 	int ifindex;
@@ -39,7 +19,7 @@ void inet_sock_init(struct inet_sock *is, struct socket *s)
 {
 	memset(is, 0, sizeof(*is));
 	is->s = s;
-	is->laddr = is->raddr = ip_addr_any(s->family);
+	is->laddr = is->raddr = ip_addr_any(s ? s->family : AF_INET);
 	is->flags = INET_MCAST_LOOP | INET_MCAST_ALL;
 	is->mcast_ttl = 1; /* RFC 1112 6.1 */
 	is->pmtudisc = IP_PMTUDISC_WANT;
@@ -49,31 +29,11 @@ void inet_sock_init(struct inet_sock *is, struct socket *s)
 }
 EXPORT(inet_sock_init);
 
-static struct inet_error *take_error(struct inet_sock *is)
-{
-	struct inet_error *e;
-
-	spin_lock(&is->s->rx_lock);
-	e = list_first_entry_or_null(&is->errors, struct inet_error, node);
-	if (e) {
-		list_del(&e->node);
-		is->nr_errors--;
-	}
-	spin_unlock(&is->s->rx_lock);
-	return e;
-}
-
 void inet_sock_release(struct inet_sock *is)
 {
-	struct inet_error *e;
-
 	ip_waiter_cancel(&is->waiter);
 	inet_leave_groups(is);
-	spin_lock(&is->s->rx_lock);
-	is->closed = true;
-	spin_unlock(&is->s->rx_lock);
-	while ((e = take_error(is)))
-		kfree(e);
+	inet_drop_errors(is);
 }
 EXPORT(inet_sock_release);
 
@@ -173,6 +133,15 @@ static bool is_station(const struct ip_addr *a)
 	return !broadcast && !ip_addr_is_multicast(a);
 }
 
+static const u32 pmtu_flags[] = {
+	[IP_PMTUDISC_DONT] = 0,
+	[IP_PMTUDISC_WANT] = FLOW_PMTU,
+	[IP_PMTUDISC_DO] = FLOW_DF,
+	[IP_PMTUDISC_PROBE] = FLOW_DF | FLOW_NO_PMTU,
+	[IP_PMTUDISC_INTERFACE] = FLOW_WHOLE | FLOW_NO_PMTU,
+	[IP_PMTUDISC_OMIT] = FLOW_NO_PMTU,
+};
+
 void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst)
 {
 	const struct socket *s = is->s;
@@ -203,12 +172,7 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 		f->flags |= FLOW_ANY_SOURCE;
 	if (!(is->flags & INET_MCAST_LOOP))
 		f->flags |= FLOW_NO_LOOP;
-	if (is->pmtudisc == IP_PMTUDISC_WANT)
-		f->flags |= FLOW_PMTU;
-	else if (is->pmtudisc == IP_PMTUDISC_DO)
-		f->flags |= FLOW_DF;
-	else if (is->pmtudisc == IP_PMTUDISC_PROBE)
-		f->flags |= FLOW_DF | FLOW_NO_PMTU;
+	f->flags |= pmtu_flags[is->pmtudisc];
 }
 EXPORT(inet_flow_init);
 
@@ -329,6 +293,19 @@ static int wait_for_flow(struct inet_sock *is, struct flow *f, u64 deadline, u64
 	return err == -EINTR && !deadline ? -ERESTARTSYS : err;
 }
 
+struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len)
+{
+	struct pkt *p;
+
+	if (unlikely(socket_tx_bytes(is->s) >= is->s->sndbuf || READ_ONCE(is->s->error)))
+		return ERR_PTR(-EAGAIN);
+	p = ip_reserve(f, len, NULL);
+	if (likely(!IS_ERR(p)))
+		socket_charge_tx(is->s, p);
+	return p;
+}
+EXPORT(inet_reserve_now);
+
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags)
 {
 	u64 deadline = msg_flags & MSG_DONTWAIT ? 0 : socket_deadline(is->s, true);
@@ -349,6 +326,8 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 			socket_charge_tx(is->s, p);
 			return p;
 		}
+		if (PTR_ERR(p) == -EMSGSIZE)
+			inet_error_too_long(is, f);
 		if (PTR_ERR(p) != -EAGAIN || (msg_flags & MSG_DONTWAIT))
 			return p;
 		if (!moment)
@@ -360,24 +339,6 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 }
 EXPORT(inet_reserve);
 
-bool inet_has_error(const struct inet_sock *is)
-{
-	return !list_empty(&is->errors);
-}
-EXPORT(inet_has_error);
-
-u32 inet_poll(struct inet_sock *is)
-{
-	u32 events = socket_poll_default(is->s);
-
-	if (READ_ONCE(is->waiter.armed))
-		events &= ~(u32)(POLLOUT | POLLWRNORM);
-	if (inet_has_error(is))
-		events |= POLLERR;
-	return events;
-}
-EXPORT(inet_poll);
-
 /* ---- receiving ---- */
 
 bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx)
@@ -386,11 +347,28 @@ bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx)
 
 	if (bound && bound != rx->ifindex)
 		return false;
-	if (!(rx->flags & IP_RX_MULTICAST) || (is->flags & INET_MCAST_ALL))
-		return true;
-	return inet_is_member(is, &rx->dst, rx->ifindex);
+	return likely(!(rx->flags & IP_RX_MULTICAST)) || inet_wants_group(is, rx);
 }
 EXPORT(inet_accepts);
+
+bool inet_filter_run(const struct inet_sock *is, struct pkt *p, u16 start)
+{
+	const u8 *head = pkt_at(p, p->net_off);
+	struct filter_view v = {
+		.head = head,
+		.size = p->data + p->len - head,
+		.data_off = start - p->net_off,
+		.ethertype = p->ethertype,
+		.pkttype = p->pkttype,
+		.ifindex = ip_rx(p)->ifindex,
+		.hatype = p->nif ? p->nif->type : 0,
+	};
+	u32 keep = socket_filter_run(is->s, &v), before = pkt_headroom(p) - start;
+
+	pkt_trim(p, keep > before ? keep - before : 0);
+	return keep;
+}
+EXPORT(inet_filter_run);
 
 static void put_pktinfo(struct msg *m, const struct ip_rx *rx)
 {
@@ -427,80 +405,3 @@ void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p)
 				rx->header_len - 20);
 }
 EXPORT(inet_recv_control);
-
-/* ---- errors ---- */
-
-static void queue_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port,
-			const u8 *quote, u32 quote_len)
-{
-	u32 len = min(quote_len, (u32)QUOTE_MAX);
-	struct inet_error *ie = kmalloc(sizeof(*ie) + len);
-	bool queued = false;
-
-	if (!ie)
-		return;
-	ie->ee = (struct sock_extended_err){
-		.ee_errno = e->err,
-		.ee_type = e->icmp_type,
-		.ee_code = e->icmp_code,
-		.ee_info = e->kind == IP_ERR_TOO_BIG ? e->info : 0,
-		.ee_origin = ip_addr_is_v4(&e->remote) ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
-	};
-	ie->offender = e->offender;
-	ie->remote = e->remote;
-	ie->remote_port = remote_port;
-	ie->len = len;
-	memcpy(ie->quote, quote, len);
-	spin_lock(&is->s->rx_lock);
-	if (!is->closed && is->nr_errors < INET_ERRQ_MAX) {
-		list_add_tail(&ie->node, &is->errors);
-		is->nr_errors++;
-		queued = true;
-	}
-	spin_unlock(&is->s->rx_lock);
-	if (!queued)
-		kfree(ie);
-}
-
-void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port, const u8 *quote,
-		u32 quote_len)
-{
-	bool recverr = is->flags & INET_RECVERR;
-
-	if (!e->err || (!recverr && ip_addr_is_any(&is->raddr)))
-		return;
-	if (recverr)
-		queue_error(is, e, remote_port, quote, quote_len);
-	if (recverr || e->fatal)
-		socket_set_error(is->s, e->err);
-}
-EXPORT(inet_error);
-
-long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
-{
-	struct inet_error *e = take_error(is);
-	u8 control[sizeof(struct sock_extended_err) + SOCKADDR_MAX];
-	u32 control_len;
-	bool v4;
-	long n;
-
-	if (!e)
-		return -EAGAIN;
-	v4 = ip_addr_is_v4(&e->remote) && is->s->family == AF_INET;
-	memcpy(control, &e->ee, sizeof(e->ee));
-	control_len = sizeof(e->ee) + ip_addr_to_sockaddr(control + sizeof(e->ee),
-							  v4 ? AF_INET : AF_INET6, &e->offender, 0,
-							  0);
-	n = iter_copy_to(e->quote, min(len, (size_t)e->len), &m->iter);
-	if (n >= 0) {
-		if (m->name)
-			m->name_len = ip_addr_to_sockaddr(m->name, is->s->family, &e->remote,
-							  e->remote_port, 0);
-		msg_put_control(m, v4 ? SOL_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : 25, control,
-				control_len);
-		m->flags |= MSG_ERRQUEUE | (len < e->len ? MSG_TRUNC : 0);
-	}
-	kfree(e);
-	return n;
-}
-EXPORT(inet_recv_error);

@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sockopt.c - the SOL_IP options that all transports share, and a socket's group memberships. */
+/* sockopt.c - the SOL_IP options that all transports share. */
 #include "ip.h"
-
-#define MEMBERSHIPS_MAX 20 /* as Linux's igmp_max_memberships */
-
-struct membership {
-	struct list_head node;
-	struct rcu_head rcu;
-	struct ip_addr group;
-	u32 ifindex;
-};
 
 /* struct ip_mreqn; the older ip_mreq is its first eight bytes */
 struct mreqn {
@@ -17,139 +8,34 @@ struct mreqn {
 	int ifindex;
 };
 
-/* ---- memberships ---- */
+/* ---- options ---- */
 
-bool inet_is_member(const struct inet_sock *is, const struct ip_addr *group, u32 ifindex)
-{
-	const struct membership *m;
-
-	list_for_each_entry(m, &is->memberships, node) {
-		if (m->ifindex == ifindex && ip_addr_eq(&m->group, group))
-			return true;
-	}
-	return false;
-}
-
-/* The interface that a request means: by index, by address, else where the route to the group
- * goes. */
-static struct netif *mreq_netif(const struct inet_sock *is, const struct mreqn *mr)
-{
-	struct ip_addr group = ip_addr_v4_be(mr->group), address = ip_addr_v4_be(mr->address);
-	struct route_result res;
-	struct ifaddr *a;
-
-	if (mr->ifindex)
-		return netif_by_index(mr->ifindex);
-	if (mr->address) {
-		a = ifaddr_find(NULL, &address);
-		return a ? a->nif : NULL;
-	}
-	if (is->s->bound_if || is->mcast_if)
-		return netif_by_index(is->s->bound_if ? is->s->bound_if : is->mcast_if);
-	return route_lookup(&group, 0, &res) ? NULL : res.nif;
-}
-
-static void membership_free_rcu(struct rcu_head *h)
-{
-	kfree(container_of(h, struct membership, rcu));
-}
-
-static int join(struct inet_sock *is, const struct mreqn *mr)
-{
-	struct membership *m = kmalloc(sizeof(*m));
-	struct netif *nif;
-	int err;
-
-	if (!m)
-		return -ENOMEM;
-	m->group = ip_addr_v4_be(mr->group);
-	netif_lock();
-	nif = mreq_netif(is, mr);
-	if (!nif)
-		err = -ENODEV;
-	else if (inet_is_member(is, &m->group, nif->index))
-		err = -EADDRINUSE;
-	else if (is->nr_memberships >= MEMBERSHIPS_MAX)
-		err = -ENOBUFS;
-	else
-		err = ip_group_join(nif, &m->group);
-	if (!err) {
-		m->ifindex = nif->index;
-		is->nr_memberships++;
-		list_add_tail(&m->node, &is->memberships);
-	}
-	netif_unlock();
-	if (err)
-		kfree(m);
-	return err;
-}
-
-/* The interface may be parked by now: it still counts the member. netif_lock held. */
-static void leave_one(struct inet_sock *is, struct membership *m)
-{
-	struct netif *nif;
-
-	netif_for_each(nif) {
-		if (nif->index == m->ifindex)
-			ip_group_leave(nif, &m->group);
-	}
-	is->nr_memberships--;
-	list_del_rcu(&m->node);
-	call_rcu(&m->rcu, membership_free_rcu);
-}
-
-static int leave(struct inet_sock *is, const struct mreqn *mr)
-{
-	struct ip_addr group = ip_addr_v4_be(mr->group);
-	struct membership *m, *next;
-	struct netif *nif;
-	int err = -EADDRNOTAVAIL;
-
-	netif_lock();
-	nif = mreq_netif(is, mr);
-	list_for_each_entry_safe(m, next, &is->memberships, node) {
-		if (ip_addr_eq(&m->group, &group) && (!nif || m->ifindex == nif->index)) {
-			leave_one(is, m);
-			err = 0;
-			break;
-		}
-	}
-	netif_unlock();
-	return err;
-}
-
-void inet_leave_groups(struct inet_sock *is)
-{
-	struct membership *m, *next;
-
-	if (list_empty(&is->memberships))
-		return;
-	netif_lock();
-	list_for_each_entry_safe(m, next, &is->memberships, node)
-		leave_one(is, m);
-	netif_unlock();
-}
-
+/* The interface that group packets leave by: by index or by an address of it; neither: by route. */
 static int set_multicast_if(struct inet_sock *is, const struct mreqn *mr)
 {
-	struct netif *nif;
-	int err = 0;
+	struct ip_addr address = ip_addr_v4_be(mr->address);
+	struct netif *nif = NULL;
+	struct ifaddr *a;
+	u32 index = 0;
 
-	if (!mr->ifindex && !mr->address) {
-		is->mcast_if = 0;
-		return 0;
-	}
 	rcu_read_lock();
-	nif = mreq_netif(is, mr);
+	if (mr->ifindex) {
+		nif = netif_by_index(mr->ifindex);
+	} else if (mr->address) {
+		a = ifaddr_find(NULL, &address);
+		nif = a ? a->nif : NULL;
+	}
 	if (nif)
-		is->mcast_if = nif->index;
-	else
-		err = -EADDRNOTAVAIL;
+		index = nif->index;
 	rcu_read_unlock();
-	return err;
+	if (!index && (mr->ifindex || mr->address))
+		return -EADDRNOTAVAIL;
+	/* as on Linux, a bound socket stays with its interface */
+	if (index && is->s->bound_if && is->s->bound_if != index)
+		return -EINVAL;
+	is->mcast_if = index;
+	return 0;
 }
-
-/* ---- options ---- */
 
 /* RFC 791 3.1: types and lengths must walk exactly to the end; source routes are not for users. */
 static int set_options(struct inet_sock *is, const u8 *val, u32 len)
@@ -229,7 +115,7 @@ static int set_number(struct inet_sock *is, int opt, int v)
 		is->mcast_ttl = v == -1 ? 1 : v;
 		return 0;
 	case IP_MTU_DISCOVER:
-		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_PROBE)
+		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
 			return -EINVAL;
 		is->pmtudisc = v;
 		return 0;
@@ -254,12 +140,6 @@ int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u
 	switch (opt) {
 	case IP_OPTIONS:
 		return set_options(is, val, len);
-	case IP_ADD_MEMBERSHIP:
-	case IP_DROP_MEMBERSHIP:
-		if (len < 8)
-			return -EINVAL;
-		memcpy(&mr, val, min(len, (u32)sizeof(mr)));
-		return opt == IP_ADD_MEMBERSHIP ? join(is, &mr) : leave(is, &mr);
 	case IP_MULTICAST_IF:
 		/* an in_addr, an ip_mreq or an ip_mreqn */
 		if (len < 4)
@@ -270,6 +150,9 @@ int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u
 			memcpy(&mr, val, min(len, (u32)sizeof(mr)));
 		return set_multicast_if(is, &mr);
 	}
+	err = inet_set_group_option(is, opt, val, len);
+	if (err != -ENOPROTOOPT)
+		return err;
 	err = number_of(val, len, &v);
 	return err ? err : set_number(is, opt, v);
 }
@@ -354,6 +237,9 @@ int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *le
 	}
 	if (opt == IP_MULTICAST_IF)
 		return get_multicast_if(is, val, len);
+	err = inet_get_group_option(is, opt, val, len);
+	if (err != -ENOPROTOOPT)
+		return err;
 	err = get_number(is, opt, &v);
 	if (err)
 		return err;

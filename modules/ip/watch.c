@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.c - who hears what happens to interfaces. Everything that happens is said under
- * netif_lock, in process context, so each watcher hears each event once and all in one order. */
+/* watch.c - who hears what happens to interfaces, addresses and routes. Everything that happens is
+ * said under netif_lock, in process context, so each watcher hears each event once and all in one
+ * order. */
 #include "ip.h"
 
-static LIST_HEAD(watchers); /* guarded by netif_lock */
+static LIST_HEAD(watchers);    /* guarded by netif_lock */
+static LIST_HEAD(ip_watchers); /* likewise */
 
 void netif_notify(struct netif *nif, enum netif_event ev)
 {
@@ -46,3 +48,50 @@ void netif_unwatch(struct netif_watcher *w)
 	ledger_remove(&w->ledger);
 }
 EXPORT(netif_unwatch);
+
+/* ---- addresses and routes ---- */
+
+void ip_notify_addr(const struct ifaddr *a, bool added)
+{
+	struct ip_watcher *w;
+
+	list_for_each_entry(w, &ip_watchers, node) {
+		if (w->addr)
+			w->addr(w, a, added);
+	}
+}
+
+void ip_notify_route(const struct route *r, bool added)
+{
+	struct ip_watcher *w;
+
+	list_for_each_entry(w, &ip_watchers, node) {
+		if (w->route)
+			w->route(w, r, added);
+	}
+}
+
+static void undo_ip_watch(struct ledger_entry *e)
+{
+	ip_unwatch(container_of(e, struct ip_watcher, ledger));
+}
+
+void ip_watch_owner(struct ip_watcher *w, struct module *owner)
+{
+	w->owner = owner;
+	ledger_add(&w->ledger, owner, "watcher", w->name, undo_ip_watch);
+	netif_lock();
+	list_add_tail(&w->node, &ip_watchers);
+	netif_unlock();
+}
+EXPORT(ip_watch_owner);
+
+void ip_unwatch(struct ip_watcher *w)
+{
+	netif_lock();
+	if (w->node.next)
+		list_del(&w->node);
+	netif_unlock();
+	ledger_remove(&w->ledger);
+}
+EXPORT(ip_unwatch);

@@ -102,20 +102,20 @@ void arp_probe(struct netif *nif, u32 addr)
 
 /* ---- conflicts: somebody else says that an address of ours is theirs (RFC 5227 2.4) ---- */
 
-static struct spinlock defend_lock = SPINLOCK_INIT;
-static u64 last_defence; /* guarded by defend_lock */
+static struct spinlock defend_lock = SPINLOCK_INIT; /* guards defended_at of all addresses */
 
-/* 2.4 (b): defend once in a while, not in a duel; the address is kept, as a server's should be. */
-static void conflict(struct netif *nif, const struct arp_packet *a)
+/* 2.4 (b): each address is defended once in a while, not in a duel; it is kept, as a server's should
+ * be. Under RCU. */
+static void conflict(struct netif *nif, const struct arp_packet *a, struct ifaddr *ours)
 {
 	u64 now = ktime_get();
 	bool defend;
 
 	spin_lock(&defend_lock);
 	arp_conflicts++;
-	defend = !last_defence || now - last_defence > DEFEND_INTERVAL_NS;
+	defend = !ours->defended_at || now - ours->defended_at > DEFEND_INTERVAL_NS;
 	if (defend)
-		last_defence = now;
+		ours->defended_at = now;
 	spin_unlock(&defend_lock);
 	pr_warn_ratelimited(
 		"%s: address conflict: %02x:%02x:%02x:%02x:%02x:%02x uses our %u.%u.%u.%u\n",
@@ -125,13 +125,15 @@ static void conflict(struct netif *nif, const struct arp_packet *a)
 		arp_announce(nif, a->spa);
 }
 
-/* Is addr one of ours that this link may know of? Under RCU. */
-static bool is_ours(u32 addr)
+/* The address of ours that this is and that the link may know of, or NULL. Under RCU. */
+static struct ifaddr *ours_of(u32 addr)
 {
 	struct ip_addr ip = ip_addr_v4(addr);
-	const struct ifaddr *a = ifaddr_find(NULL, &ip);
+	struct ifaddr *a = ifaddr_find(NULL, &ip);
 
-	return a && !(a->flags & IFADDR_TENTATIVE) && !(a->nif->flags & IFF_LOOPBACK);
+	if (a && ((a->flags & IFADDR_TENTATIVE) || (a->nif->flags & IFF_LOOPBACK)))
+		return NULL;
+	return a;
 }
 
 /* ---- input: the algorithm of RFC 826, "packet reception" ---- */
@@ -139,6 +141,7 @@ static bool is_ours(u32 addr)
 static int arp_input(struct netif *nif, struct pkt *p)
 {
 	struct arp_packet a;
+	struct ifaddr *rival;
 	struct ip_addr sender;
 	int why;
 	bool for_us, merged = false;
@@ -154,9 +157,10 @@ static int arp_input(struct netif *nif, struct pkt *p)
 		return ip_drop(p, DROP_NEIGH_NOT_MINE); /* our own question came back */
 	if (acd_heard(nif, a.spa, a.tpa))
 		return ip_drop(p, DROP_NEIGH_NOT_MINE);
-	for_us = is_ours(a.tpa);
-	if (a.spa && is_ours(a.spa)) {
-		conflict(nif, &a);
+	for_us = ours_of(a.tpa);
+	rival = a.spa ? ours_of(a.spa) : NULL;
+	if (rival) {
+		conflict(nif, &a, rival);
 		return ip_drop(p, DROP_NEIGH_NOT_MINE);
 	}
 	/* a probe has no sender address (RFC 5227 2.1.1): it is answered, and teaches nothing */

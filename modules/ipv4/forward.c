@@ -20,12 +20,16 @@ int ipv4_forward(struct netif *nif, struct pkt *p, const struct ipv4_header *h)
 	int err;
 
 	/* link-local addresses stay on their link (RFC 3927 7) */
+	if (!READ_ONCE(ipv4_forwarding))
+		ip_count(IP_IN_ADDR_ERRORS);
 	if (!READ_ONCE(ipv4_forwarding) || (nif->flags & IFF_LOOPBACK) ||
 	    ip_addr_is_link_local(&f.dst) || ip_addr_is_link_local(&f.src))
 		return ip_drop(p, READ_ONCE(ipv4_forwarding) ? DROP_NOT_LOCAL : DROP_NO_FORWARD);
 	/* RFC 1812 5.3.1 */
-	if (h->ttl <= 1)
+	if (h->ttl <= 1) {
+		ip_count(IP_IN_HDR_ERRORS);
 		return ip_reject(p, DROP_TTL, IP_ERR_TTL, 0);
+	}
 	err = ip_flow_check(&f, p->len, NULL);
 	switch (err) {
 	case 0:
@@ -50,6 +54,7 @@ int ipv4_forward(struct netif *nif, struct pkt *p, const struct ipv4_header *h)
 	data[8]--;
 	ipv4_header_finish(data, h->header_len);
 	p->csum = PKT_CSUM_NONE;
+	ip_count(IP_FORW_DATAGRAMS);
 	ip_commit(&f, p);
 	return IP_TAKEN;
 }

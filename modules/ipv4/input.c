@@ -7,6 +7,22 @@
 #include <weft/net/route.h>
 #include <weft/string.h>
 
+/* ---- the header ---- */
+
+/* RFC 1071 over the usual header of five words; 0 when it is right. */
+static u16 header_sum(const u8 *h)
+{
+	u32 w[5];
+	u64 sum;
+
+	memcpy(w, h, sizeof(w));
+	sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~((sum & 0xffff) + (sum >> 16));
+}
+
 int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 {
 	u16 frag;
@@ -21,7 +37,9 @@ int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 		return DROP_BAD_HEADER;
 	if (out->total_len > avail)
 		return DROP_TRUNCATED;
-	if (csum_fold(csum_partial(h, out->header_len, 0)) != 0)
+	if (likely(out->header_len == IPV4_HEADER) ?
+		    header_sum(h) :
+		    csum_fold(csum_partial(h, out->header_len, 0)))
 		return DROP_BADSUM;
 	frag = get_be16(h + 6);
 	out->tos = h[1];
@@ -36,13 +54,39 @@ int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 	return 0;
 }
 
+/* ---- addresses ---- */
+
+/* What the route table says of an address, kept for as long as routes stand still: address,
+ * generation and answer in one word, so that no reader sees half of an entry. */
+#define KNOWN_SLOTS 256
+#define KNOWN_TYPE 3ull
+
+static u64 known[KNOWN_SLOTS];
+
+static enum route_type whose(u32 addr)
+{
+	u32 generation = smp_load_acquire(&route_generation);
+	u64 *slot = &known[addr * 0x9e3779b1u >> 24];
+	u64 key = (u64)addr << 32 | (u32)(generation << 2), v = READ_ONCE(*slot);
+	enum route_type type;
+	struct ip_addr a;
+
+	if (likely((v & ~KNOWN_TYPE) == key))
+		return v & KNOWN_TYPE;
+	a = ip_addr_v4(addr);
+	type = route_classify(&a);
+	_Static_assert(ROUTE_UNICAST <= KNOWN_TYPE && ROUTE_LOCAL <= KNOWN_TYPE &&
+			       ROUTE_BROADCAST <= KNOWN_TYPE, "the answers fit");
+	WRITE_ONCE(*slot, key | type);
+	return type;
+}
+
 /* RFC 1122 3.2.1.3, RFC 1812 5.3.7, RFC 6890: addresses that no wire may carry. 0 or a drop reason.
  */
 static int martian(const struct netif *nif, const struct pkt *p, const struct ipv4_header *h)
 {
 	bool lo = nif->flags & IFF_LOOPBACK;
 	bool limited = h->dst == 0xffffffff;
-	struct ip_addr src = ip_addr_v4(h->src);
 
 	if (ipv4_is_multicast(h->src) || ipv4_is_class_e(h->src))
 		return DROP_BAD_SOURCE;
@@ -55,7 +99,7 @@ static int martian(const struct netif *nif, const struct pkt *p, const struct ip
 		return DROP_BAD_DEST;
 	if (!lo && !p->looped && h->src) {
 		/* ours (land) or a subnet's broadcast address */
-		enum route_type type = route_classify(&src);
+		enum route_type type = whose(h->src);
 
 		if (type == ROUTE_LOCAL || type == ROUTE_BROADCAST)
 			return DROP_BAD_SOURCE;
@@ -65,15 +109,13 @@ static int martian(const struct netif *nif, const struct pkt *p, const struct ip
 
 enum destination { FOR_US, FOR_GROUP, FOR_ALL, FOR_OTHERS };
 
-static enum destination classify(const struct netif *nif, u32 dst)
+static enum destination classify(u32 dst)
 {
-	struct ip_addr a = ip_addr_v4(dst);
-
 	if (dst == 0xffffffff)
 		return FOR_ALL;
 	if (ipv4_is_multicast(dst))
 		return FOR_GROUP;
-	switch (route_classify(&a)) {
+	switch (whose(dst)) {
 	case ROUTE_LOCAL:
 		return FOR_US;
 	case ROUTE_BROADCAST:
@@ -103,7 +145,7 @@ static void fill_rx(struct netif *nif, struct pkt *p, const struct ipv4_header *
 	rx->ttl = h->ttl;
 	rx->tos = h->tos;
 	rx->proto = h->proto;
-	rx->spare = 0;
+	rx->sport = 0;
 	rx->flow_label = 0;
 	rx->flags = d == FOR_ALL ? IP_RX_BROADCAST : d == FOR_GROUP ? IP_RX_MULTICAST : 0;
 	if (p->pkttype == PKT_BROADCAST || p->pkttype == PKT_MULTICAST)
@@ -112,21 +154,20 @@ static void fill_rx(struct netif *nif, struct pkt *p, const struct ipv4_header *
 		rx->flags |= IP_RX_OPTIONS;
 }
 
-/* Whole, for us: the transport's turn. */
-static int deliver(struct netif *nif, struct pkt *p, const struct ipv4_header *h,
-		   enum destination d)
+/* ---- up ---- */
+
+/* Whole, for us, ip_rx filled: the transport's turn. */
+static int deliver(struct pkt *p, const struct ipv4_header *h)
 {
-	fill_rx(nif, p, h, d);
-	p->ip_proto = h->proto;
-	pkt_pull(p, h->header_len);
-	p->trans_off = pkt_headroom(p);
+	ip_count(IP_IN_DELIVERS);
+	p->data += h->header_len;
+	p->len -= h->header_len;
 	return ip_deliver(p);
 }
 
 static int reassemble(struct netif *nif, struct pkt *p, struct ipv4_header *h, enum destination d)
 {
-	/* reassembly errors quote the first fragment: its ip_rx must be there by then */
-	fill_rx(nif, p, h, d);
+	/* its errors quote the first fragment: ip_rx is filled */
 	p = ipv4_reassemble(p, h);
 	if (!p)
 		return IP_TAKEN;
@@ -135,10 +176,49 @@ static int reassemble(struct netif *nif, struct pkt *p, struct ipv4_header *h, e
 		return ip_drop(p, DROP_FRAG_BAD);
 	fill_rx(nif, p, h, d);
 	ip_rx(p)->flags |= IP_RX_REASSEMBLED;
-	p->ip_proto = h->proto;
-	pkt_pull(p, h->header_len);
-	p->trans_off = pkt_headroom(p);
-	return ip_deliver(p);
+	return deliver(p, h);
+}
+
+static int bad_header(struct pkt *p, enum drop_reason why)
+{
+	ip_count(IP_IN_HDR_ERRORS);
+	if (why == DROP_BADSUM)
+		ipext_count(IPEXT_IN_CSUM_ERRORS);
+	else if (why == DROP_TRUNCATED)
+		ipext_count(IPEXT_IN_TRUNCATED);
+	return ip_drop(p, why);
+}
+
+static int bad_address(struct pkt *p, enum drop_reason why)
+{
+	ip_count(IP_IN_ADDR_ERRORS);
+	return ip_drop(p, why);
+}
+
+static void count_group(const struct ipv4_header *h, enum destination d)
+{
+	bool group = d == FOR_GROUP;
+
+	ipext_count(group ? IPEXT_IN_MCAST : IPEXT_IN_BCAST);
+	ip_mib_add_poll(&ipext_mib, group ? IPEXT_IN_MCAST_OCTETS : IPEXT_IN_BCAST_OCTETS,
+			h->total_len);
+}
+
+static void count_in(const struct ipv4_header *h)
+{
+	static const u8 ecn[] = { 0, IPEXT_IN_ECT1, IPEXT_IN_ECT0, IPEXT_IN_CE };
+
+	ip_mib_add_poll(&ipext_mib, IPEXT_IN_OCTETS, h->total_len);
+	if (unlikely(h->tos & 3))
+		ipext_count(ecn[h->tos & 3]);
+}
+
+/* RFC 791 3.1: what is wrong with the options goes back to the sender. Consumes. */
+static int options_refused(struct pkt *p, enum drop_reason why, u32 pointer)
+{
+	ip_count(IP_IN_HDR_ERRORS);
+	return ip_reject(p, why,
+			 why == DROP_SOURCE_ROUTE ? IP_ERR_SOURCE_ROUTE : IP_ERR_HEADER, pointer);
 }
 
 int ipv4_input(struct netif *nif, struct pkt *p)
@@ -148,38 +228,40 @@ int ipv4_input(struct netif *nif, struct pkt *p)
 	u32 pointer;
 	int why;
 
-	if (p->pkttype == PKT_OTHERHOST)
+	if (unlikely(p->pkttype == PKT_OTHERHOST))
 		return ip_drop(p, DROP_OTHERHOST);
+	ip_count(IP_IN_RECEIVES);
 	why = ipv4_parse(p->data, p->len, &h);
-	if (why)
-		return ip_drop(p, why);
+	if (unlikely(why))
+		return bad_header(p, why);
+	count_in(&h);
 	pkt_trim(p, h.total_len); /* what follows is the link's padding */
 	p->net_off = pkt_headroom(p);
 	why = martian(nif, p, &h);
-	if (why)
-		return ip_drop(p, why);
-	d = classify(nif, h.dst);
-	/* RFC 1122 3.3.6: a link-level broadcast of a datagram for one host is an attack or a
-	 * mistake */
-	if ((d == FOR_US || d == FOR_OTHERS) && p->pkttype != PKT_HOST)
-		return ip_drop(p, DROP_BAD_DEST);
-	if (d == FOR_GROUP && !is_member(nif, h.dst))
-		return ip_drop(p, DROP_NO_GROUP);
+	if (unlikely(why))
+		return bad_address(p, why);
+	d = classify(h.dst);
+	if (unlikely(d != FOR_US)) {
+		/* RFC 1122 3.3.6: a link-level broadcast of a datagram for one host is an attack
+		 * or a mistake */
+		if (d == FOR_OTHERS && p->pkttype != PKT_HOST)
+			return bad_address(p, DROP_BAD_DEST);
+		if (d == FOR_GROUP && !is_member(nif, h.dst))
+			return bad_address(p, DROP_NO_GROUP);
+		if (d != FOR_OTHERS)
+			count_group(&h, d);
+	} else if (unlikely(p->pkttype != PKT_HOST)) {
+		return bad_address(p, DROP_BAD_DEST);
+	}
+	fill_rx(nif, p, &h, d);
 	if (unlikely(h.header_len > IPV4_HEADER)) {
 		why = ipv4_options_check(p->data, h.header_len, &pointer);
-		if (why) {
-			fill_rx(nif, p, &h, d);
-			return ip_reject(p, why,
-					 why == DROP_SOURCE_ROUTE ? IP_ERR_SOURCE_ROUTE :
-								    IP_ERR_HEADER,
-					 pointer);
-		}
+		if (why)
+			return options_refused(p, why, pointer);
 	}
-	if (d == FOR_OTHERS) {
-		fill_rx(nif, p, &h, d);
+	if (unlikely(d == FOR_OTHERS))
 		return ipv4_forward(nif, p, &h);
-	}
 	if (unlikely(h.mf || h.frag_off))
 		return reassemble(nif, p, &h, d);
-	return deliver(nif, p, &h, d);
+	return deliver(p, &h);
 }

@@ -7,6 +7,8 @@
 #include <weft/net/proto.h>
 #include <weft/spinlock.h>
 
+#include "mib.h"
+
 #define IPV4_HEADER 20
 #define IPV4_HEADER_MAX 60
 #define IPV4_MAX_LEN 65535
@@ -59,6 +61,7 @@ u32 ipv4_options_copied(const u8 *opts, u32 len, u8 *out);
 /* reasm.c: takes a fragment (data at the IP header). The whole datagram when it completes one, else
  * NULL. Consumes. Poll context. */
 struct pkt *ipv4_reassemble(struct pkt *p, const struct ipv4_header *h);
+void ipv4_reasm_show(struct seq *s); /* for /proc/net/sockstat */
 int ipv4_reasm_init(void);
 void ipv4_reasm_exit(void);
 
@@ -88,6 +91,11 @@ void acd_addr_event(struct ifaddr *a, bool added);
 bool acd_heard(const struct netif *nif, u32 spa, u32 tpa);
 int acd_init(void);
 void acd_exit(void);
+
+/* igmp.c. group_event is the family's; netif_lock held. */
+int igmp_init(void);
+void igmp_exit(void);
+void igmp_group_event(struct netif *nif, struct ip_group *now);
 
 /* arpctl.c: /proc/net/arp and the SIOC?ARP ioctls */
 int arpctl_init(void);

@@ -85,11 +85,13 @@ static struct ip_family ipv4_family = {
 	.header_len = IPV4_HEADER,
 	.name = "ipv4",
 	.default_ttl = &ipv4_default_ttl,
+	.forwarding = &ipv4_forwarding,
 	.output = ipv4_output,
 	.source = source,
 	.classify = classify,
 	.addr_check = addr_check,
 	.addr_event = acd_addr_event,
+	.group_event = igmp_group_event,
 };
 
 static struct net_layer ipv4_layer = { .ethertype = ETH_P_IP, .name = "ipv4", .input = ipv4_input };
@@ -145,9 +147,12 @@ static int __init ipv4_init(void)
 	int err;
 
 	ipv4_output_init();
-	err = ipv4_reasm_init();
+	err = ipv4_mib_init();
 	if (err)
 		return err;
+	err = ipv4_reasm_init();
+	if (err)
+		goto mib;
 	err = add_files();
 	if (err)
 		goto reasm;
@@ -166,7 +171,12 @@ static int __init ipv4_init(void)
 	err = arpctl_init();
 	if (err)
 		goto arp;
+	err = igmp_init();
+	if (err)
+		goto arpctl;
 	return 0;
+arpctl:
+	arpctl_exit();
 arp:
 	arp_exit();
 layer:
@@ -179,11 +189,14 @@ files:
 	remove_files();
 reasm:
 	ipv4_reasm_exit();
+mib:
+	ipv4_mib_exit();
 	return err;
 }
 
 static void __exit ipv4_exit(void)
 {
+	igmp_exit();
 	arpctl_exit();
 	arp_exit();
 	net_layer_unregister(&ipv4_layer);
@@ -191,6 +204,7 @@ static void __exit ipv4_exit(void)
 	acd_exit();
 	remove_files();
 	ipv4_reasm_exit();
+	ipv4_mib_exit();
 }
 
 module_entry_points(ipv4_init, ipv4_exit);

@@ -21,11 +21,17 @@ void ipv4_output_init(void)
 	random_bytes(id_counter, sizeof(id_counter));
 }
 
-static u16 next_id(const struct flow *f)
+/* The first of n in a row. */
+static u16 next_ids(const struct flow *f, u32 n)
 {
 	u32 key[3] = { f->saddr.w[3], f->dst.w[3], f->proto };
 
-	return atomic_inc(&id_counter[siphash(key, sizeof(key), &id_key) % ID_COUNTERS]);
+	return atomic_add(&id_counter[siphash(key, sizeof(key), &id_key) % ID_COUNTERS], n) - n + 1;
+}
+
+static u16 next_id(const struct flow *f)
+{
+	return next_ids(f, 1);
 }
 
 void ipv4_header_finish(u8 *h, u32 header_len)
@@ -48,12 +54,14 @@ static void build_header(const struct flow *f, struct pkt *p)
 {
 	u32 header_len = IPV4_HEADER + f->opt_len;
 	u8 *h = pkt_push(p, header_len);
-	bool df = f->flags & FLOW_DF || (f->flags & FLOW_PMTU && p->len <= f->mtu);
+	/* what will be cut into segments is no candidate for fragments */
+	bool df = f->flags & FLOW_DF || (f->flags & FLOW_PMTU && (p->len <= f->mtu || p->gso_size));
+	u32 packets = p->gso_size ? p->len / p->gso_size + 1 : 1;
 
 	h[0] = 4 << 4 | header_len / 4;
 	h[1] = f->tos;
 	put_be16(h + 2, p->len);
-	put_be16(h + 4, df ? 0 : next_id(f));
+	put_be16(h + 4, df ? 0 : next_ids(f, packets));
 	put_be16(h + 6, df ? IPV4_DF : 0);
 	h[8] = flow_ttl(f);
 	h[9] = f->proto;
@@ -131,6 +139,7 @@ static int fragment(struct netif *nif, struct flow *f, struct pkt *p)
 	int err = 0;
 
 	if (get_be16(p->data + 6) & IPV4_DF || f->mtu < full_len + 8) {
+		ip_count(IP_FRAG_FAILS);
 		ip_drop(p, DROP_NEEDS_FRAG);
 		return -EMSGSIZE;
 	}
@@ -145,9 +154,11 @@ static int fragment(struct netif *nif, struct flow *f, struct pkt *p)
 
 		if (!q) {
 			ip_drop_count(DROP_NO_MEMORY);
+			ip_count(IP_OUT_DISCARDS);
 			err = -ENOBUFS;
 			break; /* the rest would be useless without this one */
 		}
+		ip_count(IP_FRAG_CREATES);
 		err = ip_output_link(nif, f, q);
 		if (err)
 			break;
@@ -160,8 +171,20 @@ static int fragment(struct netif *nif, struct flow *f, struct pkt *p)
 		off += len;
 		left -= len;
 	}
+	ip_count(err ? IP_FRAG_FAILS : IP_FRAG_OKS);
 	pkt_free(p);
 	return err;
+}
+
+static void count_group(const struct flow *f, u32 len)
+{
+	if (f->kind == IP_KIND_MULTICAST) {
+		ipext_count(IPEXT_OUT_MCAST);
+		ip_mib_add_poll(&ipext_mib, IPEXT_OUT_MCAST_OCTETS, len);
+	} else if (f->kind == IP_KIND_BROADCAST) {
+		ipext_count(IPEXT_OUT_BCAST);
+		ip_mib_add_poll(&ipext_mib, IPEXT_OUT_BCAST_OCTETS, len);
+	}
 }
 
 int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
@@ -181,6 +204,10 @@ int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
 		build_header(f, p);
 	}
 	p->net_off = pkt_headroom(p);
+	ip_count(IP_OUT_REQUESTS);
+	ip_mib_add_poll(&ipext_mib, IPEXT_OUT_OCTETS, p->len);
+	if (unlikely(f->kind != IP_KIND_UNICAST))
+		count_group(f, p->len);
 	if (unlikely(p->len > f->mtu) && !p->gso_size)
 		return fragment(nif, f, p);
 	return ip_output_link(nif, f, p);

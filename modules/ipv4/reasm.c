@@ -117,6 +117,7 @@ static bool make_room(u32 size, struct datagram *keep)
 
 		if (!oldest || oldest == keep)
 			return false;
+		ip_count(IP_REASM_FAILS);
 		discard(oldest, DROP_FRAG_LIMIT);
 	}
 	return true;
@@ -234,6 +235,8 @@ static struct pkt *add_locked(struct pkt *p, const struct ipv4_header *h)
 	case REPEATED:
 		return ip_drop(p, DROP_FRAG_DUP), NULL;
 	case CONDEMNED:
+		ipext_count(IPEXT_REASM_OVERLAPS);
+		ip_count(IP_REASM_FAILS);
 		discard(d, DROP_FRAG_OVERLAP);
 		return ip_drop(p, DROP_FRAG_OVERLAP), NULL;
 	case ADDED:
@@ -252,11 +255,16 @@ struct pkt *ipv4_reassemble(struct pkt *p, const struct ipv4_header *h)
 	struct pkt *whole;
 	int why = sane(h);
 
-	if (why)
+	ip_count(IP_REASM_REQDS);
+	if (why) {
+		ip_count(IP_REASM_FAILS);
 		return ip_drop(p, why), NULL;
+	}
 	spin_lock(&lock);
 	whole = add_locked(p, h);
 	spin_unlock(&lock);
+	if (whole)
+		ip_count(IP_REASM_OKS);
 	return whole;
 }
 
@@ -284,6 +292,8 @@ static void expire(struct timer *t)
 	       d->deadline <= now) {
 		struct pkt *first = take_expired_first(d);
 
+		ip_count(IP_REASM_TIMEOUT);
+		ip_count(IP_REASM_FAILS);
 		discard(d, DROP_FRAG_TIMEOUT);
 		if (!first)
 			continue;
@@ -328,6 +338,12 @@ static int show(struct seq *s)
 	seq_printf(s, "datagrams %u\nbytes %u of %d\n", held_datagrams, held_bytes,
 		   reasm_max_bytes);
 	return 0;
+}
+
+void ipv4_reasm_show(struct seq *s)
+{
+	seq_printf(s, "FRAG: inuse %u memory %u\n", READ_ONCE(held_datagrams),
+		   READ_ONCE(held_bytes));
 }
 
 static struct procfile file = { .path = "net/weft/ipv4_reassembly", .mode = 0444, .show = show };

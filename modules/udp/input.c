@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* input.c - datagrams and ICMP errors come in. A datagram is checked once (length, checksum), finds
- * its socket and is queued there with its headers still in front of the data: recv reads the source
- * port from them. Nobody at the port is answered with port unreachable (RFC 1122 4.1.3.1). */
+ * its socket and is queued there. Nobody at the port is answered with port unreachable (RFC 1122 4.1.3.1). */
 #include "udp.h"
 
 u32 udp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len)
@@ -30,11 +29,16 @@ static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 
 static void queue(struct udp_sock *us, struct pkt *p)
 {
+	if (!inet_filter(&us->is, p, p->trans_off)) {
+		ip_mib_inc_poll(&udp_mib, UDP_IN_ERRORS);
+		ip_drop(p, DROP_SOCKET_FILTER);
+		return;
+	}
 	if (unlikely(socket_queue(us->is.s, p))) {
 		ip_drop_count(DROP_SOCKET_FULL);
-		udp_count(UDP_IN_FULL);
+		ip_mib_inc_poll(&udp_mib, UDP_RCVBUF_ERRORS);
 	} else {
-		udp_count(UDP_IN);
+		ip_mib_inc_poll(&udp_mib, UDP_IN);
 	}
 }
 
@@ -52,57 +56,59 @@ static void deliver_copy(struct udp_sock *us, void *arg)
 
 	if (w->last) {
 		copy = pkt_copy(w->p, PKT_POOL_RX, 0);
-		if (copy)
+		if (copy) {
 			queue(w->last, copy);
-		else
+		} else {
 			ip_drop_count(DROP_NO_MEMORY);
+			ip_mib_inc_poll(&udp_mib, UDP_MEM_ERRORS);
+		}
 	}
 	w->last = us;
 }
 
-static int deliver_group(struct pkt *p, const struct ip_rx *rx, u16 lport, u16 rport)
+static int deliver_group(struct pkt *p, const struct ip_rx *rx, u16 lport)
 {
 	struct group_walk w = { .p = p };
 
-	udp_find_all(rx, lport, rport, deliver_copy, &w);
+	udp_find_all(rx, lport, rx->sport, deliver_copy, &w);
 	if (!w.last) {
-		udp_count(UDP_IN_NO_MEMBER);
+		ip_mib_inc_poll(&udp_mib, UDP_IGNORED_MULTI);
 		return ip_drop(p, DROP_NO_SOCKET);
 	}
 	queue(w.last, p);
 	return IP_TAKEN;
 }
 
+static int bad(struct pkt *p, u32 counter, enum drop_reason why)
+{
+	ip_mib_inc_poll(&udp_mib, counter);
+	return ip_drop(p, why);
+}
+
 int udp_input(struct pkt *p, struct ip_rx *rx)
 {
 	const u8 *h = p->data;
 	struct udp_sock *us;
-	u16 lport, rport;
+	u16 lport;
 	u32 len;
 
-	if (unlikely(p->len < UDP_HEADER)) {
-		udp_count(UDP_IN_MALFORMED);
-		return ip_drop(p, DROP_TRUNCATED);
-	}
+	if (unlikely(p->len < UDP_HEADER))
+		return bad(p, UDP_IN_ERRORS, DROP_TRUNCATED);
 	len = get_be16(h + 4);
-	if (unlikely(len < UDP_HEADER || len > p->len)) {
-		udp_count(UDP_IN_MALFORMED);
-		return ip_drop(p, DROP_BAD_LENGTH);
-	}
-	if (unlikely(!checksum_good(p, rx, len))) {
-		udp_count(UDP_IN_BADSUM);
-		return ip_drop(p, DROP_BADSUM);
-	}
-	rport = get_be16(h);
+	if (unlikely(len < UDP_HEADER || len > p->len))
+		return bad(p, UDP_IN_ERRORS, DROP_BAD_LENGTH);
+	if (unlikely(!checksum_good(p, rx, len)))
+		return bad(p, UDP_IN_CSUM_ERRORS, DROP_BADSUM);
+	rx->sport = get_be16(h);
 	lport = get_be16(h + 2);
 	if (unlikely(rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST))) {
 		pkt_trim(p, len);
 		pkt_pull(p, UDP_HEADER);
-		return deliver_group(p, rx, lport, rport);
+		return deliver_group(p, rx, lport);
 	}
-	us = udp_find(rx, lport, rport);
+	us = udp_find(rx, lport, rx->sport);
 	if (unlikely(!us)) {
-		udp_count(UDP_IN_NO_PORT);
+		ip_mib_inc_poll(&udp_mib, UDP_NO_PORTS);
 		return ip_reject(p, DROP_NO_SOCKET, IP_ERR_PORT_UNREACH, 0);
 	}
 	pkt_trim(p, len);
@@ -111,6 +117,7 @@ int udp_input(struct pkt *p, struct ip_rx *rx)
 	return IP_TAKEN;
 }
 
+/* RFC 1122 4.1.3.3: errors go up to whoever sent the datagram. */
 void udp_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
 {
 	/* as the answer to the quoted packet would come in */
@@ -125,9 +132,13 @@ void udp_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
 	us = udp_find(&rx, get_be16(quote), rport);
 	if (!us)
 		return;
-	udp_count(UDP_IN_ICMP);
+	if (e->kind == IP_ERR_REDIRECT) {
+		ip_redirect(e);
+		return;
+	}
 	if (e->kind == IP_ERR_TOO_BIG) {
-		ip_pmtu_update(&e->remote, e->info);
+		if (us->is.pmtudisc < IP_PMTUDISC_INTERFACE)
+			ip_pmtu_update(&e->remote, e->info);
 		/* as on Linux: who wants path MTU discovery hears that this datagram is lost */
 		if (us->is.pmtudisc == IP_PMTUDISC_DONT)
 			return;

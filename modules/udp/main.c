@@ -5,8 +5,6 @@
  */
 #include "udp.h"
 
-u64 *udp_counters;
-
 static struct ip_proto udp_proto = {
 	.name = "udp",
 	.number = IPPROTO_UDP,
@@ -21,21 +19,13 @@ static int __init udp_init(void)
 {
 	int err;
 
-	udp_counters = percpu_alloc(UDP_NR_COUNTERS * sizeof(u64));
-	if (!udp_counters)
-		return -ENOMEM;
 	udp_table_init();
 	err = udp_proc_init();
 	if (err)
-		goto counters;
+		return err;
 	err = ip_proto_register(&udp_proto);
 	if (err)
-		goto proc;
-	return 0;
-proc:
-	udp_proc_exit();
-counters:
-	percpu_free(udp_counters);
+		udp_proc_exit();
 	return err;
 }
 
@@ -43,7 +33,6 @@ static void __exit udp_exit(void)
 {
 	ip_proto_unregister(&udp_proto);
 	udp_proc_exit();
-	percpu_free(udp_counters);
 }
 
 module_entry_points(udp_init, udp_exit);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* proc.c - UDP's files: /proc/net/udp and udp6 in Linux's format, the counters in
- * /proc/net/weft/udp, and the range that ports are picked from. */
+/* proc.c - UDP's windows: /proc/net/udp and udp6 in Linux's format, its lines in /proc/net/snmp and
+ * sockstat. */
 #include "udp.h"
 
 #include <weft/random.h>
@@ -66,60 +66,50 @@ static int show_sockets(struct seq *s)
 	return 0;
 }
 
-static int show_counters(struct seq *s)
+static const char *const mib_names[] = { UDP_MIB(IP_MIB_NAME) };
+
+/* InErrors counts all that were lost for whatever reason, the others say why. */
+static void mib_fill(s64 *v)
 {
-#define UDP_NAME(id, text) [id] = (text),
-	static const char *const names[] = { UDP_COUNTERS(UDP_NAME) };
-#undef UDP_NAME
-
-	for (u32 i = 0; i < UDP_NR_COUNTERS; i++) {
-		u64 sum = 0;
-
-		for (u32 cpu = 0; cpu < percpu_cpus(); cpu++)
-			sum += READ_ONCE(((u64 *)percpu_ptr(udp_counters, cpu))[i]);
-		seq_printf(s, "%s %lu\n", names[i], sum);
-	}
-	return 0;
+	v[UDP_IN_ERRORS] +=
+		v[UDP_RCVBUF_ERRORS] + v[UDP_IN_CSUM_ERRORS] + v[UDP_MEM_ERRORS];
 }
 
-/* ---- /proc/sys/net/ipv4/ip_local_port_range: two numbers ---- */
+struct ip_mib udp_mib = {
+	.name = "Udp",
+	.file = IP_MIB_SNMP,
+	.rank = 50,
+	.fields = mib_names,
+	.nr_fields = UDP_MIB_FIELDS,
+	.fill = mib_fill,
+};
 
-static int show_range(struct seq *s)
+static void add_queued(const struct udp_end *e, u32 bucket, void *arg)
 {
-	seq_printf(s, "%d\t%d\n", udp_port_low, udp_port_high);
-	return 0;
+	*(u64 *)arg += READ_ONCE(e->us->is.s->rx_bytes);
 }
 
-static int write_range(void *arg, const char *text, size_t len)
+/* mem is in pages. */
+static void show_sockstat(struct seq *s)
 {
-	char first[8];
-	size_t n = 0;
-	int low, high;
+	u64 queued = 0;
 
-	while (n < len && n < sizeof(first) - 1 && text[n] != ' ' && text[n] != '\t') {
-		first[n] = text[n];
-		n++;
-	}
-	first[n] = 0;
-	while (n < len && (text[n] == ' ' || text[n] == '\t'))
-		n++;
-	if (kstrtoint(first, 10, &low) || kstrtoint(text + n, 10, &high))
-		return -EINVAL;
-	if (low < 1 || high > 65535 || low > high)
-		return -EINVAL;
-	WRITE_ONCE(udp_port_low, low);
-	WRITE_ONCE(udp_port_high, high);
-	return 0;
+	rcu_read_lock();
+	udp_for_each(add_queued, &queued);
+	rcu_read_unlock();
+	seq_printf(s, "UDP: inuse %u mem %lu\n", udp_sockets(), DIV_ROUND_UP(queued, PAGE_SIZE));
 }
+
+static struct ip_mib sockstat = {
+	.name = "UDP",
+	.file = IP_MIB_SOCKSTAT,
+	.rank = 20,
+	.show = show_sockstat,
+};
 
 static struct procfile files[] = {
 	{ .path = "net/udp", .mode = 0444, .show = show_sockets, .arg = (void *)AF_INET },
 	{ .path = "net/udp6", .mode = 0444, .show = show_sockets, .arg = (void *)AF_INET6 },
-	{ .path = "net/weft/udp", .mode = 0444, .show = show_counters },
-	{ .path = "sys/net/ipv4/ip_local_port_range",
-	  .mode = 0644,
-	  .show = show_range,
-	  .write = write_range },
 };
 
 int udp_proc_init(void)
@@ -127,14 +117,14 @@ int udp_proc_init(void)
 	int err;
 
 	random_bytes(&pointer_key, sizeof(pointer_key));
-	for (u32 i = 0; i < ARRAY_SIZE(files); i++) {
+	err = ip_mib_register(&udp_mib);
+	if (!err)
+		err = ip_mib_register(&sockstat);
+	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
 		err = procfile_add(&files[i]);
-		if (err) {
-			udp_proc_exit();
-			return err;
-		}
-	}
-	return 0;
+	if (err)
+		udp_proc_exit();
+	return err;
 }
 
 /* Also of those that init did not come to: that does nothing. */
@@ -142,4 +132,6 @@ void udp_proc_exit(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		procfile_remove(&files[i]);
+	ip_mib_unregister(&sockstat);
+	ip_mib_unregister(&udp_mib);
 }

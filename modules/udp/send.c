@@ -6,16 +6,6 @@
 
 /* ---- where to ---- */
 
-/* Has the core been told something that is.flow was made without? */
-static bool options_current(const struct udp_sock *us)
-{
-	const struct socket *s = us->is.s;
-
-	return us->flow_options.bound_if == s->bound_if && us->flow_options.mark == s->mark &&
-	       us->flow_options.broadcast == s->broadcast &&
-	       us->flow_options.dontroute == s->dontroute;
-}
-
 /* A datagram that nothing but its destination tells from the last one may use the kept flow. */
 static bool may_keep(const struct msg *m)
 {
@@ -26,28 +16,25 @@ static bool may_keep(const struct msg *m)
 static bool flow_kept(const struct udp_sock *us, const struct msg *m, u16 *port)
 {
 	const struct inet_sock *is = &us->is;
+	struct sockaddr_in in;
 	struct ip_addr dst;
 	u32 scope;
 
-	if (!is->flow.route_gen || !may_keep(m) || !options_current(us))
+	if (!is->flow.route_gen || !may_keep(m))
 		return false;
 	if (!m->name_len) {
 		*port = is->rport;
 		return ip_addr_eq(&is->raddr, &is->flow.dst);
 	}
+	if (is->s->family == AF_INET) {
+		if (m->name_len < sizeof(in))
+			return false;
+		memcpy(&in, m->name, sizeof(in));
+		*port = ntohs(in.sin_port);
+		return in.sin_family == AF_INET && in.sin_addr == is->flow.dst.w[3];
+	}
 	return !ip_addr_from_sockaddr(m->name, m->name_len, is->s->family, &dst, port, &scope) &&
 	       ip_addr_eq(&dst, &is->flow.dst) && !ip_addr_is_link_local(&dst);
-}
-
-static void keep_flow(struct udp_sock *us, const struct flow *f)
-{
-	const struct socket *s = us->is.s;
-
-	us->is.flow = *f;
-	us->flow_options.bound_if = s->bound_if;
-	us->flow_options.mark = s->mark;
-	us->flow_options.broadcast = s->broadcast;
-	us->flow_options.dontroute = s->dontroute;
 }
 
 static int new_flow(struct udp_sock *us, const struct msg *m, struct flow *f, u16 *port)
@@ -69,7 +56,7 @@ static int choose_flow(struct udp_sock *us, const struct msg *m, struct flow *f)
 	u16 port;
 	int err;
 
-	if (likely(flow_kept(us, m, &port))) {
+	if (flow_kept(us, m, &port)) {
 		*f = us->is.flow;
 		f->dport = port;
 	} else {
@@ -107,40 +94,45 @@ static void fill_header(const struct flow *f, struct pkt *p)
 	memcpy(h + 6, &field, sizeof(field));
 }
 
-/* f is the caller's own copy: the lock is dropped while waiting. */
-static long transmit(struct udp_sock *us, struct flow *f, struct iov_iter *from, u32 len, u32 flags,
-		     bool keep)
+/* Room has been had: the rest does not wait. Consumes p. */
+static long emit(struct udp_sock *us, struct flow *f, struct pkt *p, struct iov_iter *from, u32 len)
 {
-	struct inet_sock *is = &us->is;
-	u32 changes = us->changes;
-	struct pkt *p;
 	int err;
 
-	if (ip_addr_is_v4(&f->dst) && len + f->opt_len > UDP_DATA_MAX_V4)
-		return -EMSGSIZE;
-	f->flags &= ~(u32)FLOW_PARK;
-	p = inet_reserve(is, f, UDP_HEADER + len, flags);
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	if (keep && changes == us->changes &&
-	    (!options_current(us) || f->route_gen != is->flow.route_gen ||
-	     f->neigh_id != is->flow.neigh_id || !ip_addr_eq(&f->dst, &is->flow.dst)))
-		keep_flow(us, f);
 	p->trans_off = pkt_headroom(p);
 	if (iter_copy_from(pkt_put(p, UDP_HEADER + len) + UDP_HEADER, len, from) != (long)len) {
 		pkt_free(p);
 		return -EFAULT;
 	}
 	fill_header(f, p);
-	udp_count(UDP_OUT);
+	ip_mib_inc(&udp_mib, UDP_OUT);
 	err = ip_commit(f, p);
 	if (unlikely(err == -ENOBUFS)) {
 		/* as on Linux, a full queue below is a lost packet unless errors were asked for */
-		udp_count(UDP_OUT_FULL);
-		if (!(is->flags & INET_RECVERR))
+		ip_mib_inc(&udp_mib, UDP_SNDBUF_ERRORS);
+		if (!(us->is.flags & INET_RECVERR))
 			err = 0;
 	}
 	return err ? err : (long)len;
+}
+
+/* f is the caller's own copy: the lock is dropped while waiting. */
+static long transmit(struct udp_sock *us, struct flow *f, struct iov_iter *from, u32 len, u32 flags,
+		     bool keep)
+{
+	u32 changes = us->changes;
+	struct pkt *p;
+
+	if (ip_addr_is_v4(&f->dst) && len + f->opt_len > UDP_DATA_MAX_V4)
+		return -EMSGSIZE;
+	p = inet_reserve(&us->is, f, UDP_HEADER + len, flags);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	if (keep && changes == us->changes) {
+		us->is.flow = *f;
+		us->is.flow.flags &= ~(u32)FLOW_PARK;
+	}
+	return emit(us, f, p, from, len);
 }
 
 /* ---- datagrams in pieces ---- */
@@ -208,10 +200,26 @@ static long cork_send(struct udp_sock *us, struct msg *m, u32 len)
 	return err ? err : (long)len;
 }
 
+/* The usual case: the way is known and nothing has to be waited for. NULL: it is not. */
+static struct pkt *reserve_kept(struct udp_sock *us, const struct msg *m, u32 len)
+{
+	struct flow *f = &us->is.flow;
+	struct pkt *p;
+	u16 port;
+
+	if (!flow_kept(us, m, &port) || !port || len + f->opt_len > UDP_DATA_MAX_V4)
+		return NULL;
+	f->sport = us->is.lport;
+	f->dport = port;
+	p = inet_reserve_now(&us->is, f, UDP_HEADER + len);
+	return IS_ERR(p) ? NULL : p;
+}
+
 long udp_send(struct socket *s, struct msg *m, size_t len)
 {
 	struct udp_sock *us = udp_of(s);
 	struct flow f;
+	struct pkt *p;
 	int err;
 
 	if (len > UDP_DATA_MAX)
@@ -223,6 +231,9 @@ long udp_send(struct socket *s, struct msg *m, size_t len)
 	}
 	if (unlikely(us->cork.started || us->cork_option || (m->flags & MSG_MORE)))
 		return cork_send(us, m, len);
+	p = reserve_kept(us, m, len);
+	if (likely(p))
+		return emit(us, &us->is.flow, p, &m->iter, len);
 	err = choose_flow(us, m, &f);
 	if (err)
 		return err;

@@ -6,8 +6,6 @@
 
 #include <weft/sched.h>
 
-#define PORT_PRIVILEGED 1024
-
 /* Flows made before this are not kept. */
 static void changed(struct udp_sock *us)
 {
@@ -27,7 +25,7 @@ static int udp_bind(struct socket *s, const u8 *name, u32 len)
 	err = inet_bind_address(&us->is, name, len, &addr, &port);
 	if (err)
 		return err;
-	if (port && port < PORT_PRIVILEGED && require_root())
+	if (inet_port_privileged(port) && require_root())
 		return -EACCES;
 	us->is.laddr = addr;
 	err = udp_take_port(us, port);
@@ -114,39 +112,6 @@ static int udp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
 	return err;
 }
 
-static int udp_name(struct socket *s, u8 *name, u32 *len, bool peer)
-{
-	return inet_name(&udp_of(s)->is, name, len, peer);
-}
-
-static long udp_recv(struct socket *s, struct msg *m, size_t len)
-{
-	struct inet_sock *is = &udp_of(s)->is;
-	struct pkt *p;
-	long n;
-
-	if (m->flags & MSG_ERRQUEUE)
-		return inet_recv_error(is, m, len);
-	p = socket_dequeue(s, m->flags);
-	if (!p)
-		return 0;
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	if (m->name)
-		m->name_len = ip_addr_to_sockaddr(m->name, s->family, &ip_rx(p)->src,
-						  get_be16(pkt_at(p, p->trans_off)),
-						  ip_rx(p)->ifindex);
-	inet_recv_control(is, m, p);
-	n = socket_copy_datagram(s, m, p, 0, len);
-	pkt_free(p);
-	return n;
-}
-
-static u32 udp_poll(struct socket *s)
-{
-	return inet_poll(&udp_of(s)->is);
-}
-
 /* An unconnected socket cannot be shut down (POSIX), but as on Linux who sleeps in it is woken and
  * finds its end: programs use that to stop a receiving thread. */
 static int udp_shutdown(struct socket *s, int how)
@@ -213,10 +178,10 @@ static void udp_close(struct socket *s)
 static const struct socket_ops udp_ops = {
 	.bind = udp_bind,
 	.connect = udp_connect,
-	.name = udp_name,
+	.name = inet_op_name,
 	.send = udp_send,
-	.recv = udp_recv,
-	.poll = udp_poll,
+	.recv = inet_op_recv,
+	.poll = inet_op_poll,
 	.shutdown = udp_shutdown,
 	.setsockopt = udp_setsockopt,
 	.getsockopt = udp_getsockopt,
@@ -230,6 +195,7 @@ int udp_socket(struct socket *s)
 	if (!us)
 		return -ENOMEM;
 	inet_sock_init(&us->is, s);
+	s->filters = true;
 	s->priv = us;
 	s->ops = &udp_ops;
 	return 0;

@@ -1,26 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* table.c - ports, and which socket a datagram is for. Every bound socket stands in a table by its
- * port, a connected one also in a table by both ends, which is asked first: a packet for a
- * connected socket costs one look-up however many share its port. */
+/* table.c - ports, and which socket a datagram is for. A port in use is a struct with the sockets
+ * bound to it, so that many sockets on one port slow no other port down. A connected socket also
+ * stands in a table by both ends, which is asked first: a packet for it costs one look-up however
+ * many share its port. */
 #include "udp.h"
 
 #include <weft/random.h>
 
-#define PORT_BUCKETS 512
+#define PORT_BUCKETS 1024
 #define PAIR_BUCKETS 1024
+#define SHARERS_MAX 4096 /* of one port: a group packet is copied for each */
 
-int udp_port_low = 32768, udp_port_high = 60999; /* Linux's default of RFC 6056 3.2's range */
+struct udp_port {
+	struct hlist_node node; /* in by_port; table_lock to change, RCU to read */
+	struct hlist_head ends; /* of struct udp_end, likewise */
+	struct rcu_head rcu;
+	u16 port;
+	u32 nr_ends; /* guarded by table_lock */
+};
 
 static struct spinlock table_lock = SPINLOCK_INIT; /* all changes; readers are under RCU */
 static struct hlist_head by_port[PORT_BUCKETS];
 static struct hlist_head by_pair[PAIR_BUCKETS];
 static u64 ports_used[65536 / 64]; /* guarded by table_lock */
 static u32 nr_pairs;		   /* likewise; read without: is by_pair worth asking? */
-static u32 hash_seed;
+static u32 nr_sockets;		   /* likewise: that have a port */
+static u64 hash_seed;
 
 void udp_table_init(void)
 {
-	hash_seed = random_u32();
+	random_bytes(&hash_seed, sizeof(hash_seed));
+}
+
+u32 udp_sockets(void)
+{
+	return READ_ONCE(nr_sockets);
 }
 
 static struct hlist_head *port_bucket(u16 port)
@@ -28,10 +42,26 @@ static struct hlist_head *port_bucket(u16 port)
 	return &by_port[port % PORT_BUCKETS];
 }
 
+static struct udp_port *port_find(u16 port)
+{
+	struct udp_port *up;
+
+	hlist_for_each_entry(up, port_bucket(port), node) {
+		if (up->port == port)
+			return up;
+	}
+	return NULL;
+}
+
+/* Keyed by the seed, so that a peer cannot aim at a bucket. */
 static u32 pair_hash(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr, u16 rport)
 {
-	return ip_addr_hash(raddr, hash_seed + ((u32)lport << 16 | rport)) ^
-	       ip_addr_hash(laddr, hash_seed);
+	u64 h = (raddr->d[0] ^ raddr->d[1] ^ hash_seed) * 0x9e3779b97f4a7c15ull;
+
+	h ^= h >> 32;
+	h += laddr->d[0] ^ laddr->d[1] ^ ((u64)lport << 16 | rport);
+	h = (h ^ hash_seed) * 0xbf58476d1ce4e5b9ull;
+	return h >> 32;
 }
 
 static struct hlist_head *pair_bucket(const struct ip_addr *laddr, u16 lport,
@@ -42,20 +72,21 @@ static struct hlist_head *pair_bucket(const struct ip_addr *laddr, u16 lport,
 
 /* ---- changing: under table_lock ---- */
 
-static bool port_is_used(u16 port)
-{
-	return ports_used[port / 64] >> (port % 64) & 1;
-}
-
 static bool is_pair(const struct udp_end *e)
 {
 	return !ip_addr_is_any(&e->raddr) && !ip_addr_is_any(&e->laddr);
 }
 
-static void end_add(struct udp_end *e)
+static void port_free_rcu(struct rcu_head *h)
 {
-	ports_used[e->lport / 64] |= 1ull << (e->lport % 64);
-	hlist_add_head(&e->by_port, port_bucket(e->lport));
+	kfree(container_of(h, struct udp_port, rcu));
+}
+
+static void end_add(struct udp_port *up, struct udp_end *e)
+{
+	e->port = up;
+	up->nr_ends++;
+	hlist_add_head(&e->by_port, &up->ends);
 	if (is_pair(e)) {
 		hlist_add_head(&e->by_pair, pair_bucket(&e->laddr, e->lport, &e->raddr, e->rport));
 		WRITE_ONCE(nr_pairs, nr_pairs + 1);
@@ -67,21 +98,29 @@ static void end_free_rcu(struct rcu_head *h)
 	kfree(container_of(h, struct udp_end, rcu));
 }
 
+/* The port goes with its last end. */
 static void end_del(struct udp_end *e)
 {
-	const struct udp_end *other;
-	bool used = false;
+	struct udp_port *up = e->port;
 
 	hlist_del(&e->by_port);
 	if (is_pair(e)) {
 		hlist_del(&e->by_pair);
 		WRITE_ONCE(nr_pairs, nr_pairs - 1);
 	}
-	hlist_for_each_entry(other, port_bucket(e->lport), by_port)
-		used |= other->lport == e->lport;
-	if (!used)
-		ports_used[e->lport / 64] &= ~(1ull << (e->lport % 64));
 	call_rcu(&e->rcu, end_free_rcu);
+	if (--up->nr_ends)
+		return;
+	hlist_del(&up->node);
+	ports_used[up->port / 64] &= ~BIT64(up->port % 64);
+	call_rcu(&up->rcu, port_free_rcu);
+}
+
+static void port_add(struct udp_port *up, u16 port)
+{
+	up->port = port;
+	ports_used[port / 64] |= BIT64(port % 64);
+	hlist_add_head(&up->node, port_bucket(port));
 }
 
 static struct udp_end *end_alloc(struct udp_sock *us)
@@ -124,53 +163,83 @@ static bool end_conflicts(const struct udp_sock *us, const struct udp_end *e)
 	return !(a->reuseport && b->reuseport && a->uid == b->uid);
 }
 
-static bool port_conflicts(const struct udp_sock *us, u16 port)
+/* 0, -EADDRINUSE, or -ENOBUFS: as many as may share a port do. */
+static int may_share(const struct udp_sock *us, const struct udp_port *up)
 {
 	const struct udp_end *e;
 
-	if (!port_is_used(port))
-		return false;
-	hlist_for_each_entry(e, port_bucket(port), by_port) {
-		if (e->lport == port && end_conflicts(us, e))
-			return true;
+	hlist_for_each_entry(e, &up->ends, by_port) {
+		if (end_conflicts(us, e))
+			return -EADDRINUSE;
 	}
-	return false;
+	return up->nr_ends < SHARERS_MAX ? 0 : -ENOBUFS;
+}
+
+static bool may_pick(u32 port)
+{
+	return !(ports_used[port / 64] & BIT64(port % 64)) && !inet_port_reserved(port);
 }
 
 /* RFC 6056 3.3.1: from a random place in the range on, the first that nobody has. 0: none. */
 static u16 free_port(void)
 {
-	int low = READ_ONCE(udp_port_low), high = READ_ONCE(udp_port_high);
-	u32 span = high >= low ? high - low + 1 : 1;
-	u32 first = random_below(span);
+	u32 first, port, span;
+	u16 low, high;
 
+	inet_port_range(&low, &high);
+	span = high - low + 1u;
+	first = random_below(span);
 	for (u32 i = 0; i < span; i++) {
-		u16 port = low + (first + i) % span;
-
-		if (!port_is_used(port))
+		port = low + (first + i) % span;
+		/* a word of ports at a time where all are taken */
+		if (port % 64 == 0 && ports_used[port / 64] == ~0ull && port + 63 <= high) {
+			i += 63;
+			continue;
+		}
+		if (may_pick(port))
 			return port;
 	}
 	return 0;
 }
 
+/* fresh is for the case that nobody has the port yet. */
+static int take_port_locked(struct udp_sock *us, struct udp_end *e, struct udp_port *fresh,
+			    u16 want, bool *used_fresh)
+{
+	u16 port = want ? want : free_port();
+	struct udp_port *up = port ? port_find(port) : NULL;
+	int err = port ? 0 : -EADDRINUSE;
+
+	if (up)
+		err = may_share(us, up);
+	if (err)
+		return err;
+	if (!up) {
+		port_add(fresh, port);
+		up = fresh;
+		*used_fresh = true;
+	}
+	e->lport = us->is.lport = port;
+	end_add(up, e);
+	WRITE_ONCE(us->end, e);
+	WRITE_ONCE(nr_sockets, nr_sockets + 1);
+	return 0;
+}
+
 int udp_take_port(struct udp_sock *us, u16 want)
 {
+	struct udp_port *fresh = kzalloc(sizeof(*fresh));
 	struct udp_end *e = end_alloc(us);
-	int err = -EADDRINUSE;
-	u16 port;
+	bool used_fresh = false;
+	int err = -ENOMEM;
 
-	if (!e)
-		return -ENOMEM;
-	spin_lock(&table_lock);
-	port = want ? want : free_port();
-	if (port && !(want && port_conflicts(us, want))) {
-		e->lport = port;
-		end_add(e);
-		us->is.lport = port;
-		WRITE_ONCE(us->end, e);
-		err = 0;
+	if (fresh && e) {
+		spin_lock(&table_lock);
+		err = take_port_locked(us, e, fresh, want, &used_fresh);
+		spin_unlock(&table_lock);
 	}
-	spin_unlock(&table_lock);
+	if (!used_fresh)
+		kfree(fresh);
 	if (err)
 		kfree(e);
 	return err;
@@ -184,10 +253,9 @@ int udp_rehash(struct udp_sock *us)
 		return -ENOMEM;
 	spin_lock(&table_lock);
 	/* in this order there is no moment without the port */
-	end_add(e);
+	end_add(old->port, e);
 	WRITE_ONCE(us->end, e);
-	if (old)
-		end_del(old);
+	end_del(old);
 	spin_unlock(&table_lock);
 	return 0;
 }
@@ -200,6 +268,7 @@ void udp_leave(struct udp_sock *us)
 		return;
 	spin_lock(&table_lock);
 	WRITE_ONCE(us->end, NULL);
+	WRITE_ONCE(nr_sockets, nr_sockets - 1);
 	end_del(e);
 	spin_unlock(&table_lock);
 	us->is.lport = 0;
@@ -207,13 +276,13 @@ void udp_leave(struct udp_sock *us)
 
 /* ---- finding: under RCU ---- */
 
-/* 0: not for this one; else the larger the better it fits. */
-static u32 end_score(const struct udp_end *e, const struct ip_rx *rx, u16 lport, u16 rport)
+/* 0: not for this one; else the larger the better it fits. The port is right already. */
+static u32 end_score(const struct udp_end *e, const struct ip_rx *rx, u16 rport)
 {
 	const struct inet_sock *is = &e->us->is;
 	u32 score = 1;
 
-	if (e->lport != lport || !address_covers(is, &e->laddr, &rx->dst))
+	if (!address_covers(is, &e->laddr, &rx->dst))
 		return 0;
 	if (!ip_addr_is_any(&e->raddr)) {
 		if (e->rport != rport || !ip_addr_eq(&e->raddr, &rx->src))
@@ -244,26 +313,25 @@ static struct udp_sock *find_connected(const struct ip_rx *rx, u16 lport, u16 rp
 	return NULL;
 }
 
-struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport)
+/* The best of several. */
+static struct udp_sock *find_best(const struct udp_port *up, const struct ip_rx *rx, u16 rport)
 {
-	struct udp_sock *found = READ_ONCE(nr_pairs) ? find_connected(rx, lport, rport) : NULL;
 	u32 best = 0, equals = 0, hash = 0;
+	struct udp_sock *found = NULL;
 	struct udp_end *e;
 
-	if (found)
-		return found;
-	hlist_for_each_entry(e, port_bucket(lport), by_port) {
-		u32 score = end_score(e, rx, lport, rport);
+	hlist_for_each_entry(e, &up->ends, by_port) {
+		u32 score = end_score(e, rx, rport);
 
 		if (score > best) {
 			found = e->us;
 			best = score;
 			equals = 1;
-			hash = pair_hash(&rx->dst, lport, &rx->src, rport);
 		} else if (score && score == best && e->us->is.s->reuseport &&
 			   found->is.s->reuseport) {
 			/* SO_REUSEPORT: each of n has 1/n of the peers, and a peer keeps its one */
-			equals++;
+			if (equals++ == 1)
+				hash = pair_hash(&rx->dst, up->port, &rx->src, rport);
 			if ((u64)hash * equals >> 32 == 0)
 				found = e->us;
 			hash = hash * 1664525 + 1013904223;
@@ -272,26 +340,46 @@ struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport)
 	return found;
 }
 
+struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport)
+{
+	const struct udp_port *up;
+	struct udp_sock *found;
+
+	if (READ_ONCE(nr_pairs)) {
+		found = find_connected(rx, lport, rport);
+		if (found)
+			return found;
+	}
+	up = port_find(lport);
+	return up ? find_best(up, rx, rport) : NULL;
+}
+
 void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
 		  void (*fn)(struct udp_sock *us, void *arg), void *arg)
 {
+	const struct udp_port *up = port_find(lport);
 	struct udp_end *e;
 
-	hlist_for_each_entry(e, port_bucket(lport), by_port) {
+	if (!up)
+		return;
+	hlist_for_each_entry(e, &up->ends, by_port) {
 		/* one that is being replaced stands there twice */
-		if (READ_ONCE(e->us->end) == e && end_score(e, rx, lport, rport))
+		if (READ_ONCE(e->us->end) == e && end_score(e, rx, rport))
 			fn(e->us, arg);
 	}
 }
 
 void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), void *arg)
 {
+	const struct udp_port *up;
 	const struct udp_end *e;
 
 	for (u32 i = 0; i < PORT_BUCKETS; i++) {
-		hlist_for_each_entry(e, &by_port[i], by_port) {
-			if (READ_ONCE(e->us->end) == e)
-				fn(e, i, arg);
+		hlist_for_each_entry(up, &by_port[i], node) {
+			hlist_for_each_entry(e, &up->ends, by_port) {
+				if (READ_ONCE(e->us->end) == e)
+					fn(e, i, arg);
+			}
 		}
 	}
 }

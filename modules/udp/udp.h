@@ -3,8 +3,8 @@
  * One implementation for IPv4 and IPv6; addresses are the stack's 16-byte ones. */
 #pragma once
 
+#include <weft/net/mib.h>
 #include <weft/net/sock.h>
-#include <weft/printk.h>
 #include <weft/string.h>
 
 #define UDP_HEADER 8
@@ -21,6 +21,7 @@ struct udp_sock;
 struct udp_end {
 	struct hlist_node by_port, by_pair; /* the table's lock to change, RCU to read */
 	struct rcu_head rcu;
+	struct udp_port *port; /* table.c's */
 	struct udp_sock *us;
 	struct ip_addr laddr, raddr; /* any: not bound, not connected */
 	u16 lport, rport;
@@ -42,10 +43,6 @@ struct udp_sock {
 	bool addr_bound, port_bound; /* by bind(2), not by connect(2) or a send */
 	u32 scope_if;		     /* connected to a link-local address: its interface */
 	u32 changes;		     /* of whatever a flow is made from */
-	struct {
-		u32 bound_if, mark;
-		bool broadcast, dontroute;
-	} flow_options; /* the core's options that is.flow was made with */
 	bool cork_option;
 	struct udp_cork cork;
 };
@@ -55,36 +52,25 @@ static inline struct udp_sock *udp_of(const struct socket *s)
 	return s->priv;
 }
 
-/* ---- counters: one set per CPU, summed when shown ---- */
-#define UDP_COUNTERS(X)                          \
-	X(UDP_IN, "in_datagrams")                \
-	X(UDP_IN_MALFORMED, "in_malformed")      \
-	X(UDP_IN_BADSUM, "in_bad_checksum")      \
-	X(UDP_IN_NO_PORT, "in_no_port")          \
-	X(UDP_IN_NO_MEMBER, "in_group_unwanted") \
-	X(UDP_IN_FULL, "in_receive_buffer_full") \
-	X(UDP_IN_ICMP, "in_icmp_errors")         \
-	X(UDP_OUT, "out_datagrams")              \
-	X(UDP_OUT_FULL, "out_queue_full")
+/* Linux's names; the sum of InErrors is made when it is shown. */
+#define UDP_MIB(X)                               \
+	X(UDP_IN, "InDatagrams")                 \
+	X(UDP_NO_PORTS, "NoPorts")               \
+	X(UDP_IN_ERRORS, "InErrors")             \
+	X(UDP_OUT, "OutDatagrams")               \
+	X(UDP_RCVBUF_ERRORS, "RcvbufErrors")     \
+	X(UDP_SNDBUF_ERRORS, "SndbufErrors")     \
+	X(UDP_IN_CSUM_ERRORS, "InCsumErrors")    \
+	X(UDP_IGNORED_MULTI, "IgnoredMulti")     \
+	X(UDP_MEM_ERRORS, "MemErrors")
 
-#define UDP_ENUM(id, text) id,
-enum udp_counter { UDP_COUNTERS(UDP_ENUM) UDP_NR_COUNTERS };
-#undef UDP_ENUM
-
-extern u64 *udp_counters; /* percpu */
-
-static inline void udp_count(enum udp_counter c)
-{
-	preempt_disable();
-	((u64 *)percpu_this(udp_counters))[c]++;
-	preempt_enable();
-}
+enum { UDP_MIB(IP_MIB_ID) UDP_MIB_FIELDS };
+extern struct ip_mib udp_mib;
 
 /* table.c */
-extern int udp_port_low, udp_port_high; /* ip_local_port_range, inclusive */
 void udp_table_init(void);
 /* Gives a socket without one a port: want, or a free one when that is 0, on the local address
- * is->laddr. -EADDRINUSE, -ENOMEM. The socket's lock. */
+ * is->laddr. -EADDRINUSE, -ENOBUFS, -ENOMEM. The socket's lock. */
 int udp_take_port(struct udp_sock *us, u16 want);
 /* Addresses or remote port in us->is have changed: found by the new ones from here on. -ENOMEM:
  * nothing has changed. The socket's lock. */
@@ -96,6 +82,7 @@ struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport);
 /* Calls fn for each socket that a broadcast or multicast is for. Under RCU. */
 void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
 		  void (*fn)(struct udp_sock *us, void *arg), void *arg);
+u32 udp_sockets(void); /* that have a port */
 /* Calls fn for each bound socket, bucket by bucket. Under RCU. */
 void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), void *arg);
 

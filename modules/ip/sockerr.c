@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* sockerr.c - a socket's queue of errors (IP_RECVERR, recvmsg with MSG_ERRQUEUE): what ICMP said
+ * about packets it sent, and sends that were too long for the path. The queue is bounded: what does
+ * not fit is still told by SO_ERROR. */
+#include "ip.h"
+
+#define QUOTE_MAX 256
+
+/* linux/errqueue.h: what IP_RECVERR hands out, followed by the offender's sockaddr */
+struct sock_extended_err {
+	u32 ee_errno;
+	u8 ee_origin, ee_type, ee_code, ee_pad;
+	u32 ee_info, ee_data;
+};
+#define SO_EE_ORIGIN_LOCAL 1
+#define SO_EE_ORIGIN_ICMP 2
+#define SO_EE_ORIGIN_ICMP6 3
+
+struct inet_error {
+	struct list_head node;
+	struct sock_extended_err ee;
+	struct ip_addr offender, remote; /* offender any: this host */
+	u16 remote_port;
+	u32 len;
+	u8 quote[];
+};
+
+/* The errno of the next one after it, or 0, becomes what SO_ERROR says. */
+static struct inet_error *take_error(struct inet_sock *is)
+{
+	struct inet_error *e, *next;
+
+	spin_lock(&is->s->rx_lock);
+	e = list_first_entry_or_null(&is->errors, struct inet_error, node);
+	if (e) {
+		list_del(&e->node);
+		is->nr_errors--;
+		next = list_first_entry_or_null(&is->errors, struct inet_error, node);
+		if (e->ee.ee_origin != SO_EE_ORIGIN_LOCAL)
+			WRITE_ONCE(is->s->error, next ? (int)next->ee.ee_errno : 0);
+	}
+	spin_unlock(&is->s->rx_lock);
+	return e;
+}
+
+void inet_drop_errors(struct inet_sock *is)
+{
+	struct inet_error *e;
+
+	spin_lock(&is->s->rx_lock);
+	is->closed = true;
+	spin_unlock(&is->s->rx_lock);
+	while ((e = take_error(is)))
+		kfree(e);
+}
+
+bool inet_has_error(const struct inet_sock *is)
+{
+	return !list_empty(&is->errors);
+}
+EXPORT(inet_has_error);
+
+/* ---- filling it ---- */
+
+static struct inet_error *error_alloc(const u8 *quote, u32 quote_len)
+{
+	u32 len = min(quote_len, (u32)QUOTE_MAX);
+	struct inet_error *e = kzalloc(sizeof(*e) + len);
+
+	if (e)
+		e->len = len;
+	if (e && len)
+		memcpy(e->quote, quote, len);
+	return e;
+}
+
+static void queue_error(struct inet_sock *is, struct inet_error *e)
+{
+	bool queued = false;
+
+	spin_lock(&is->s->rx_lock);
+	if (!is->closed && is->nr_errors < INET_ERRQ_MAX) {
+		list_add_tail(&e->node, &is->errors);
+		is->nr_errors++;
+		queued = true;
+	}
+	spin_unlock(&is->s->rx_lock);
+	if (!queued)
+		kfree(e);
+}
+
+static void queue_remote(struct inet_sock *is, const struct ip_error *e, u16 remote_port,
+			 const u8 *quote, u32 quote_len)
+{
+	struct inet_error *ie = error_alloc(quote, quote_len);
+
+	if (!ie)
+		return;
+	ie->ee = (struct sock_extended_err){
+		.ee_errno = e->err,
+		.ee_type = e->icmp_type,
+		.ee_code = e->icmp_code,
+		.ee_info = e->kind == IP_ERR_TOO_BIG ? e->info : 0,
+		.ee_origin = ip_addr_is_v4(&e->remote) ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+	};
+	ie->offender = e->offender;
+	ie->remote = e->remote;
+	ie->remote_port = remote_port;
+	queue_error(is, ie);
+}
+
+void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port, const u8 *quote,
+		u32 quote_len)
+{
+	bool recverr = is->flags & INET_RECVERR;
+
+	if (!e->err || (!recverr && ip_addr_is_any(&is->raddr)))
+		return;
+	if (recverr)
+		queue_remote(is, e, remote_port, quote, quote_len);
+	if (recverr || e->fatal)
+		socket_set_error(is->s, e->err);
+}
+EXPORT(inet_error);
+
+void inet_error_too_long(struct inet_sock *is, const struct flow *f)
+{
+	struct inet_error *e;
+
+	if (!(is->flags & INET_RECVERR))
+		return;
+	e = error_alloc(NULL, 0);
+	if (!e)
+		return;
+	e->ee = (struct sock_extended_err){
+		.ee_errno = EMSGSIZE,
+		.ee_origin = SO_EE_ORIGIN_LOCAL,
+		.ee_info = f->mtu,
+	};
+	e->offender = ip_addr_any(ip_addr_family(&f->dst));
+	e->remote = f->dst;
+	e->remote_port = f->dport;
+	queue_error(is, e);
+	socket_wake(is->s, POLLERR);
+}
+
+/* ---- reading it ---- */
+
+static void put_error(struct inet_sock *is, struct msg *m, const struct inet_error *e)
+{
+	u8 control[sizeof(struct sock_extended_err) + SOCKADDR_MAX] = { 0 };
+	bool v4 = ip_addr_is_v4(&e->remote) && is->s->family == AF_INET;
+	u16 af = v4 ? AF_INET : AF_INET6;
+	u32 len = sizeof(e->ee);
+
+	memcpy(control, &e->ee, sizeof(e->ee));
+	if (e->ee.ee_origin != SO_EE_ORIGIN_LOCAL)
+		len += ip_addr_to_sockaddr(control + len, af, &e->offender, 0, 0);
+	else /* of family AF_UNSPEC: nobody */
+		len += v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	msg_put_control(m, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, control, len);
+}
+
+long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
+{
+	struct inet_error *e = take_error(is);
+	long n;
+
+	if (!e)
+		return -EAGAIN;
+	n = iter_copy_to(e->quote, min(len, (size_t)e->len), &m->iter);
+	if (n >= 0) {
+		if (m->name)
+			m->name_len = ip_addr_to_sockaddr(m->name, is->s->family, &e->remote,
+							  e->remote_port, 0);
+		put_error(is, m, e);
+		m->flags |= MSG_ERRQUEUE | (len < e->len ? MSG_TRUNC : 0);
+	}
+	kfree(e);
+	return n;
+}
+EXPORT(inet_recv_error);
