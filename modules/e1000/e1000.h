@@ -35,13 +35,19 @@ struct tx_ring {
 	struct tx_desc *desc;
 	phys_addr_t bus;
 	struct pkt **pkt; /* set on a packet's last descriptor: freed when that is done */
+	u16 *reported;	  /* a ring of descriptors with RS, in their order */
 	u32 size;
 	/* guarded by the interface's transmit lock */
-	u32 tail;    /* next to fill */
-	u32 clean;   /* oldest not reclaimed */
-	u32 told;    /* TDT's last value */
-	u64 context; /* checksum context in force, 0: none */
+	u32 tail;			 /* next to fill */
+	u32 clean;			 /* oldest not reclaimed */
+	u32 told;			 /* TDT's last value */
+	u64 context;			 /* checksum context in force, 0: none */
+	u32 reports_asked, reports_seen; /* in reported: next to fill, oldest without its report */
+	u32 unreported;			 /* descriptors behind the last one with RS */
 };
+
+/* Descriptors that one packet takes at most: a context, the headers, 64 KiB in pieces. */
+#define TX_PACKET_MAX 8u
 
 struct nic {
 	/* fixed by probe */
@@ -62,7 +68,7 @@ struct nic {
 	struct rx_ring rx;
 	struct tx_ring tx;
 	struct poller poller;
-	struct batch_end tx_kick; /* one TDT write for what a poll batch sent */
+	struct batch_end tx_kick; /* one TDT write for what a batch sent */
 	struct timer tx_timer;	  /* reclaims what no later send does */
 	/* statistics registers clear on read; poll or process context under stats_lock */
 	struct spinlock stats_lock;
@@ -102,7 +108,8 @@ int e1000_tx_alloc(struct nic *nic, u32 size);
 void e1000_tx_free(struct nic *nic); /* the device is quiet: frees all packets */
 /* Queues a frame; the doorbell is the caller's. Consumes. Transmit lock held. 0 or -ENOBUFS. */
 int e1000_tx_xmit(struct nic *nic, struct pkt *p);
-u32 e1000_tx_reclaim(struct nic *nic);	   /* transmit lock held; descriptors got back */
-void e1000_tx_doorbell(struct nic *nic);   /* transmit lock held */
-u32 e1000_tx_room(const struct nic *nic);  /* free descriptors */
-bool e1000_tx_busy(const struct nic *nic); /* descriptors told to the device and not reclaimed */
+void e1000_tx_reclaim(struct nic *nic);	    /* transmit lock held */
+u32 e1000_tx_untold(const struct nic *nic); /* descriptors the device does not know of yet */
+void e1000_tx_doorbell(struct nic *nic);    /* transmit lock held */
+u32 e1000_tx_room(const struct nic *nic);   /* free descriptors */
+bool e1000_tx_busy(const struct nic *nic);  /* descriptors told to the device and not reclaimed */

@@ -14,6 +14,7 @@
 #define TX_TIMER_NS (5 * NSEC_PER_MSEC)
 #define TX_DRAIN_NS (20 * NSEC_PER_MSEC)
 #define TX_WAKE_ROOM 32
+#define TX_BATCH 32 /* descriptors a batch may keep from the device */
 #define MAX_GROUPS 256
 
 static unsigned int rx_ring = 64;
@@ -98,15 +99,41 @@ static u32 nic_poll(struct poller *poller, u32 budget)
 	}
 	if (e1000_tx_busy(nic))
 		wake_senders(nic);
-	if (done == budget)
-		return budget;
-	/* forget causes already served, look once more, and only then unmask: a frame that comes in
-	 * between raises its cause again and interrupts at once */
+	return done;
+}
+
+/* Forgets causes already served, looks once more, and only then unmasks: a frame that comes in
+ * between raises its cause again and interrupts at once. */
+static bool nic_rest(struct poller *poller)
+{
+	struct nic *nic = container_of(poller, struct nic, poller);
+
 	reg_write(nic, REG_ICR, nic->rx_causes);
 	if (e1000_rx_pending(nic))
-		return budget;
+		return true;
 	irqs_on(nic);
-	return done;
+	return false;
+}
+
+static void nic_watch(struct poller *poller)
+{
+	struct nic *nic = container_of(poller, struct nic, poller);
+
+	reg_write(nic, REG_IMC, nic->rx_causes);
+}
+
+static bool nic_pending(struct poller *poller)
+{
+	return e1000_rx_pending(container_of(poller, struct nic, poller));
+}
+
+/* Tells the device, and takes back what it has done already. Transmit lock held. */
+static void tx_flush(struct nic *nic)
+{
+	e1000_tx_doorbell(nic);
+	e1000_tx_reclaim(nic);
+	if (e1000_tx_busy(nic) && !timer_pending(&nic->tx_timer))
+		timer_set(&nic->tx_timer, ktime_get() + TX_TIMER_NS);
 }
 
 static void tx_kick(struct batch_end *b)
@@ -115,8 +142,10 @@ static void tx_kick(struct batch_end *b)
 
 	spin_lock(&nic->nif->tx_lock);
 	if (nic->up)
-		e1000_tx_doorbell(nic);
+		tx_flush(nic);
 	spin_unlock(&nic->nif->tx_lock);
+	if (unlikely(READ_ONCE(nic->nif->tx_full)))
+		wake_senders(nic);
 }
 
 static void tx_timer(struct timer *t)
@@ -140,14 +169,12 @@ static int nic_xmit(struct netif *nif, struct pkt *p)
 		return -ENETDOWN;
 	}
 	err = e1000_tx_xmit(nic, p);
-	if (in_poll_context())
+	if (batch_open() && e1000_tx_untold(nic) < TX_BATCH && e1000_tx_room(nic) >= TX_PACKET_MAX)
 		batch_end_add(&nic->tx_kick);
 	else
-		e1000_tx_doorbell(nic);
-	if (e1000_tx_room(nic) < 4)
+		tx_flush(nic);
+	if (unlikely(e1000_tx_room(nic) < TX_PACKET_MAX))
 		netif_tx_stop(nif);
-	if (!timer_pending(&nic->tx_timer))
-		timer_set(&nic->tx_timer, ktime_get() + TX_TIMER_NS);
 	return err;
 }
 
@@ -245,7 +272,7 @@ static const struct netif_driver driver_82574 = {
 		.stats = nic_stats,
 	},
 	.type = ARPHRD_ETHER,
-	.features = NETIF_F_TX_CSUM | NETIF_F_RX_CSUM,
+	.features = NETIF_F_TX_CSUM | NETIF_F_RX_CSUM | NETIF_F_TSO4 | NETIF_F_TSO6,
 	.max_mtu = ETH_MTU,
 };
 
@@ -260,7 +287,8 @@ static const struct netif_driver driver_8254x = {
 		.stats = nic_stats,
 	},
 	.type = ARPHRD_ETHER,
-	.features = NETIF_F_TX_CSUM,
+	/* not TSO6: emulated ones count the IPv6 header in the payload's length */
+	.features = NETIF_F_TX_CSUM | NETIF_F_TSO4,
 	.max_mtu = ETH_MTU,
 };
 
@@ -314,7 +342,13 @@ static int nic_probe(struct pci_dev *pci, const struct pci_id *id)
 	nic->family = id->data;
 	spin_init(&nic->stats_lock);
 	timer_init(&nic->tx_timer, tx_timer);
-	nic->poller = (struct poller){ .poll = nic_poll, .name = "e1000" };
+	nic->poller = (struct poller){
+		.poll = nic_poll,
+		.rest = nic_rest,
+		.watch = nic_watch,
+		.pending = nic_pending,
+		.name = "e1000",
+	};
 	nic->tx_kick.fn = tx_kick;
 	pci_enable(pci);
 	nic->regs = pci_map_bar(pci, 0);

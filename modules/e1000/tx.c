@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* tx.c - the transmit ring. No transmit interrupt: descriptors are reclaimed when the next frame is
- * queued, at the end of a poll, or by a slow timer. The device fills in checksums from a context
- * descriptor, which is only sent when the offsets change. */
+ * queued, behind the doorbell, at the end of a poll, or by a slow timer. The device fills in
+ * checksums and cuts large TCP packets, told by context descriptors, which are only sent when they
+ * change. It reports only the last descriptor before a doorbell and a few in between. */
 #include "e1000.h"
 
+#include <weft/bytes.h>
 #include <weft/net/ether.h>
 #include <weft/string.h>
 
-#define RECLAIM_AT 16 /* free descriptors below which each send tries to reclaim */
+#define REPORT_EVERY 16 /* descriptors */
+/* One descriptor's bytes: its length field has 16 bits in emulations, and a buffer over a 64 KiB
+ * border is an erratum of some devices. Pieces end at multiples of this. */
+#define PIECE 16384u
 
 int e1000_tx_alloc(struct nic *nic, u32 size)
 {
@@ -15,8 +20,9 @@ int e1000_tx_alloc(struct nic *nic, u32 size)
 
 	tx->desc = dma_alloc(size * sizeof(*tx->desc), &tx->bus);
 	tx->pkt = kcalloc(size, sizeof(*tx->pkt));
+	tx->reported = kcalloc(size, sizeof(*tx->reported));
 	tx->size = size;
-	if (!tx->desc || !tx->pkt) {
+	if (!tx->desc || !tx->pkt || !tx->reported) {
 		e1000_tx_free(nic);
 		return -ENOMEM;
 	}
@@ -32,16 +38,33 @@ void e1000_tx_free(struct nic *nic)
 		if (tx->pkt[i])
 			pkt_free(tx->pkt[i]);
 	kfree(tx->pkt);
+	kfree(tx->reported);
 	if (tx->desc)
 		dma_free(tx->desc, tx->size * sizeof(*tx->desc));
 	*tx = (struct tx_ring){ 0 };
+}
+
+static u32 after(const struct tx_ring *tx, u32 i)
+{
+	return ++i == tx->size ? 0 : i;
+}
+
+/* From descriptor a up to, not including, b. */
+static u32 distance(const struct tx_ring *tx, u32 a, u32 b)
+{
+	return b >= a ? b - a : b + tx->size - a;
 }
 
 u32 e1000_tx_room(const struct nic *nic)
 {
 	const struct tx_ring *tx = &nic->tx;
 
-	return (tx->clean + tx->size - tx->tail - 1) % tx->size;
+	return tx->size - 1 - distance(tx, tx->clean, tx->tail);
+}
+
+u32 e1000_tx_untold(const struct nic *nic)
+{
+	return distance(&nic->tx, nic->tx.told, nic->tx.tail);
 }
 
 bool e1000_tx_busy(const struct nic *nic)
@@ -49,58 +72,96 @@ bool e1000_tx_busy(const struct nic *nic)
 	return READ_ONCE(nic->tx.clean) != READ_ONCE(nic->tx.told);
 }
 
-u32 e1000_tx_reclaim(struct nic *nic)
+/* The device's report of descriptor i is asked for. */
+static void report(struct tx_ring *tx, u32 i)
+{
+	tx->desc[i].cmd |= TX_CMD_RS;
+	tx->reported[tx->reports_asked] = i;
+	tx->reports_asked = after(tx, tx->reports_asked);
+	tx->unreported = 0;
+}
+
+void e1000_tx_reclaim(struct nic *nic)
 {
 	struct tx_ring *tx = &nic->tx;
-	u32 start = tx->clean;
 
-	while (tx->clean != tx->told) {
-		u32 last = tx->clean;
+	/* descriptors are done in their order: a report covers all before it (3.4.2) */
+	while (tx->reports_seen != tx->reports_asked) {
+		u32 last = tx->reported[tx->reports_seen], end = after(tx, last);
 
-		/* a packet is done when its last descriptor, the one with RS, says so */
-		while (!tx->pkt[last])
-			last = (last + 1) % tx->size;
 		if (!(READ_ONCE(tx->desc[last].status) & TX_STATUS_DD))
 			break;
-		pkt_free(tx->pkt[last]);
-		tx->pkt[last] = NULL;
-		tx->clean = (last + 1) % tx->size;
+		tx->reports_seen = after(tx, tx->reports_seen);
+		while (tx->clean != end) {
+			struct pkt *p = tx->pkt[tx->clean];
+
+			if (p) {
+				tx->pkt[tx->clean] = NULL;
+				pkt_free(p);
+			}
+			tx->clean = after(tx, tx->clean);
+		}
 	}
-	return (tx->clean + tx->size - start) % tx->size;
 }
 
 void e1000_tx_doorbell(struct nic *nic)
 {
 	struct tx_ring *tx = &nic->tx;
+	u32 last = tx->tail ? tx->tail - 1 : tx->size - 1;
 
 	if (tx->told == tx->tail)
 		return;
+	if (tx->unreported)
+		report(tx, last);
 	tx->told = tx->tail;
 	smp_wmb();
 	reg_write(nic, REG_TDT, tx->tail);
 }
 
-static struct tx_desc *next_desc(struct tx_ring *tx, u32 *index)
+static struct tx_desc *next_desc(struct tx_ring *tx)
 {
-	*index = tx->tail;
-	tx->tail = (tx->tail + 1) % tx->size;
-	return &tx->desc[*index];
+	struct tx_desc *d = &tx->desc[tx->tail];
+
+	tx->tail = after(tx, tx->tail);
+	tx->unreported++;
+	d->status = 0;
+	return d;
 }
 
+static void add_data(struct tx_ring *tx, const u8 *at, u32 len, u32 flags, u8 popts)
+{
+	struct tx_desc *d = next_desc(tx);
+
+	d->addr = dma_addr(at);
+	d->popts = popts;
+	d->special = 0;
+	d->cmd = len | TX_DTYP_DATA | TX_CMD_DEXT | TX_CMD_IFCS | flags;
+}
+
+/* The last descriptor added is p's last. */
+static void end_packet(struct tx_ring *tx, struct pkt *p)
+{
+	u32 last = tx->tail ? tx->tail - 1 : tx->size - 1;
+
+	tx->pkt[last] = p;
+	if (tx->unreported >= REPORT_EVERY)
+		report(tx, last);
+}
+
+/* ---- one frame ---- */
+
 /* 3.3.6: where the sum starts, where it goes; TUCSE 0 is the end of the packet. */
-static void load_context(struct tx_ring *tx, const struct pkt *p)
+static void load_csum_context(struct tx_ring *tx, const struct pkt *p)
 {
 	u64 start = p->csum_start - pkt_headroom(p);
 	u64 context = start << 32 | (start + p->csum_off) << 40;
 	struct tx_desc *d;
-	u32 i;
 
-	if (tx->context == context)
+	if (likely(tx->context == context))
 		return;
-	d = next_desc(tx, &i);
+	d = next_desc(tx);
 	d->addr = context;
 	d->cmd = TX_DTYP_CONTEXT | TX_CMD_DEXT;
-	d->status = 0;
 	d->popts = 0;
 	d->special = 0;
 	tx->context = context;
@@ -112,7 +173,8 @@ static struct pkt *pad(struct pkt *p)
 {
 	u32 missing = ETH_ZLEN - p->len;
 
-	if (refcount_read(&p->refs) > 1 || pkt_tailroom(p) < missing) {
+	/* what lies behind a clone's data is its parent's */
+	if (refcount_read(&p->refs) > 1 || pkt_is_clone(p) || pkt_tailroom(p) < missing) {
 		struct pkt *copy = pkt_copy(p, p->pool, PKT_HEADROOM);
 
 		pkt_free(p);
@@ -127,33 +189,103 @@ static struct pkt *pad(struct pkt *p)
 	return p;
 }
 
-int e1000_tx_xmit(struct nic *nic, struct pkt *p)
+static int queue_frame(struct tx_ring *tx, struct pkt *p)
 {
-	struct tx_ring *tx = &nic->tx;
-	struct tx_desc *d;
-	u32 i;
+	bool fill = p->csum == PKT_CSUM_FILL;
 
-	if (e1000_tx_room(nic) < RECLAIM_AT) {
-		e1000_tx_doorbell(nic);
-		e1000_tx_reclaim(nic);
-	}
-	if (e1000_tx_room(nic) < 2) {
-		pkt_free(p); /* the caller of xmit counts it */
-		return -ENOBUFS;
-	}
-	if (p->len < ETH_ZLEN) {
+	if (unlikely(p->len < ETH_ZLEN)) {
 		p = pad(p);
 		if (!p)
 			return -ENOMEM;
 	}
-	if (p->csum == PKT_CSUM_FILL)
-		load_context(tx, p);
-	d = next_desc(tx, &i);
-	d->addr = dma_addr(p->data);
-	d->status = 0;
-	d->popts = p->csum == PKT_CSUM_FILL ? TX_POPTS_TXSM : 0;
-	d->special = 0;
-	d->cmd = p->len | TX_DTYP_DATA | TX_CMD_DEXT | TX_CMD_EOP | TX_CMD_IFCS | TX_CMD_RS;
-	tx->pkt[i] = p;
+	if (fill)
+		load_csum_context(tx, p);
+	add_data(tx, p->data, p->len, TX_CMD_EOP, fill ? TX_POPTS_TXSM : 0);
+	end_packet(tx, p);
 	return 0;
+}
+
+/* ---- a large TCP packet, cut by the device ---- */
+
+/* 3.5.2: each segment's header is made from this one: no lengths in it, and the pseudo header
+ * summed without one. */
+static void make_prototype(struct pkt *p, u32 net, u32 trans)
+{
+	u8 *ip = p->data + net, *sum = p->data + trans + 16;
+	u16 field;
+
+	if (p->gso_type == PKT_GSO_TCP6) {
+		put_be16(ip + 4, 0);
+	} else {
+		put_be16(ip + 2, 0);
+		put_be16(ip + 10, 0);
+	}
+	memcpy(&field, sum, sizeof(field));
+	field = ~csum_fold((u32)field + (u16)~htons(p->len - trans));
+	memcpy(sum, &field, sizeof(field));
+}
+
+/* 3.3.6. The IP checksum is the device's too; IPCSE is the header's last byte. */
+static void load_tso_context(struct tx_ring *tx, const struct pkt *p, u32 net, u32 trans,
+			     u32 headers)
+{
+	bool v6 = p->gso_type == PKT_GSO_TCP6;
+	u64 ip = v6 ? net | (u64)(trans - 1) << 16 : net | (net + 10) << 8 | (u64)(trans - 1) << 16;
+	struct tx_desc *d = next_desc(tx);
+
+	d->addr = ip | (u64)trans << 32 | (u64)(trans + 16) << 40;
+	d->cmd = (p->len - headers) | TX_DTYP_CONTEXT | TX_CMD_DEXT | TX_CMD_TSE | TX_TUCMD_TCP |
+		 (v6 ? 0 : TX_TUCMD_IP);
+	d->popts = headers;
+	d->special = p->gso_size;
+	tx->context = 0;
+}
+
+static int queue_large(struct tx_ring *tx, struct pkt *p)
+{
+	u32 net, trans, headers, off;
+	u8 popts = TX_POPTS_TXSM;
+
+	/* somebody else who holds it (a tap) sees the headers as they were */
+	p = pkt_writable(p, 0);
+	if (!p)
+		return -ENOMEM;
+	net = p->net_off - pkt_headroom(p);
+	trans = p->trans_off - pkt_headroom(p);
+	headers = trans + (p->data[trans + 12] >> 4) * 4;
+	if (headers > 255) {
+		pkt_free(p);
+		return -EMSGSIZE;
+	}
+	if (p->gso_type == PKT_GSO_TCP4)
+		popts |= TX_POPTS_IXSM;
+	make_prototype(p, net, trans);
+	load_tso_context(tx, p, net, trans, headers);
+	/* the headers apart: an erratum reports a packet of one descriptor before it was read */
+	add_data(tx, p->data, headers, TX_CMD_TSE, popts);
+	for (off = headers; off < p->len;) {
+		const u8 *at = p->data + off;
+		u32 piece = min(p->len - off, PIECE - (u32)((u64)at & (PIECE - 1)));
+
+		off += piece;
+		add_data(tx, at, piece, TX_CMD_TSE | (off == p->len ? TX_CMD_EOP : 0), popts);
+	}
+	end_packet(tx, p);
+	return 0;
+}
+
+int e1000_tx_xmit(struct nic *nic, struct pkt *p)
+{
+	struct tx_ring *tx = &nic->tx;
+
+	e1000_tx_reclaim(nic);
+	if (unlikely(e1000_tx_room(nic) < TX_PACKET_MAX)) {
+		e1000_tx_doorbell(nic);
+		e1000_tx_reclaim(nic);
+		if (e1000_tx_room(nic) < (p->gso_size ? TX_PACKET_MAX : 2u)) {
+			pkt_free(p); /* the caller of xmit counts it */
+			return -ENOBUFS;
+		}
+	}
+	return p->gso_size ? queue_large(tx, p) : queue_frame(tx, p);
 }
