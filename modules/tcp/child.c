@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* child.c - a connection out of a listener: what its user set for the listener holds for it too
+ * (as on Linux), the rest is what the handshake agreed on. */
+#include "listen.h"
+
+/* The user's wishes. */
+static void inherit(struct tcp_conn *child, const struct tcp_conn *l)
+{
+	child->nodelay = l->nodelay;
+	child->cork = l->cork;
+	child->quickack_off = l->quickack_off;
+	child->keep_cnt = l->keep_cnt;
+	child->keep_idle_ms = l->keep_idle_ms;
+	child->keep_intvl_ms = l->keep_intvl_ms;
+	child->user_timeout_ms = l->user_timeout_ms;
+	child->linger2_s = l->linger2_s;
+	child->window_clamp = l->window_clamp;
+	child->notsent_lowat = l->notsent_lowat;
+	child->mss_user = l->mss_user;
+	child->rcvbuf_locked = l->rcvbuf_locked;
+	child->sndbuf_locked = l->sndbuf_locked;
+	if (l->rcvbuf_locked)
+		child->rcvbuf = l->rcvbuf;
+	if (l->sndbuf_locked)
+		child->sndbuf = l->sndbuf;
+	child->is.flags = l->is.flags;
+	child->is.tos = l->is.tos;
+	child->is.ttl = l->is.ttl;
+	child->is.pmtudisc = l->is.pmtudisc;
+	tcp_cc_inherit(child, l);
+}
+
+static void take_ends(struct tcp_conn *child, const struct tcp_end *e)
+{
+	child->end.laddr = child->is.laddr = e->laddr;
+	child->end.raddr = child->is.raddr = e->raddr;
+	child->end.lport = child->is.lport = e->lport;
+	child->end.rport = child->is.rport = e->rport;
+	child->end.bound_if = e->bound_if;
+}
+
+static void take_handshake(struct tcp_conn *child, const struct tcp_handshake *hs)
+{
+	child->options = hs->options;
+	child->snd_wscale = hs->snd_wscale;
+	child->rcv_wscale = hs->rcv_wscale;
+	child->mss_peer = hs->mss_peer;
+	child->iss = hs->iss;
+	child->snd_una = child->snd_nxt = child->write_seq = hs->iss + 1;
+	child->snd_up = child->push_seq = child->snd_small = hs->iss;
+	child->sack_high = child->recover = child->undo_una = child->snd_una;
+	child->irs = hs->irs;
+	child->rcv_nxt = child->rcv_wup = child->copied_seq = child->last_ack_sent = hs->irs + 1;
+	child->rcv_wnd = hs->rcv_wnd;
+	child->ts_recent = hs->ts_recent;
+	child->ts_recent_ns = ktime_get();
+	child->ts_offset = hs->ts_offset;
+}
+
+struct tcp_conn *tcp_child_make(struct tcp_conn *l, const struct tcp_handshake *hs,
+				const struct tcp_end *ends, struct tcp_end *req)
+{
+	struct tcp_conn *child = tcp_conn_new(NULL);
+
+	if (!child)
+		return NULL;
+	inherit(child, l);
+	take_ends(child, ends);
+	take_handshake(child, hs);
+	tcp_flow_fill(child, &child->is.flow);
+	/* for the path's MTU; a neighbour that is not known yet will be when data goes */
+	ip_flow_check(&child->is.flow, 0, NULL);
+	tcp_set_state(child, TCP_SYN_RECV);
+	spin_lock(&child->lock);
+	if (tcp_insert_child(child, l, req)) {
+		spin_unlock(&child->lock);
+		tcp_end_put(&child->end);
+		return NULL;
+	}
+	tcp_count(TCP_PassiveOpens);
+	return child;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* emit.c - one segment leaves: options, window, header, down to ip. And the segments without data:
+ * ACK, SYN, RST, probes, from the control pool. What may be sent, and when, is output.c's. */
+#include "emit.h"
+
+#define TIMESTAMP_LEN 12
+
+/* ---- the window we offer ---- */
+
+/* What is left of the window that the peer was told. */
+static u32 offered(const struct tcp_conn *tc)
+{
+	u32 edge = tc->rcv_wup + tc->rcv_wnd;
+
+	return seq_gt(edge, tc->rcv_nxt) ? edge - tc->rcv_nxt : 0;
+}
+
+/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, or not at all. */
+static u32 window_step(const struct tcp_conn *tc)
+{
+	return min(max(tc->rcv_mss, 1u), max(tc->rcvbuf / 2, 1u));
+}
+
+u16 tcp_window_field(struct tcp_conn *tc)
+{
+	u32 now = offered(tc), room = tcp_rx_space(tc), wnd = now;
+	u32 unit = 1u << tc->rcv_wscale, most = 0xffffu << tc->rcv_wscale;
+
+	if (tc->window_clamp)
+		room = min(room, tc->window_clamp);
+	if (room >= now + window_step(tc))
+		wnd = ALIGN_DOWN(room, unit);
+	/* a unit can hide bytes that the peer has already used: rounding up takes nothing back */
+	wnd = min(ALIGN_UP(max(wnd, now), unit), most);
+	if (unlikely(!wnd && tc->rcv_wnd))
+		tcp_count(TCP_TCPToZeroWindowAdv);
+	else if (unlikely(wnd && !tc->rcv_wnd))
+		tcp_count(TCP_TCPFromZeroWindowAdv);
+	tc->rcv_wnd = wnd;
+	tc->rcv_wup = tc->rcv_nxt;
+	return wnd >> tc->rcv_wscale;
+}
+
+bool tcp_window_opened(struct tcp_conn *tc)
+{
+	u32 now = offered(tc), room = tcp_rx_space(tc);
+
+	if (tc->window_clamp)
+		room = min(room, tc->window_clamp);
+	room = min(room, 0xffffu << tc->rcv_wscale);
+	/* twice what the peer has, or it would hear of every read */
+	return room >= 2 * now && room >= now + window_step(tc);
+}
+
+/* ---- options ---- */
+
+static u32 sack_blocks(const struct tcp_conn *tc, u32 used)
+{
+	u32 n = tc->nr_sack_out + (tc->dsack.start != tc->dsack.end);
+
+	return min(n, (TCP_OPTIONS_MAX - used - 4) / 8);
+}
+
+u32 tcp_options_len(const struct tcp_conn *tc)
+{
+	u32 len = tc->options & TCP_OPT_TS ? TIMESTAMP_LEN : 0, n;
+
+	if (likely(!tc->nr_sack_out && tc->dsack.start == tc->dsack.end))
+		return len;
+	n = sack_blocks(tc, len);
+	return n ? len + 4 + 8 * n : len;
+}
+
+/* With SACKs to tell: RFC 2883 wants the duplicate first. */
+static void put_options(struct tcp_conn *tc, u8 *o, u32 len, u32 now_ms)
+{
+	struct tcp_opts_out w = {
+		.ts = tc->options & TCP_OPT_TS,
+		.tsval = now_ms,
+		.tsecr = tc->ts_recent,
+	};
+	u32 n = sack_blocks(tc, w.ts ? TIMESTAMP_LEN : 0), i = 0;
+
+	if (tc->dsack.start != tc->dsack.end) {
+		w.sacks[i++] = tc->dsack;
+		tc->dsack.end = tc->dsack.start;
+	}
+	for (u32 k = 0; i < n; i++, k++)
+		w.sacks[i] = tc->sack_out[k];
+	w.nr_sacks = n;
+	tcp_build_options(o, &w);
+}
+
+/* ---- one segment ---- */
+
+/* Every segment that leaves acknowledges: nothing is owed any more. */
+static void note_ack_sent(struct tcp_conn *tc)
+{
+	tc->todo &= ~(u32)TCP_TODO_ACK;
+	tc->deadline[TCP_TIMER_DELACK] = 0;
+	tc->last_ack_sent = tc->rcv_nxt;
+	tc->ack_segs = 0;
+}
+
+int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
+{
+	struct flow *f = &tc->is.flow;
+	u32 options = tcp_options_len(tc), header = TCP_HEADER + options, payload = p->len;
+	u32 mss = tc->mss_now;
+	u16 urgent = 0;
+	u8 *h = pkt_push(p, header);
+
+	p->trans_off = pkt_headroom(p);
+	if (likely(options == TIMESTAMP_LEN && (tc->options & TCP_OPT_TS))) {
+		put_be32(h + 20, 0x0101080a); /* two NOPs, time stamp, its length */
+		put_be32(h + 24, (u32)(now / NSEC_PER_MSEC) + tc->ts_offset);
+		put_be32(h + 28, tc->ts_recent);
+	} else if (options) {
+		put_options(tc, h + TCP_HEADER, options,
+			    (u32)(now / NSEC_PER_MSEC) + tc->ts_offset);
+	}
+	p->gso_size = p->gso_type = 0;
+	tcp_count(TCP_OutSegs);
+	if (payload > mss) {
+		p->gso_size = mss;
+		p->gso_type = ip_addr_is_v4(&f->dst) ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
+		tcp_count_add(TCP_OutSegs, (payload - 1) / mss);
+	}
+	if (unlikely(tc->urgent_out) && seq_gt(tc->snd_up, seq) && tc->snd_up - seq <= 0xffff) {
+		/* RFC 6093: the pointer is to the byte behind the urgent one */
+		urgent = tc->snd_up - seq;
+		flags |= TCP_URG;
+	}
+	f->tos = tc->is.tos;
+	if (unlikely(tc->options & TCP_OPT_ECN)) {
+		f->tos = (tc->is.tos & ~3) | tcp_ecn_tos(tc, payload && seq == tc->snd_nxt);
+		flags |= tcp_ecn_flags(tc, payload && seq == tc->snd_nxt);
+	}
+	tcp_build_header(p, f, seq, tc->rcv_nxt, flags | TCP_ACK, tcp_window_field(tc), urgent,
+			 header);
+	note_ack_sent(tc);
+	return ip_commit(f, p);
+}
+
+/* An empty packet for a segment without data. */
+static struct pkt *control_pkt(struct tcp_conn *tc)
+{
+	return pkt_alloc(PKT_POOL_CONTROL, tcp_tx_headroom(tc), 0);
+}
+
+static int send_control(struct tcp_conn *tc, u32 seq, u16 flags)
+{
+	struct pkt *p;
+	int err = ip_flow_check(&tc->is.flow, TCP_HEADER_MAX, &tc->is.waiter);
+
+	if (err)
+		return err;
+	p = control_pkt(tc);
+	if (!p)
+		return -ENOBUFS;
+	return tcp_emit(tc, p, seq, flags, ktime_get());
+}
+
+/* ---- acknowledgements ---- */
+
+void tcp_send_ack(struct tcp_conn *tc)
+{
+	int err;
+
+	if (!tcp_in(tc, TCP_SYNCHRONIZED | TCP_STATE_BIT(TCP_SYN_RECV)))
+		return;
+	err = send_control(tc, tc->snd_nxt, 0);
+	if (unlikely(err)) {
+		tc->todo &= ~(u32)TCP_TODO_ACK;
+		/* the peer asks again as well, should we never get through */
+		tcp_timer_set(tc, TCP_TIMER_DELACK, ktime_get() + TCP_RETRY_NS);
+	}
+}
+
+/* RFC 9293 3.8.6.3, RFC 5681 4.2: every second full segment at once, others within 40 ms. */
+void tcp_ack_later(struct tcp_conn *tc)
+{
+	tc->last_data_recv_ns = tc->last_recv_ns;
+	if (tc->rcv_nxt - tc->last_ack_sent > tc->rcv_mss) {
+		tcp_defer(tc, TCP_TODO_ACK);
+		return;
+	}
+	if (tc->quick_acks && !tc->pingpong) {
+		tc->quick_acks--;
+		tcp_defer(tc, TCP_TODO_ACK);
+		return;
+	}
+	if (!tc->deadline[TCP_TIMER_DELACK])
+		tcp_timer_set(tc, TCP_TIMER_DELACK, ktime_get() + TCP_DELACK_NS);
+}
+
+void tcp_send_challenge(struct tcp_conn *tc)
+{
+	if (!tcp_challenge_allowed(tc)) {
+		tcp_count(TCP_TCPACKSkippedChallenge);
+		return;
+	}
+	tcp_count(TCP_TCPChallengeACK);
+	tcp_send_ack(tc);
+}
+
+/* ---- SYN, RST, probes ---- */
+
+/* RFC 9293 3.7.1: what fits through the interface, without options. */
+static u16 mss_to_offer(const struct tcp_conn *tc)
+{
+	u32 headers = tc->is.flow.net_header + TCP_HEADER, mtu = tc->is.flow.mtu;
+	u32 mss = mtu > headers ? mtu - headers : 0;
+
+	mss = min(max(mss, (u32)TCP_MSS_MIN), 65495u);
+	return tc->mss_user ? min(mss, (u32)tc->mss_user) : mss;
+}
+
+/* What we offer, or of what was offered to us and agreed to. */
+static bool wanted(const struct tcp_conn *tc, bool answer, u32 option, int sysctl)
+{
+	return answer ? tc->options & option : sysctl != 0;
+}
+
+static u32 put_syn_options(struct tcp_conn *tc, u8 *o, bool answer)
+{
+	struct tcp_opts_out w = {
+		.mss = mss_to_offer(tc),
+		.ts = wanted(tc, answer, TCP_OPT_TS, tcp_sysctls.timestamps),
+		.sack_permitted = wanted(tc, answer, TCP_OPT_SACK, tcp_sysctls.sack),
+		.wscale_on = wanted(tc, answer, TCP_OPT_WSCALE, tcp_sysctls.window_scaling),
+		.tsval = tcp_ts_now(tc),
+		.tsecr = answer ? tc->ts_recent : 0,
+	};
+
+	w.wscale = w.wscale_on ? tcp_wscale_for(tc) : 0;
+	tc->rcv_wscale = w.wscale;
+	return tcp_build_options(o, &w);
+}
+
+/* RFC 3168 6.1.1; a SYN that was lost may have been dropped for its ECN bits (6.1.1.1). */
+static u16 syn_flags(const struct tcp_conn *tc, bool answer)
+{
+	if (answer)
+		return TCP_SYN | TCP_ACK | (tc->options & TCP_OPT_ECN ? TCP_ECE : 0);
+	return tcp_sysctls.ecn == 1 && !tc->backoff ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN;
+}
+
+static int emit_syn(struct tcp_conn *tc)
+{
+	bool answer = tc->state == TCP_SYN_RECV;
+	struct flow *f = &tc->is.flow;
+	int err = ip_flow_check(f, TCP_HEADER_MAX, &tc->is.waiter);
+	u8 options[TCP_OPTIONS_MAX];
+	struct pkt *p;
+	u32 len;
+
+	if (err)
+		return err;
+	p = control_pkt(tc);
+	if (!p)
+		return -ENOBUFS;
+	f->tos = tc->is.tos & ~3;
+	len = put_syn_options(tc, options, answer);
+	memcpy(pkt_push(p, TCP_HEADER + len) + TCP_HEADER, options, len);
+	p->trans_off = pkt_headroom(p);
+	tc->rcv_wnd = min(tcp_window_initial(tc), 0xffffu); /* RFC 7323 2.2: never scaled */
+	tc->rcv_wup = tc->rcv_nxt;
+	tcp_build_header(p, f, tc->iss, answer ? tc->rcv_nxt : 0, syn_flags(tc, answer),
+			 tc->rcv_wnd, 0, TCP_HEADER + len);
+	if (answer)
+		note_ack_sent(tc);
+	tcp_count(TCP_OutSegs);
+	return ip_commit(f, p);
+}
+
+void tcp_send_syn(struct tcp_conn *tc)
+{
+	struct tcp_rec *r = tcp_rec_first(tc);
+	int err = emit_syn(tc);
+
+	if (err)
+		tc->soft_error = tcp_later(err) ? tc->soft_error : -err;
+	if (!r) {
+		/* without a record there is no RTT sample; the time-out repeats it all the same */
+		tcp_rec_add(tc, tc->iss, tc->iss + 1, NULL, TCP_REC_SYN);
+		tc->snd_nxt = tc->iss + 1;
+	} else if (!err) {
+		tcp_rec_resent(tc, r, ktime_get());
+		tcp_count(TCP_RetransSegs);
+		tcp_count(TCP_TCPSynRetrans);
+		tc->total_retrans++;
+	}
+	if (tcp_later(err))
+		tcp_timer_set(tc, TCP_TIMER_PACE, ktime_get() + TCP_RETRY_NS);
+	tcp_rearm_rto(tc);
+}
+
+void tcp_send_rst(struct tcp_conn *tc)
+{
+	struct pkt *p;
+
+	if (ip_flow_check(&tc->is.flow, TCP_HEADER_MAX, NULL))
+		return;
+	p = control_pkt(tc);
+	if (!p)
+		return;
+	tcp_count(TCP_OutRsts);
+	tcp_emit(tc, p, tc->snd_nxt, TCP_RST, ktime_get());
+}
+
+/* A segment from before the window: whoever gets it answers with an ACK (RFC 9293 3.10.7.4, RFC
+ * 1122 4.2.3.6), which tells that it lives and what its window is. */
+int tcp_send_probe(struct tcp_conn *tc, bool zero_window)
+{
+	tcp_count(zero_window ? TCP_TCPWinProbe : TCP_TCPKeepAlive);
+	return send_control(tc, tc->snd_una - 1, 0);
+}
+
+void tcp_flow_fill(struct tcp_conn *tc, struct flow *f)
+{
+	if (tc->is.s) {
+		inet_flow_init(&tc->is, f, &tc->is.raddr);
+	} else {
+		f->dst = tc->is.raddr;
+		f->src = tc->is.laddr;
+		f->sport = tc->is.lport;
+		f->dport = tc->is.rport;
+		f->tos = tc->is.tos;
+		f->ttl = tc->is.ttl;
+		flow_reset(f);
+	}
+	f->proto = IPPROTO_TCP;
+	f->flags |= FLOW_GSO;
+	if (f->flags & FLOW_PMTU)
+		f->flags |= FLOW_DF; /* our segments always fit: RFC 1191 */
+}

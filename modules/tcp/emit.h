@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* emit.h - a segment leaves (emit.c), for output.c. Under the connection's lock. */
+#pragma once
+
+#include "recovery.h"
+
+#define TCP_RETRY_NS (10 * NSEC_PER_MSEC)  /* no buffer: asked again after it */
+#define TCP_DELACK_NS (40 * NSEC_PER_MSEC) /* Linux's; RFC 1122 4.2.3.2 allows 500 ms */
+#define TCP_CORK_NS (200 * NSEC_PER_MSEC)
+
+/* Bytes of options of the next segment. */
+u32 tcp_options_len(const struct tcp_conn *tc);
+/* Header and options in front of p's payload, then down. The flow was checked. Consumes p. */
+int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now);
+/* Will the same work after a while, with nothing lost? Other errors are as a loss on the way. */
+static inline bool tcp_later(int err)
+{
+	return err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.c - TCP's windows: /proc/net/tcp and tcp6 in Linux's format, listeners first, half-open and
+ * TIME-WAIT ends included; its lines in /proc/net/snmp, netstat and sockstat. */
+#include "listen.h"
+#include "table.h"
+#include "timewait.h"
+
+#include <weft/random.h>
+#include <weft/seqfile.h>
+
+#define LINE_WIDTH 149 /* Linux pads IPv4's lines to it */
+#define TICK_NS (10 * NSEC_PER_MSEC)
+
+/* the column "tr" */
+#define TIMER_NONE 0
+#define TIMER_RETRANS 1
+#define TIMER_KEEPALIVE 2
+#define TIMER_TIMEWAIT 3
+#define TIMER_PERSIST 4
+
+static struct siphash_key pointer_key;
+
+/* ---- /proc/net/tcp ---- */
+
+/* One pass over the table for one file. */
+struct listing {
+	struct seq *s;
+	u16 af;
+	u32 line;
+	u64 now;
+};
+
+/* What a line tells beside addresses. */
+struct line {
+	u8 state, timer;
+	u32 tx, rx, retries, uid, probes;
+	u64 when_ns, ino;
+	int refs;
+	bool has_details;
+	u64 rto, ato;
+	u32 quick, cwnd;
+	int ssthresh;
+};
+
+static void show_address(struct seq *s, const struct ip_addr *a, u16 af, u16 port)
+{
+	if (af == AF_INET)
+		seq_printf(s, " %08X:%04X", a->w[3], port);
+	else
+		seq_printf(s, " %08X%08X%08X%08X:%04X", a->w[0], a->w[1], a->w[2], a->w[3], port);
+}
+
+static void end_line(struct seq *s, size_t start, u16 af)
+{
+	if (af == AF_INET && !s->failed && s->len - start < LINE_WIDTH)
+		seq_printf(s, "%*s", (int)(LINE_WIDTH - (s->len - start)), "");
+	seq_puts(s, "\n");
+}
+
+static u64 ticks_left(const struct listing *l, u64 when)
+{
+	return when > l->now ? DIV_ROUND_UP(when - l->now, TICK_NS) : 0;
+}
+
+static void show_line(struct listing *l, const struct tcp_end *e, const struct line *v)
+{
+	struct seq *s = l->s;
+	size_t start = s->len;
+
+	seq_printf(s, "%4u:", l->line++);
+	show_address(s, &e->laddr, l->af, e->lport);
+	show_address(s, &e->raddr, l->af, e->rport);
+	/* the pointer column tells ends apart, no more */
+	seq_printf(s, " %02X %08X:%08X %02X:%08lX %08X %5u %8u %lu %d %016lx", v->state, v->tx,
+		   v->rx, v->timer, v->timer ? ticks_left(l, v->when_ns) : 0, v->retries, v->uid,
+		   v->probes, v->ino, v->refs, siphash(&e, sizeof(e), &pointer_key));
+	if (v->has_details)
+		seq_printf(s, " %lu %lu %u %u %d", v->rto, v->ato, v->quick, v->cwnd, v->ssthresh);
+	end_line(s, start, l->af);
+}
+
+static void timer_of(const struct tcp_conn *tc, struct line *v)
+{
+	static const struct {
+		u8 id, shown;
+	} order[] = {
+		{ TCP_TIMER_RETRANS, TIMER_RETRANS },
+		{ TCP_TIMER_PERSIST, TIMER_PERSIST },
+		{ TCP_TIMER_KEEPALIVE, TIMER_KEEPALIVE },
+		{ TCP_TIMER_LINGER, TIMER_KEEPALIVE },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(order); i++) {
+		v->when_ns = tc->deadline[order[i].id];
+		v->timer = order[i].shown;
+		if (v->when_ns)
+			return;
+	}
+	v->timer = TIMER_NONE;
+}
+
+static void details_of(const struct tcp_conn *tc, struct line *v)
+{
+	u32 mss = max((u32)tc->mss, 1u);
+
+	v->has_details = true;
+	v->rto = tc->rto_ns / TICK_NS;
+	v->ato = tc->deadline[TCP_TIMER_DELACK] ? 4 : 0;
+	v->quick = (u32)tc->quick_acks << 1 | tc->pingpong;
+	v->cwnd = tc->cc.cwnd / mss;
+	v->ssthresh = tc->cc.ssthresh >= TCP_CC_SSTHRESH_INFINITE ? -1 :
+								    (int)(tc->cc.ssthresh / mss);
+}
+
+/* Under the connection's lock: its socket stays. */
+static void show_conn(struct listing *l, struct tcp_conn *tc)
+{
+	const struct socket *s;
+	struct line v = { .refs = 1 };
+	u16 af;
+
+	spin_lock(&tc->lock);
+	s = tc->is.s;
+	af = s ? s->family : ip_addr_family(&tc->end.laddr);
+	if (af == l->af) {
+		v.state = tc->state;
+		v.uid = s ? s->uid : 0;
+		v.ino = s ? s->ino : 0;
+		if (tc->listen) {
+			v.rx = tc->listen->nr_accept;
+		} else {
+			v.tx = tc->write_seq - tc->snd_una;
+			v.rx = tcp_readable(tc);
+			v.retries = tc->backoff;
+			v.probes = tc->keep_probes;
+			timer_of(tc, &v);
+		}
+		details_of(tc, &v);
+		show_line(l, &tc->end, &v);
+	}
+	spin_unlock(&tc->lock);
+}
+
+static void show_end(struct tcp_end *e, void *arg)
+{
+	struct listing *l = arg;
+	struct line v = { .refs = 0 };
+
+	if (e->kind == TCP_END_CONN) {
+		show_conn(l, tcp_of_end(e));
+		return;
+	}
+	if (ip_addr_family(&e->laddr) != l->af)
+		return;
+	if (e->kind == TCP_END_REQUEST) {
+		v.state = TCP_SYN_RECV;
+		v.timer = TIMER_RETRANS;
+		v.when_ns = READ_ONCE(tcp_request_of(e)->deadline_ns);
+		v.retries = tcp_request_of(e)->retries;
+	} else {
+		v.state = TCP_TIME_WAIT;
+		v.timer = TIMER_TIMEWAIT;
+		v.when_ns = READ_ONCE(tcp_timewait_of(e)->expires_ns);
+		v.refs = 3;
+	}
+	show_line(l, e, &v);
+}
+
+static int show_ends(struct seq *s)
+{
+	struct listing l = { .s = s, .af = (u16)(unsigned long)s->arg, .now = ktime_get() };
+
+	seq_puts(s, l.af == AF_INET ? "  sl  local_address rem_address   st" :
+				      "  sl  local_address                         "
+				      "remote_address                        st");
+	seq_puts(s, " tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
+	end_line(s, 0, l.af);
+	tcp_for_each(show_end, &l);
+	return 0;
+}
+
+static struct procfile files[] = {
+	{ .path = "net/tcp", .mode = 0444, .show = show_ends, .arg = (void *)AF_INET },
+	{ .path = "net/tcp6", .mode = 0444, .show = show_ends, .arg = (void *)AF_INET6 },
+};
+
+/* ---- counters ---- */
+
+#define NAME(name) #name,
+static const char *const snmp_names[] = { TCP_SNMP_COUNTERS(NAME) };
+static const char *const ext_names[] = { TCP_EXT_COUNTERS(NAME) };
+
+/* RFC 4022's limits, in ms: RFC 6298's algorithm ("other" would be 1, Linux says so), no bound of
+ * connections. */
+static void fill_limits(s64 *v)
+{
+	v[TCP_RtoAlgorithm] = 1;
+	v[TCP_RtoMin] = 200;
+	v[TCP_RtoMax] = 120000;
+	v[TCP_MaxConn] = -1;
+	v[TCP_CurrEstab] = atomic_read(&tcp_nr_established);
+}
+
+struct ip_mib tcp_mib = {
+	.name = "Tcp",
+	.file = IP_MIB_SNMP,
+	.rank = 40,
+	.fields = snmp_names,
+	.nr_fields = TCP_NR_SNMP,
+	.fill = fill_limits,
+};
+
+struct ip_mib tcp_ext_mib = {
+	.name = "TcpExt",
+	.file = IP_MIB_NETSTAT,
+	.rank = 10,
+	.fields = ext_names,
+	.nr_fields = TCP_NR_COUNTERS - TCP_NR_SNMP,
+};
+
+u64 tcp_counted(enum tcp_counter id)
+{
+	return (u32)id < TCP_NR_SNMP ? ip_mib_sum(&tcp_mib, id) :
+				       ip_mib_sum(&tcp_ext_mib, id - TCP_NR_SNMP);
+}
+
+static void count_conn(struct tcp_end *e, void *arg)
+{
+	const struct tcp_conn *tc = tcp_of_end(e);
+
+	if (e->kind == TCP_END_CONN && !tc->orphan)
+		++*(u32 *)arg;
+}
+
+/* mem is in pages. */
+static void show_sockstat(struct seq *s)
+{
+	u32 inuse = 0, waits = atomic_read(&tcp_nr_timewaits), alive = tcp_ends_alive();
+
+	tcp_for_each(count_conn, &inuse);
+	seq_printf(s, "TCP: inuse %u orphan %d tw %u alloc %u mem %lu\n", inuse,
+		   atomic_read(&tcp_nr_orphans), waits, alive > waits ? alive - waits : 0,
+		   tcp_memory_pages());
+}
+
+static struct ip_mib sockstat = {
+	.name = "TCP",
+	.file = IP_MIB_SOCKSTAT,
+	.rank = 10,
+	.show = show_sockstat,
+};
+
+int tcp_count_init(void)
+{
+	int err = ip_mib_register(&tcp_mib);
+
+	return err ? err : ip_mib_register(&tcp_ext_mib);
+}
+
+void tcp_count_exit(void)
+{
+	ip_mib_unregister(&tcp_ext_mib);
+	ip_mib_unregister(&tcp_mib);
+}
+
+/* ---- start and end ---- */
+
+int tcp_proc_init(void)
+{
+	int err;
+
+	random_bytes(&pointer_key, sizeof(pointer_key));
+	err = ip_mib_register(&sockstat);
+	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
+		err = procfile_add(&files[i]);
+	if (err)
+		tcp_proc_exit();
+	return err;
+}
+
+/* Also of those that init did not come to: that does nothing. */
+void tcp_proc_exit(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
+		procfile_remove(&files[i]);
+	ip_mib_unregister(&sockstat);
+}

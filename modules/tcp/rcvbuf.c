@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* rcvbuf.c - how much the peer may send: window space out of the receive buffer, the buffer's
+ * growth by what the user really reads in a round trip (dynamic right-sizing), and the memory of
+ * all connections together (tcp_mem), counted per CPU and folded now and then. */
+#include "tcp.h"
+
+#define FOLD_BYTES (64 * 1024)
+#define PAGE_BYTES 4096
+#define ROUND_TRIP_MIN (1 * NSEC_PER_MSEC)
+#define INITIAL_SEGMENTS 10 /* RFC 6928 */
+#define WINDOW_UNSCALED 65535u
+
+bool tcp_memory_pressure;
+static struct atomic64 memory_total; /* bytes, but for what the CPUs have not folded yet */
+static s64 *memory_local;	     /* percpu */
+
+/* ---- memory ---- */
+
+int tcp_memory_init(void)
+{
+	memory_local = percpu_alloc(sizeof(s64));
+	return memory_local ? 0 : -ENOMEM;
+}
+
+void tcp_memory_exit(void)
+{
+	percpu_free(memory_local);
+	memory_local = NULL;
+}
+
+static s64 memory_limit(u32 which)
+{
+	return (s64)tcp_sysctls.mem[which] * PAGE_BYTES;
+}
+
+void tcp_memory_add(s64 bytes)
+{
+	s64 *local = percpu_this(memory_local), total;
+	bool pressure;
+
+	*local += bytes;
+	if (likely(*local<FOLD_BYTES && * local> - FOLD_BYTES))
+		return;
+	total = atomic64_add(&memory_total, *local);
+	*local = 0;
+	/* with hysteresis, as mem[0] and mem[1] say */
+	pressure = total > memory_limit(tcp_memory_pressure ? 0 : 1);
+	if (unlikely(pressure != tcp_memory_pressure)) {
+		WRITE_ONCE(tcp_memory_pressure, pressure);
+		if (pressure)
+			tcp_count(TCP_TCPMemoryPressures);
+	}
+}
+
+u64 tcp_memory_pages(void)
+{
+	s64 total = atomic64_read(&memory_total);
+	u32 cpu;
+
+	for (cpu = 0; cpu < percpu_cpus(); cpu++)
+		total += *(s64 *)percpu_ptr(memory_local, cpu);
+	return total > 0 ? DIV_ROUND_UP((u64)total, PAGE_BYTES) : 0;
+}
+
+bool tcp_memory_allows(struct tcp_conn *tc, u32 n)
+{
+	if (likely(!READ_ONCE(tcp_memory_pressure)))
+		return true;
+	/* short: everybody still gets a little, until nothing is left */
+	if (atomic64_read(&memory_total) > memory_limit(2))
+		return false;
+	return tc->rx_bytes + tc->ofo_bytes + n <= (u32)tcp_sysctls.rmem[0];
+}
+
+/* ---- window ---- */
+
+/* The part of some buffer that may be payload: the rest is for headers and half-filled packets. */
+static u32 payload_share(u32 buffer)
+{
+	int scale = tcp_sysctls.adv_win_scale;
+
+	return scale <= 0 ? buffer >> -scale : buffer - (buffer >> scale);
+}
+
+/* The buffer whose payload share is window. */
+static u64 buffer_for(u64 window)
+{
+	int scale = tcp_sysctls.adv_win_scale;
+
+	return scale <= 0 ? window << -scale : (window << scale) / ((1u << scale) - 1);
+}
+
+u32 tcp_rx_space(const struct tcp_conn *tc)
+{
+	u32 held = tc->rx_bytes + tc->ofo_bytes, space;
+
+	if (held >= tc->rcvbuf)
+		return 0;
+	space = payload_share(tc->rcvbuf - held);
+	if (unlikely(tcp_memory_pressure))
+		space = min(space, 4u * tc->mss);
+	return tc->window_clamp ? min(space, tc->window_clamp) : space;
+}
+
+u8 tcp_wscale_for(const struct tcp_conn *tc)
+{
+	u32 most = tc->rcvbuf;
+	u8 scale = 0;
+
+	if (!tcp_sysctls.window_scaling)
+		return 0;
+	/* what it may grow to decides: the scale cannot be changed later (RFC 7323 2.2) */
+	if (!tc->rcvbuf_locked)
+		most = max(most, (u32)tcp_sysctls.rmem[2]);
+	if (tc->window_clamp)
+		most = min(most, tc->window_clamp);
+	while (scale < TCP_WSCALE_MAX && (most >> scale) > WINDOW_UNSCALED)
+		scale++;
+	return scale;
+}
+
+u32 tcp_window_initial(const struct tcp_conn *tc)
+{
+	u32 space = min(tcp_rx_space(tc), WINDOW_UNSCALED),
+	    mss = tc->mss ? tc->mss : TCP_MSS_DEFAULT;
+
+	/* whole segments, so that the last one is not cut */
+	return space > mss ? space / mss * mss : space;
+}
+
+void tcp_rcvbuf_init(struct tcp_conn *tc)
+{
+	tc->rcv_space = min(tc->rcv_wnd, (u32)INITIAL_SEGMENTS * tc->mss);
+	tc->rcv_space_seq = tc->copied_seq;
+	tc->rcv_space_ns = ktime_get();
+	tc->rcv_mss = max((u32)min(tc->mss, (u16)TCP_MSS_DEFAULT), 1u);
+}
+
+/* ---- growth ---- */
+
+/* A sender that keeps up doubles what it sends in the next round trip, so the window has to be
+ * twice of what was read in this one, and some segments for the case that it just began. Time is
+ * looked at only when a round trip's worth has been read: most calls end at the first line. */
+void tcp_rcvbuf_grow(struct tcp_conn *tc)
+{
+	u64 rtt = max(tc->srtt_ns, ROUND_TRIP_MIN), now, passed, want;
+	u32 copied = tc->copied_seq - tc->rcv_space_seq;
+
+	if (likely(copied <= tc->rcv_space))
+		return;
+	now = ktime_get();
+	passed = now - tc->rcv_space_ns;
+	if (passed < rtt)
+		return;
+	tc->rcv_space_seq = tc->copied_seq;
+	tc->rcv_space_ns = now;
+	copied = (u64)copied * rtt / passed;
+	if (copied <= tc->rcv_space)
+		return;
+	want = 2ull * copied + 16u * tc->mss;
+	/* still accelerating: by as much again */
+	want += 2 * (want * (copied - tc->rcv_space) / max(tc->rcv_space, 1u));
+	tc->rcv_space = copied;
+	if (!tcp_sysctls.moderate_rcvbuf || tc->rcvbuf_locked || tcp_memory_pressure)
+		return;
+	want = min(buffer_for(want), (u64)tcp_sysctls.rmem[2]);
+	if (want <= tc->rcvbuf)
+		return;
+	tc->rcvbuf = want;
+	if (tc->is.s)
+		WRITE_ONCE(tc->is.s->rcvbuf, tc->rcvbuf);
+}

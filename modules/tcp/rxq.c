@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT */
+/* rxq.c - received data until the user takes it: the in-order queue, and beside it what came early,
+ * as runs without holes, which are also the SACK blocks to report (RFC 2018, 2883). Data is charged
+ * by true size; small segments are moved together, and what came early goes first when memory is
+ * short, so that a peer that sends dust costs no more than one that sends full segments. */
+#include "tcp.h"
+
+#define MERGE_MAX 256 /* bytes that are copied behind the last packet at once */
+#define RUNS_MAX 512  /* a hole more, and the segment is dropped: a search stays short */
+#define COLLAPSE_ROOM 1920
+
+/* ---- packets ---- */
+
+static void charge(struct tcp_conn *tc, u32 *sum, const struct pkt *p)
+{
+	*sum += p->truesize;
+	tcp_memory_add(p->truesize);
+}
+
+static void drop_packet(u32 *sum, struct pkt *p)
+{
+	*sum -= p->truesize;
+	tcp_memory_add(-(s64)p->truesize);
+	pkt_free(p);
+}
+
+static void trim_front(struct pkt *p, u32 n)
+{
+	pkt_pull(p, n);
+	tcp_rx_cb(p)->seq += n;
+}
+
+static void trim_end(struct pkt *p, u32 n)
+{
+	pkt_trim(p, p->len - n);
+	tcp_rx_cb(p)->end -= n;
+}
+
+/* Copies a small p behind last, in whose buffer nobody else has an interest. p is freed then. */
+static bool merge(struct pkt *last, struct pkt *p)
+{
+	if (p->len > MERGE_MAX || pkt_tailroom(last) < p->len || !pkt_owned(last))
+		return false;
+	memcpy(pkt_put(last, p->len), p->data, p->len);
+	tcp_rx_cb(last)->end = tcp_rx_cb(p)->end;
+	tcp_count(TCP_TCPRcvCoalesce);
+	pkt_free(p);
+	return true;
+}
+
+static void purge_list(struct list_head *l, u32 *sum)
+{
+	struct pkt *p, *next;
+
+	list_for_each_entry_safe(p, next, l, node)
+		drop_packet(sum, p);
+	list_init(l);
+}
+
+/* ---- runs ---- */
+
+static struct list_head *rest_of(struct pkt *run)
+{
+	return &tcp_rx_cb(run)->rest;
+}
+
+static struct pkt *run_last(struct pkt *run)
+{
+	return list_empty(rest_of(run)) ? run : list_last_entry(rest_of(run), struct pkt, node);
+}
+
+static void run_drop(struct tcp_conn *tc, struct pkt *run)
+{
+	purge_list(rest_of(run), &tc->ofo_bytes);
+	list_del(&run->node);
+	tc->nr_runs--;
+	drop_packet(&tc->ofo_bytes, run);
+}
+
+static void ofo_purge(struct tcp_conn *tc)
+{
+	while (!list_empty(&tc->ofo))
+		run_drop(tc, list_first_entry(&tc->ofo, struct pkt, node));
+	tc->nr_sack_out = 0;
+}
+
+/* The last run that begins at or before seq; NULL: all begin behind it. New data mostly belongs to
+ * the last runs. */
+static struct pkt *run_find(struct tcp_conn *tc, u32 seq)
+{
+	struct list_head *n;
+
+	for (n = tc->ofo.prev; n != &tc->ofo; n = n->prev) {
+		struct pkt *run = list_entry(n, struct pkt, node);
+
+		if (seq_le(tcp_rx_cb(run)->seq, seq))
+			return run;
+	}
+	return NULL;
+}
+
+/* ---- what we report: SACK, D-SACK ---- */
+
+/* RFC 2018 4: the block with the newest data first, then those reported before. */
+static void sack_note(struct tcp_conn *tc, u32 start, u32 end)
+{
+	struct tcp_range keep[TCP_SACK_BLOCKS_OUT] = { { start, end } };
+	u32 i, n = 1;
+
+	for (i = 0; i < tc->nr_sack_out && n < TCP_SACK_BLOCKS_OUT; i++) {
+		const struct tcp_range *r = &tc->sack_out[i];
+
+		if (seq_lt(r->end, start) || seq_gt(r->start, end))
+			keep[n++] = *r;
+	}
+	memcpy(tc->sack_out, keep, n * sizeof(keep[0]));
+	tc->nr_sack_out = n;
+}
+
+/* rcv_nxt has moved: what lies before it is acknowledged. */
+static void sack_forget(struct tcp_conn *tc)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < tc->nr_sack_out; i++) {
+		if (seq_gt(tc->sack_out[i].start, tc->rcv_nxt))
+			tc->sack_out[n++] = tc->sack_out[i];
+	}
+	tc->nr_sack_out = n;
+}
+
+/* RFC 2883: says once which data came a second time. */
+static void dsack_note(struct tcp_conn *tc, u32 start, u32 end, enum tcp_counter which)
+{
+	if (!(tc->options & TCP_OPT_SACK) || !tcp_sysctls.dsack || !seq_lt(start, end))
+		return;
+	tc->dsack = (struct tcp_range){ start, end };
+	tcp_count(which);
+}
+
+/* ---- memory ---- */
+
+static u32 rx_held(const struct tcp_conn *tc)
+{
+	return tc->rx_bytes + tc->ofo_bytes;
+}
+
+/* Moves the bytes of src's packets into as few buffers as they need, where that gains something.
+ * Without memory the rest stays as it is. */
+static void collapse_list(struct tcp_conn *tc, struct list_head *src, u32 *sum)
+{
+	struct pkt *p, *next, *into = NULL;
+
+	list_for_each_entry_safe(p, next, src, node) {
+		if (2 * p->len > p->truesize) { /* dense enough */
+			into = NULL;
+			continue;
+		}
+		if (!into || pkt_tailroom(into) < p->len) {
+			into = pkt_alloc(PKT_POOL_RX, 0, max(p->len, (u32)COLLAPSE_ROOM));
+			if (!into)
+				return;
+			*tcp_rx_cb(into) = *tcp_rx_cb(p);
+			tcp_rx_cb(into)->end = tcp_rx_cb(into)->seq;
+			into->stamp_ns = p->stamp_ns;
+			list_add_tail(&into->node, &p->node); /* in front of p */
+			charge(tc, sum, into);
+		}
+		memcpy(pkt_put(into, p->len), p->data, p->len);
+		tcp_rx_cb(into)->end = tcp_rx_cb(p)->end;
+		list_del(&p->node);
+		drop_packet(sum, p);
+		tcp_count(TCP_TCPRcvCollapsed);
+	}
+}
+
+/* Room for n more bytes of true size? Collapsing is worth its copy only when it halves what is
+ * held: so it cannot be made to run again and again. */
+static bool make_room(struct tcp_conn *tc, u32 n, bool in_order)
+{
+	u32 payload = tc->rcv_nxt - tc->copied_seq;
+
+	if (likely(rx_held(tc) + n <= tc->rcvbuf) && tcp_memory_allows(tc, n))
+		return true;
+	tcp_count(TCP_PruneCalled);
+	if (tc->rx_bytes > 4 * payload)
+		collapse_list(tc, &tc->rxq, &tc->rx_bytes);
+	if (rx_held(tc) + n <= tc->rcvbuf && tcp_memory_allows(tc, n))
+		return true;
+	if (!in_order)
+		return false;
+	/* what fills the front is worth more than what came early (reneging, RFC 2018 8) */
+	if (!list_empty(&tc->ofo)) {
+		tcp_count(TCP_OfoPruned);
+		ofo_purge(tc);
+	}
+	if (rx_held(tc) + n <= tc->rcvbuf && tcp_memory_allows(tc, n))
+		return true;
+	/* one packet always fits, or a connection could stand still for ever */
+	if (!tc->rx_bytes)
+		return true;
+	tcp_count(TCP_RcvPruned);
+	return false;
+}
+
+/* ---- in order ---- */
+
+/* What the peer puts into a segment, for the decision to acknowledge (RFC 1122 4.2.3.2). */
+static void note_segment_size(struct tcp_conn *tc, const struct pkt *p, u32 len)
+{
+	if (p->gso_size)
+		len = min(len, (u32)p->gso_size);
+	if (unlikely(len > tc->rcv_mss))
+		tc->rcv_mss = len;
+}
+
+static void append(struct tcp_conn *tc, struct pkt *p)
+{
+	tc->rcv_nxt = tcp_rx_cb(p)->end;
+	if (!list_empty(&tc->rxq) && p->len <= MERGE_MAX &&
+	    merge(list_last_entry(&tc->rxq, struct pkt, node), p))
+		return;
+	charge(tc, &tc->rx_bytes, p);
+	list_add_tail(&p->node, &tc->rxq);
+}
+
+/* Wakes readers once there is as much as they want. */
+static void tell_reader(struct tcp_conn *tc)
+{
+	const struct socket *s = tc->is.s;
+
+	if (s && (s->rcvlowat <= 1 || tc->reader_waits || tc->fin_received ||
+		  tcp_readable(tc) >= (u32)READ_ONCE(s->rcvlowat)))
+		tcp_defer(tc, TCP_TODO_READ);
+}
+
+/* Runs that rcv_nxt has reached are in order now. */
+static void take_runs(struct tcp_conn *tc)
+{
+	struct pkt *run, *p;
+
+	while (!list_empty(&tc->ofo)) {
+		LIST_HEAD(packets);
+
+		run = list_first_entry(&tc->ofo, struct pkt, node);
+		if (seq_gt(tcp_rx_cb(run)->seq, tc->rcv_nxt))
+			return;
+		tc->nr_runs--;
+		list_move_tail(&run->node, &packets);
+		list_splice_tail(rest_of(run), &packets);
+		while (!list_empty(&packets)) {
+			p = list_first_entry(&packets, struct pkt, node);
+			list_del(&p->node);
+			if (seq_le(tcp_rx_cb(p)->end, tc->rcv_nxt)) {
+				drop_packet(&tc->ofo_bytes, p);
+				continue;
+			}
+			if (seq_lt(tcp_rx_cb(p)->seq, tc->rcv_nxt))
+				trim_front(p, tc->rcv_nxt - tcp_rx_cb(p)->seq);
+			tc->ofo_bytes -= p->truesize;
+			tcp_memory_add(-(s64)p->truesize);
+			append(tc, p);
+		}
+	}
+}
+
+static void receive_in_order(struct tcp_conn *tc, struct pkt *p)
+{
+	bool holes = !list_empty(&tc->ofo);
+	u32 seq = tcp_rx_cb(p)->seq;
+
+	if (seq_lt(seq, tc->rcv_nxt)) {
+		dsack_note(tc, seq, tc->rcv_nxt, TCP_TCPDSACKOldSent);
+		trim_front(p, tc->rcv_nxt - seq);
+		tcp_defer(tc, TCP_TODO_ACK);
+	}
+	if (!make_room(tc, p->truesize, true)) {
+		tcp_count(TCP_TCPRcvQDrop);
+		ip_drop(p, DROP_SOCKET_FULL);
+		tcp_defer(tc, TCP_TODO_ACK | TCP_TODO_READ);
+		return;
+	}
+	note_segment_size(tc, p, p->len);
+	append(tc, p);
+	if (holes) {
+		/* RFC 5681 4.2: a segment that fills all or part of a hole is answered at once */
+		take_runs(tc);
+		sack_forget(tc);
+		tcp_defer(tc, TCP_TODO_ACK);
+	} else {
+		tcp_ack_later(tc);
+	}
+	tell_reader(tc);
+}
+
+/* ---- out of order ---- */
+
+static void early_drop(struct pkt *p)
+{
+	tcp_count(TCP_TCPOFODrop);
+	ip_drop(p, DROP_SOCKET_FULL);
+}
+
+/* Takes from p what lies in runs already; the older copy stays. False: nothing of it is new. */
+static bool cut_overlap(struct tcp_conn *tc, struct pkt *run, struct pkt *p)
+{
+	struct tcp_rx_cb *cb = tcp_rx_cb(p);
+	struct list_head *n = run ? &run->node : &tc->ofo;
+	struct pkt *next;
+
+	if (run && seq_lt(cb->seq, tcp_rx_cb(run)->run_end)) {
+		u32 covered = seq_min(cb->end, tcp_rx_cb(run)->run_end);
+
+		dsack_note(tc, cb->seq, covered, TCP_TCPDSACKOfoSent);
+		if (covered == cb->end)
+			return false;
+		trim_front(p, covered - cb->seq);
+	}
+	while (n->next != &tc->ofo) {
+		next = list_entry(n->next, struct pkt, node);
+		if (seq_lt(cb->end, tcp_rx_cb(next)->run_end)) {
+			if (seq_gt(cb->end, tcp_rx_cb(next)->seq))
+				trim_end(p, cb->end - tcp_rx_cb(next)->seq);
+			break;
+		}
+		run_drop(tc, next); /* p covers all of it */
+	}
+	return true;
+}
+
+/* p lies between run (may be NULL) and the one behind it: extends run or begins one. */
+static struct pkt *run_insert(struct tcp_conn *tc, struct pkt *run, struct pkt *p)
+{
+	struct tcp_rx_cb *cb = tcp_rx_cb(p);
+	u32 end = cb->end;
+
+	if (run && tcp_rx_cb(run)->run_end == cb->seq) {
+		tcp_rx_cb(run)->run_end = end;
+		if (merge(run_last(run), p)) {
+			tcp_count(TCP_TCPOFOMerge);
+			return run;
+		}
+		list_add_tail(&p->node, rest_of(run));
+	} else {
+		cb->run_end = end;
+		list_init(&cb->rest);
+		list_add(&p->node, run ? &run->node : &tc->ofo);
+		tc->nr_runs++;
+		run = p;
+	}
+	charge(tc, &tc->ofo_bytes, p);
+	return run;
+}
+
+static void run_join_next(struct tcp_conn *tc, struct pkt *run)
+{
+	struct pkt *next;
+
+	if (run->node.next == &tc->ofo)
+		return;
+	next = list_entry(run->node.next, struct pkt, node);
+	if (tcp_rx_cb(next)->seq != tcp_rx_cb(run)->run_end)
+		return;
+	tcp_rx_cb(run)->run_end = tcp_rx_cb(next)->run_end;
+	list_move_tail(&next->node, rest_of(run));
+	list_splice_tail(rest_of(next), rest_of(run));
+	tc->nr_runs--;
+}
+
+static void receive_early(struct tcp_conn *tc, struct pkt *p)
+{
+	struct pkt *run;
+
+	/* RFC 5681 4.2: the duplicate ACK leaves at once */
+	tcp_defer(tc, TCP_TODO_ACK);
+	if (!make_room(tc, p->truesize, false) || tc->nr_runs >= RUNS_MAX) {
+		early_drop(p);
+		return;
+	}
+	note_segment_size(tc, p, p->len);
+	run = run_find(tc, tcp_rx_cb(p)->seq);
+	if (cut_overlap(tc, run, p)) {
+		tcp_count(TCP_TCPOFOQueue);
+		run = run_insert(tc, run, p);
+		run_join_next(tc, run);
+	} else {
+		pkt_free(p);
+	}
+	sack_note(tc, tcp_rx_cb(run)->seq, tcp_rx_cb(run)->run_end);
+}
+
+/* ---- segments ---- */
+
+/* Cuts what lies at or behind limit. */
+static bool clip(struct pkt *p, u32 limit)
+{
+	struct tcp_rx_cb *cb = tcp_rx_cb(p);
+
+	if (!seq_gt(cb->end, limit))
+		return false;
+	trim_end(p, cb->end - seq_max(cb->seq, limit));
+	return true;
+}
+
+static void note_fin(struct tcp_conn *tc, u32 at, u32 window_end)
+{
+	tcp_defer(tc, TCP_TODO_ACK);
+	if (tc->fin_seen || (at != tc->rcv_nxt && !seq_lt(at, window_end)))
+		return;
+	tc->fin_seen = true;
+	tc->fin_seq = at;
+}
+
+void tcp_rx_data(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg)
+{
+	u32 seq = seg->seq + !!(seg->flags & TCP_SYN), window_end = tc->rcv_wup + tc->rcv_wnd;
+	struct tcp_rx_cb *cb = tcp_rx_cb(p);
+
+	if (seg->flags & TCP_FIN)
+		note_fin(tc, seq + seg->len, window_end);
+	pkt_pull(p, seg->header);
+	pkt_trim(p, seg->len);
+	cb->seq = seq;
+	cb->end = seq + seg->len;
+	if (tc->fin_seen)
+		clip(p, tc->fin_seq);
+	/* RFC 9293 3.10.7.4: only what lies in the window is taken */
+	if (clip(p, window_end))
+		tcp_defer(tc, TCP_TODO_ACK);
+	if (seq_le(cb->end, tc->rcv_nxt) || !p->len) {
+		if (p->len) {
+			dsack_note(tc, cb->seq, cb->end, TCP_TCPDSACKOldSent);
+			tcp_defer(tc, TCP_TODO_ACK);
+		}
+		pkt_free(p);
+	} else if (seq_le(cb->seq, tc->rcv_nxt)) {
+		receive_in_order(tc, p);
+	} else {
+		receive_early(tc, p);
+	}
+	if (tc->fin_seen && tc->rcv_nxt == tc->fin_seq && !tc->fin_received) {
+		tc->rcv_nxt++;
+		ofo_purge(tc);
+		tcp_fin_received(tc);
+	}
+}
+
+bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg)
+{
+	struct tcp_rx_cb *cb = tcp_rx_cb(p);
+
+	if (unlikely(!list_empty(&tc->ofo) || tc->urgent_state || tc->fin_seen ||
+		     tcp_memory_pressure || seq_gt(seg->end, tc->rcv_wup + tc->rcv_wnd) ||
+		     tc->rx_bytes + p->truesize > tc->rcvbuf))
+		return false;
+	pkt_pull(p, seg->header);
+	cb->seq = seg->seq;
+	cb->end = seg->end;
+	note_segment_size(tc, p, seg->len);
+	append(tc, p);
+	tcp_ack_later(tc);
+	tell_reader(tc);
+	return true;
+}
+
+void tcp_rxq_purge(struct tcp_conn *tc)
+{
+	purge_list(&tc->reading, &tc->rx_bytes);
+	purge_list(&tc->rxq, &tc->rx_bytes);
+	ofo_purge(tc);
+}
+
+void tcp_rx_release(struct tcp_conn *tc, struct list_head *read)
+{
+	purge_list(read, &tc->rx_bytes);
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/* sock.c - a TCP socket's calls beside moving data: names, connect, listen, accept, shutdown,
+ * close, readiness, ioctls. What they answer in which state is Linux's, errno for errno. */
+#include "tcp.h"
+
+#include <weft/sched.h>
+
+#define FIONREAD 0x541b
+#define SIOCOUTQ 0x5411
+#define SIOCATMARK 0x8905
+#define SIOCOUTQNSD 0x894b
+
+/* tcp_conn.phase */
+#define PHASE_UNCONNECTED 0
+#define PHASE_CONNECTING 1 /* the SYN left; connect has not told how it ended */
+#define PHASE_CONNECTED 2
+
+#define HANDSHAKE (TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV))
+#define FIN_UNACKED \
+	(TCP_STATE_BIT(TCP_FIN_WAIT1) | TCP_STATE_BIT(TCP_CLOSING) | TCP_STATE_BIT(TCP_LAST_ACK))
+
+void tcp_wake(struct tcp_conn *tc, u32 poll_events)
+{
+	if (tc->is.s)
+		socket_wake(tc->is.s, poll_events);
+}
+
+/* ---- names ---- */
+
+static int tcp_bind(struct socket *s, const u8 *name, u32 len)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	struct ip_addr addr, before = tc->is.laddr;
+	u16 port;
+	int err;
+
+	err = inet_bind_address(&tc->is, name, len, &addr, &port);
+	if (err)
+		return err;
+	if (port && inet_port_privileged(port) && require_root())
+		return -EACCES;
+	if (tc->state != TCP_CLOSE || tc->is.lport)
+		return -EINVAL;
+	tc->is.laddr = addr;
+	err = tcp_bind_port(tc, port);
+	if (err)
+		tc->is.laddr = before;
+	else
+		tc->addr_bound = !ip_addr_is_any(&addr);
+	return err;
+}
+
+static int tcp_name(struct socket *s, u8 *name, u32 *len, bool peer)
+{
+	struct tcp_conn *tc = tcp_of(s);
+
+	if (peer && tcp_in(tc, TCP_STATE_BIT(TCP_CLOSE) | TCP_STATE_BIT(TCP_SYN_SENT)))
+		return -ENOTCONN;
+	return inet_name(&tc->is, name, len, peer);
+}
+
+/* ---- connect ---- */
+
+/* As on Linux and BSD, the unspecified destination is this host. */
+static void own_host(const struct tcp_conn *tc, struct ip_addr *dst)
+{
+	bool v4 = ip_addr_is_v4(dst);
+
+	if (!ip_addr_is_any(dst))
+		return;
+	if (!ip_addr_is_any(&tc->is.laddr) && ip_addr_is_v4(&tc->is.laddr) == v4)
+		*dst = tc->is.laddr;
+	else
+		ip_addr_parse(v4 ? "127.0.0.1" : "::1", dst);
+}
+
+static int peer_address(struct tcp_conn *tc, const u8 *name, u32 len, struct ip_addr *dst,
+			u16 *port, u32 *scope)
+{
+	const struct socket *s = tc->is.s;
+	int err = ip_addr_from_sockaddr(name, len, s->family, dst, port, scope);
+
+	if (err)
+		return err;
+	if (ip_addr_is_v4(dst) && (tc->is.flags & INET_V6ONLY))
+		return -ENETUNREACH;
+	own_host(tc, dst);
+	return ip_addr_is_multicast(dst) ? -ENETUNREACH : 0;
+}
+
+/* Route and source for a flow to the peer. */
+static int find_flow(struct tcp_conn *tc, const struct ip_addr *dst, u16 port, u32 scope)
+{
+	struct inet_sock *is = &tc->is;
+	struct flow f;
+	int err;
+
+	is->rport = port;
+	inet_flow_init(is, &f, dst);
+	f.proto = IPPROTO_TCP;
+	if (scope && ip_addr_is_link_local(dst) && !f.oif)
+		f.oif = scope;
+	f.flags |= FLOW_BROADCAST | FLOW_PARK;
+	err = ip_flow_check(&f, 0, NULL);
+	/* a neighbour that does not answer and a full ring are matters of the moment */
+	if (err && err != -EHOSTUNREACH && err != -EAGAIN && err != -ENOBUFS)
+		return err;
+	if (!f.route_gen)
+		return err ? err : -ENETUNREACH;
+	if (f.kind == IP_KIND_BROADCAST || f.kind == IP_KIND_MULTICAST)
+		return -ENETUNREACH;
+	if (ip_addr_is_any(&is->laddr))
+		is->laddr = f.saddr;
+	is->raddr = *dst;
+	is->flow = f;
+	tcp_flow_fill(tc, &is->flow);
+	return 0;
+}
+
+static void forget_peer(struct tcp_conn *tc)
+{
+	struct inet_sock *is = &tc->is;
+
+	is->raddr = ip_addr_any(is->s->family);
+	is->rport = 0;
+	if (!tc->addr_bound)
+		is->laddr = ip_addr_any(is->s->family);
+	if (!(tc->end.bind & TCP_BIND_EXPLICIT))
+		is->lport = 0;
+	flow_reset(&is->flow);
+}
+
+/* From a closed socket, fresh or used before, to SYN-SENT. */
+static int start_connecting(struct tcp_conn *tc, const u8 *name, u32 len)
+{
+	struct socket *s = tc->is.s;
+	struct ip_addr dst;
+	u16 port;
+	u32 scope;
+	int err;
+
+	err = peer_address(tc, name, len, &dst, &port, &scope);
+	if (err)
+		return err;
+	spin_lock(&tc->lock);
+	tcp_rxq_purge(tc);
+	tcp_conn_reset(tc);
+	spin_unlock(&tc->lock);
+	forget_peer(tc);
+	spin_lock(&s->rx_lock);
+	s->shut = 0;
+	s->error = 0;
+	spin_unlock(&s->rx_lock);
+	err = find_flow(tc, &dst, port, scope);
+	if (!err)
+		err = tcp_bind_tuple(tc);
+	if (!err) {
+		spin_lock(&tc->lock);
+		err = tcp_connect_start(tc);
+		tcp_flush(tc);
+		spin_unlock(&tc->lock);
+	}
+	if (err)
+		forget_peer(tc);
+	return err;
+}
+
+static void disconnect(struct tcp_conn *tc)
+{
+	if (tc->listen)
+		tcp_listen_stop(tc);
+	spin_lock(&tc->lock);
+	if (tc->state != TCP_CLOSE)
+		tcp_abort(tc, ECONNRESET);
+	tcp_rxq_purge(tc);
+	tcp_conn_reset(tc);
+	spin_unlock(&tc->lock);
+	forget_peer(tc);
+	tc->phase = PHASE_UNCONNECTED;
+	if (!(tc->end.bind & TCP_BIND_EXPLICIT))
+		tcp_release_port(&tc->end);
+}
+
+/* Sleeps until the handshake is over. */
+static int wait_connected(struct tcp_conn *tc, u64 deadline)
+{
+	int err = 0;
+
+	while (!err && tcp_in(tc, HANDSHAKE))
+		err = socket_wait(tc->is.s, deadline);
+	return err;
+}
+
+int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	int err, told = -EALREADY;
+	u16 af;
+
+	memcpy(&af, name, sizeof(af));
+	if (af == AF_UNSPEC) {
+		disconnect(tc);
+		return 0;
+	}
+	if (tc->phase == PHASE_CONNECTED || tc->state == TCP_LISTEN)
+		return -EISCONN;
+	if (tc->phase == PHASE_UNCONNECTED) {
+		if (tc->state != TCP_CLOSE)
+			return -EISCONN;
+		err = start_connecting(tc, name, len);
+		if (err)
+			return err;
+		tc->phase = PHASE_CONNECTING;
+		told = -EINPROGRESS;
+		/* over lo the answer may be there already: who does not wait hears of it later, as on Linux */
+		if (nonblock)
+			return told;
+	}
+	if (tcp_in(tc, HANDSHAKE)) {
+		if (nonblock)
+			return told;
+		err = wait_connected(tc, socket_deadline(s, true));
+		if (err)
+			return err == -EAGAIN ? told : err;
+	}
+	if (tc->state == TCP_CLOSE) {
+		tc->phase = PHASE_UNCONNECTED;
+		err = socket_take_error(s);
+		return err ? err : -ECONNABORTED;
+	}
+	tc->phase = PHASE_CONNECTED;
+	return 0;
+}
+
+/* ---- listen, accept ---- */
+
+static int tcp_listen(struct socket *s, int backlog)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	int err;
+
+	if (tc->phase != PHASE_UNCONNECTED ||
+	    !tcp_in(tc, TCP_STATE_BIT(TCP_CLOSE) | TCP_STATE_BIT(TCP_LISTEN)))
+		return -EINVAL;
+	if (tc->state == TCP_CLOSE) {
+		spin_lock(&s->rx_lock);
+		s->shut = 0;
+		spin_unlock(&s->rx_lock);
+		tc->shutdown = 0;
+		if (!tc->is.lport) {
+			err = tcp_bind_port(tc, 0);
+			if (err)
+				return err;
+		}
+	}
+	return tcp_listen_start(tc, backlog);
+}
+
+static const struct socket_ops tcp_ops;
+
+/* The connection gets its socket. Options of SOL_SOCKET are the listener's, by the core. */
+static void graft(struct tcp_conn *tc, struct socket *child)
+{
+	int err;
+
+	spin_lock(&tc->lock);
+	child->priv = tc;
+	child->ops = &tcp_ops;
+	child->rcvbuf = tc->rcvbuf;
+	child->sndbuf = tc->sndbuf;
+	tc->is.s = child;
+	tc->parent = NULL;
+	tc->phase = PHASE_CONNECTED;
+	err = tc->error;
+	tc->error = 0;
+	if (child->keepalive)
+		tcp_keepalive_restart(tc);
+	spin_unlock(&tc->lock);
+	if (err)
+		socket_set_error(child, err);
+}
+
+static int tcp_accept(struct socket *s, struct socket *child, bool nonblock)
+{
+	struct tcp_conn *listener = tcp_of(s), *tc;
+	u64 deadline = socket_deadline(s, false);
+	int err;
+
+	for (;;) {
+		if (listener->state != TCP_LISTEN)
+			return -EINVAL;
+		tc = tcp_accept_take(listener);
+		if (tc)
+			break;
+		if (nonblock)
+			return -EAGAIN;
+		err = socket_wait(s, deadline);
+		if (err)
+			return err;
+	}
+	graft(tc, child);
+	return 0;
+}
+
+/* ---- shutdown, close ---- */
+
+static int tcp_shutdown(struct socket *s, int how)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	u8 bits = how + 1;
+	int err = 0;
+
+	if (tc->phase == PHASE_CONNECTING)
+		tc->phase = tcp_in(tc, HANDSHAKE | TCP_STATE_BIT(TCP_CLOSE)) ? PHASE_UNCONNECTED :
+									       PHASE_CONNECTED;
+	if ((tc->state == TCP_LISTEN && (bits & 1)) || tc->state == TCP_SYN_SENT) {
+		disconnect(tc);
+		s->listening = false;
+		return 0;
+	}
+	spin_lock(&tc->lock);
+	tc->shutdown |= bits;
+	if (tc->state == TCP_CLOSE)
+		err = -ENOTCONN;
+	else if (bits & 2)
+		tcp_close_send(tc);
+	tcp_flush(tc);
+	/* whoever polls sees it whatever we answer */
+	tcp_wake(tc, POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLRDHUP | POLLHUP);
+	spin_unlock(&tc->lock);
+	return err;
+}
+
+/* SO_LINGER with a time: close returns when the FIN is acknowledged, or after that time. */
+static void linger(struct socket *s, struct tcp_conn *tc)
+{
+	u64 deadline;
+	int err = 0;
+
+	if (s->linger <= 0 || s->dead || tc->listen)
+		return;
+	deadline = ktime_get() + (u64)s->linger * NSEC_PER_SEC;
+	spin_lock(&tc->lock);
+	if (!tcp_readable(tc)) {
+		tcp_close_send(tc);
+		tcp_flush(tc);
+	}
+	spin_unlock(&tc->lock);
+	while (!err && tcp_in(tc, FIN_UNACKED))
+		err = socket_wait(s, deadline);
+}
+
+static void tcp_op_close(struct socket *s)
+{
+	struct tcp_conn *tc = tcp_of(s);
+
+	if (!tc) /* accept found nothing for it */
+		return;
+	linger(s, tc);
+	tcp_close(tc);
+}
+
+/* ---- readiness ---- */
+
+/* Says that somebody waits before it looks: either room is seen, or the ACK that makes it wakes. */
+static bool writable_or_ask(struct tcp_conn *tc)
+{
+	if (tcp_writable(tc))
+		return true;
+	WRITE_ONCE(tc->tx_waiting, true);
+	smp_mb();
+	return tcp_writable(tc);
+}
+
+static u32 data_events(struct tcp_conn *tc, u8 shut)
+{
+	u32 events = 0, target = max(READ_ONCE(tc->is.s->rcvlowat), 1);
+
+	/* the mark itself is no data, unless it is inline */
+	if (tc->urgent_state && tc->rcv_up == tc->copied_seq && !tc->is.s->oobinline)
+		target++;
+	if (tcp_readable(tc) >= target && tc->state != TCP_SYN_SENT)
+		events |= POLLIN | POLLRDNORM;
+	if (tc->urgent_state == TCP_URGENT_VALID)
+		events |= POLLPRI;
+	if ((shut & 2) || writable_or_ask(tc))
+		events |= POLLOUT | POLLWRNORM;
+	return events;
+}
+
+static u32 tcp_poll(struct socket *s)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	u8 state = READ_ONCE(tc->state), shut = READ_ONCE(tc->shutdown);
+	u32 events = 0;
+
+	if (state == TCP_LISTEN)
+		return tcp_accept_ready(tc) ? POLLIN | POLLRDNORM : 0;
+	if (shut == 3 || state == TCP_CLOSE)
+		events |= POLLHUP;
+	if (shut & 1)
+		events |= POLLIN | POLLRDNORM | POLLRDHUP;
+	if (state != TCP_SYN_SENT && state != TCP_SYN_RECV)
+		events |= data_events(tc, shut);
+	if (READ_ONCE(s->error) || inet_has_error(&tc->is))
+		events |= POLLERR;
+	return events;
+}
+
+/* ---- ioctls ---- */
+
+static int queue_length(struct tcp_conn *tc, u32 cmd)
+{
+	if (cmd == SIOCATMARK)
+		return tcp_at_mark(tc);
+	if (tc->state == TCP_LISTEN)
+		return -EINVAL;
+	if (cmd == FIONREAD)
+		return tcp_fionread(tc);
+	if (tcp_in(tc, HANDSHAKE))
+		return 0;
+	return cmd == SIOCOUTQ ? tc->write_seq - tc->snd_una : tc->write_seq - tc->snd_nxt;
+}
+
+static long tcp_ioctl(struct socket *s, u32 cmd, unsigned long arg)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	int n;
+
+	if (cmd != FIONREAD && cmd != SIOCOUTQ && cmd != SIOCATMARK && cmd != SIOCOUTQNSD)
+		return -ENOIOCTLCMD;
+	spin_lock(&tc->lock);
+	n = queue_length(tc, cmd);
+	spin_unlock(&tc->lock);
+	if (n < 0)
+		return n;
+	return copy_to_user((void __user *)arg, &n, sizeof(n));
+}
+
+static const struct socket_ops tcp_ops = {
+	.bind = tcp_bind,
+	.connect = tcp_connect,
+	.listen = tcp_listen,
+	.accept = tcp_accept,
+	.name = tcp_name,
+	.send = tcp_send,
+	.recv = tcp_recv,
+	.poll = tcp_poll,
+	.shutdown = tcp_shutdown,
+	.setsockopt = tcp_setsockopt,
+	.getsockopt = tcp_getsockopt,
+	.ioctl = tcp_ioctl,
+	.close = tcp_op_close,
+};
+
+int tcp_socket(struct socket *s)
+{
+	struct tcp_conn *tc;
+
+	tcp_cc_prepare();
+	tc = tcp_conn_new(s);
+	if (!tc)
+		return -ENOMEM;
+	s->priv = tc;
+	s->ops = &tcp_ops;
+	s->protocol = IPPROTO_TCP;
+	s->rcvbuf = tc->rcvbuf;
+	s->sndbuf = tc->sndbuf;
+	return 0;
+}

@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp.h - the Transmission Control Protocol (RFC 9293) inside: control blocks, where segments find
+ * them, and what the module's files give each other. One implementation for IPv4 and IPv6.
+ *
+ *	table.c  ports and 4-tuples -> ends	input.c   a segment comes in (9293 3.10.7)
+ *	segment.c parse and build headers	listen.c  SYN queue, accept queue, cookies.c
+ *	timewait.c conn.c error.c isn.c		respond.c RST, ACKs without a connection
+ *	output.c what may be sent, and sending	txq.c     the byte stream until it is acknowledged
+ *	ack.c    acknowledgements, RTT, SACK	recovery.c RACK-TLP, PRR, F-RTO   timer.c  cc.c
+ *	sock.c   socket calls  send.c recv.c	rxq.c     received data   sockopt.c info.c proc.c
+ *
+ * Locks: the socket's mutex (process context) > the listener's conn lock > a connection's lock > the
+ * table's bucket locks. A connection's lock is a plain spin lock, taken by the poll context too, so
+ * user memory is never touched under it. Tables are read under RCU. */
+#pragma once
+
+#include <weft/net/sock.h>
+#include <weft/net/tcp_cc.h>
+#include <weft/poller.h>
+#include <weft/printk.h>
+#include <weft/random.h>
+#include <weft/string.h>
+#include <weft/time.h>
+
+#define TCP_HEADER 20
+#define TCP_HEADER_MAX 60
+#define TCP_OPTIONS_MAX 40
+#define TCP_MSS_DEFAULT 536	 /* RFC 9293 3.7.1: no MSS option, IPv4 */
+#define TCP_MSS_DEFAULT_V6 1220
+#define TCP_MSS_MIN 88		 /* below it a peer only wants to cost us (CVE-2019-11479) */
+#define TCP_WSCALE_MAX 14	 /* RFC 7323 2.3 */
+#define TCP_SACK_BLOCKS_IN 4
+#define TCP_SACK_BLOCKS_OUT 4	 /* 3 beside time stamps */
+#define TCP_PAYLOAD_MAX 65000	 /* one packet to the layers below, before segmentation */
+
+/* Flag bits of the 13th and 14th byte, as a u16; AE is RFC 9768's. Always masked. */
+#define TCP_FIN 0x001
+#define TCP_SYN 0x002
+#define TCP_RST 0x004
+#define TCP_PSH 0x008
+#define TCP_ACK 0x010
+#define TCP_URG 0x020
+#define TCP_ECE 0x040
+#define TCP_CWR 0x080
+#define TCP_AE 0x100
+
+/* Numbers of /proc/net/tcp and TCP_INFO. */
+enum tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
+};
+#define TCP_STATE_BIT(st) (1u << (st))
+
+/* ---- sequence arithmetic (RFC 9293 3.4) ---- */
+static inline bool seq_lt(u32 a, u32 b)
+{
+	return (s32)(a - b) < 0;
+}
+static inline bool seq_le(u32 a, u32 b)
+{
+	return (s32)(a - b) <= 0;
+}
+static inline bool seq_gt(u32 a, u32 b)
+{
+	return (s32)(a - b) > 0;
+}
+static inline bool seq_ge(u32 a, u32 b)
+{
+	return (s32)(a - b) >= 0;
+}
+static inline u32 seq_max(u32 a, u32 b)
+{
+	return seq_lt(a, b) ? b : a;
+}
+static inline u32 seq_min(u32 a, u32 b)
+{
+	return seq_lt(a, b) ? a : b;
+}
+
+struct tcp_range {
+	u32 start, end; /* end exclusive */
+};
+
+/* ---- a received segment, parsed once (segment.c) ---- */
+struct tcp_seg {
+	u32 seq, ack, end; /* end: seq + payload + SYN + FIN */
+	u32 len;	   /* payload bytes */
+	u16 flags;	   /* TCP_* */
+	u16 window;	   /* as on the wire, unscaled */
+	u16 urgent;
+	u16 sport, dport;
+	u8 header; /* bytes */
+	bool has_ts, has_mss, has_wscale, sack_ok, has_fastopen;
+	u8 wscale; /* at most TCP_WSCALE_MAX */
+	u8 nr_sacks;
+	u8 cookie_len;
+	u16 mss;
+	u32 tsval, tsecr;
+	struct tcp_range sacks[TCP_SACK_BLOCKS_IN];
+	const u8 *cookie; /* TCP Fast Open's, into the packet */
+};
+
+/* What a received packet's cb holds once it is in a connection's queue, in place of struct ip_rx. */
+struct tcp_rx_cb {
+	u32 seq, end; /* of the payload left; p->data is at seq. A FIN is not counted */
+	/* the first packet of a run in tc->ofo: the others without a hole between, their last end */
+	u32 run_end;
+	struct list_head rest;
+};
+/* What a packet of the send queue holds: its payload is p->data .. p->len, all of it stream. */
+struct tcp_tx_cb {
+	u32 seq;      /* of the first payload byte */
+	u32 sent;     /* bytes sent at least once, from the front */
+	bool push;    /* PSH at its end; not set (MSG_MORE): a short end waits for more */
+	bool tried;   /* a clone went down but did not leave: it may still be somewhere */
+	bool filling; /* the user's bytes are being copied behind its end: not sent now */
+};
+static inline struct tcp_rx_cb *tcp_rx_cb(struct pkt *p)
+{
+	return (struct tcp_rx_cb *)p->cb;
+}
+static inline struct tcp_tx_cb *tcp_tx_cb(struct pkt *p)
+{
+	return (struct tcp_tx_cb *)p->cb;
+}
+
+/* ---- ends: what the tables find ---- */
+enum tcp_end_kind { TCP_END_CONN, TCP_END_REQUEST, TCP_END_TIMEWAIT };
+
+/* tcp_end.bind: how it holds its port */
+#define TCP_BIND_REUSEADDR BIT(0) /* the socket's options at the time */
+#define TCP_BIND_REUSEPORT BIT(1)
+#define TCP_BIND_V6ONLY BIT(2)
+#define TCP_BIND_EXPLICIT BIT(3) /* by bind(2) or listen(2): connect(2) picks another port */
+#define TCP_BIND_LISTEN BIT(4)
+
+/* Addresses and ports do not change while it is in a table. Those of a connection are those of its
+ * inet_sock, which stay when it is over. */
+struct tcp_end {
+	struct hlist_node node; /* 4-tuple table, or the listeners' */
+	/* tables, socket, accept queue, armed timer, hung batch end: one each */
+	struct refcount refs;
+	u8 kind;	  /* enum tcp_end_kind */
+	u8 hashed;	  /* in which table, if any; guarded by the bucket's lock */
+	u8 bind;	  /* TCP_BIND_*; guarded by the ports' lock, as are uid and the last two */
+	u16 lport, rport; /* host order */
+	struct ip_addr laddr, raddr;
+	u32 hash;
+	u32 bound_if; /* 0: any */
+	u32 uid;      /* of the socket that bound the port */
+	struct rcu_head rcu;
+	struct tcp_port *port; /* that it occupies */
+	struct list_head port_node;
+};
+
+struct tcp_conn;
+
+/* One transmission: a run of sequence numbers that left together (up to a TSO packet), split where
+ * SACK or loss tells its parts apart, joined again where all is SACKed. In sequence order, snd_una ..
+ * snd_nxt without gaps. */
+struct tcp_rec {
+	struct list_head node; /* by sequence number */
+	/* On the wire: in recs_by_time, by time of the last transmission (RACK). LOST: in recs_lost,
+	 * waiting to be sent again. SACKED: in none. */
+	struct list_head time_node;
+	u32 seq, end;
+	u64 sent_ns;
+	struct pkt *data; /* of the txq, holds seq; NULL: a SYN or a FIN alone */
+	u16 mss;	  /* it was cut into segments of this many bytes */
+	u8 tries;
+	u8 flags; /* TCP_REC_* */
+};
+#define TCP_REC_SACKED BIT(0)
+#define TCP_REC_LOST BIT(1)
+#define TCP_REC_RETRANS BIT(2) /* was sent more than once */
+#define TCP_REC_SYN BIT(4)
+#define TCP_REC_FIN BIT(5)
+
+/* tcp_conn.todo: what the end of the batch does for a connection */
+#define TCP_TODO_ACK BIT(0)	 /* an ACK must go now */
+#define TCP_TODO_OUTPUT BIT(1)	 /* window or data came: try to send */
+#define TCP_TODO_READ BIT(2)	 /* wake readers */
+#define TCP_TODO_WRITE BIT(3)	 /* wake writers */
+#define TCP_TODO_STATE BIT(4)	 /* wake everybody: connected, closed, error */
+
+/* tcp_conn.options: agreed on with the peer */
+#define TCP_OPT_TS BIT(0)
+#define TCP_OPT_SACK BIT(1)
+#define TCP_OPT_WSCALE BIT(2)
+#define TCP_OPT_ECN BIT(3)
+
+/* The one timer of a connection serves all of these; 0: not armed. ktime ns. */
+enum tcp_timer_id {
+	TCP_TIMER_RETRANS, /* RTO, or TLP's probe, or RACK's reordering time-out: see retrans_kind */
+	TCP_TIMER_PERSIST,
+	TCP_TIMER_DELACK,
+	TCP_TIMER_KEEPALIVE,
+	TCP_TIMER_LINGER, /* FIN-WAIT-2 without a reader, orphans (tcp_fin_timeout) */
+	TCP_TIMER_PACE,	  /* asks for output again: ring full, no buffer, cork */
+	TCP_NR_TIMERS,
+};
+
+struct tcp_conn {
+	struct inet_sock is;	/* first: s->priv. is.s is NULL before accept and after close */
+	struct tcp_end end;
+	struct spinlock lock;	/* guards all below, and is.s, is.flow, is.waiter's arming */
+	u8 state;		/* enum tcp_state */
+	u8 todo;
+	u8 options;		/* TCP_OPT_* */
+	u8 ca_state;		/* enum of recovery.c, as TCP_INFO shows it */
+	struct batch_end batch;
+	bool batch_hung;	/* batch holds a reference; its fn clears this first */
+	bool orphan;		/* closed by its user, and saying goodbye */
+	int error;		/* why it ended, for a socket that it does not have yet (accept) */
+	u64 deadline[TCP_NR_TIMERS];
+	struct timer timer;	/* armed for the earliest deadline or earlier */
+	u64 timer_at;		/* when, 0: it is not armed */
+	bool timer_kicked;	/* by the waiter: changed without the lock */
+
+	/* send sequence space, RFC 9293 3.3.1 */
+	u32 iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, snd_up;
+	u32 snd_max_wnd;	/* largest window seen: SWS avoidance */
+	u32 write_seq;		/* behind the last byte that the user gave */
+	u8 snd_wscale, rcv_wscale;
+	bool fin_queued, fin_sent, urgent_out;
+	bool pushing;		/* Nagle and cork do not hold what is before push_seq */
+	u32 push_seq;
+	u64 cork_ns;		/* since when cork or MSG_MORE hold a short segment, 0: none */
+	u32 snd_small;		/* end of the last short segment sent (Minshall's Nagle) */
+	u16 mss;		/* payload bytes of a full segment, time stamps subtracted */
+	u16 mss_now;		/* SACK blocks subtracted too; output.c */
+	u16 mss_peer, mss_user;	/* the peer's MSS option; TCP_MAXSEG, 0: not set */
+	struct list_head txq;	/* of struct pkt with tcp_tx_cb: snd_una .. write_seq */
+	struct pkt *tx_next;	/* holds snd_nxt; NULL: everything is sent */
+	u32 txq_bytes;
+	struct list_head recs, recs_by_time, recs_lost; /* of struct tcp_rec */
+	u32 nr_recs;
+	u32 path_mtu;		/* that mss was made from */
+
+	/* receive sequence space */
+	u32 irs, rcv_nxt, rcv_wnd, rcv_wup; /* rcv_wup: rcv_nxt when the window was last sent */
+	u32 copied_seq;		/* what the user has taken */
+	u32 rcv_up;		/* sequence number of the urgent byte, when urgent_state is not 0 */
+	u8 urgent_state;	/* TCP_URGENT_*, urgent.c */
+	u8 urgent_byte;
+	bool urgent_skip;	/* urgent_skip_seq was urgent and is no data, though unread */
+	u32 urgent_skip_seq;
+	bool fin_seen;		/* a FIN came; it stands at fin_seq, maybe behind holes */
+	u32 fin_seq;
+	bool fin_received;
+	struct list_head rxq;	/* in order, struct pkt with tcp_rx_cb */
+	/* guarded by the socket's lock instead: taken off rxq by the reader, copied_seq's packet first */
+	struct list_head reading;
+	struct list_head ofo;	/* out of order: the first packet of each run, by sequence */
+	u16 nr_runs;
+	u32 rx_bytes, ofo_bytes; /* true sizes */
+	struct tcp_range sack_out[TCP_SACK_BLOCKS_OUT]; /* newest first (RFC 2018 4) */
+	struct tcp_range dsack;	/* start == end: none (RFC 2883) */
+	u8 nr_sack_out;
+	u8 ack_segs;		/* full segments since our last ACK */
+	u8 quick_acks;		/* ACK at once this many times: start, after a hole */
+	bool pingpong;		/* interactive: delay ACKs */
+	u32 rcv_mss;		/* guess of the peer's segment size */
+	u32 ts_recent, last_ack_sent; /* RFC 7323 4.3 */
+	u64 ts_recent_ns;
+	u32 ts_offset;		/* our time stamps start at random (RFC 7323 7.1) */
+
+	/* ACKs, RTT and recovery (ack.c, recovery.c) */
+	u64 srtt_ns, rttvar_ns, rto_ns, min_rtt_ns; /* RFC 6298 */
+	u8 backoff;		/* doublings of the RTO */
+	u8 retrans_kind;	/* what TCP_TIMER_RETRANS means now */
+	u8 dupacks;
+	u32 sacked_out, lost_out; /* bytes; without SACK one mss for each duplicate ACK */
+	u32 retrans_out;	/* bytes sent again and still out */
+	u32 sack_high;		/* end of the highest byte SACKed, or snd_una */
+	struct tcp_range sack_seen[TCP_SACK_BLOCKS_IN]; /* blocks already worked in */
+	struct tcp_rec *sack_hint; /* where the last one was found */
+	u32 recover;		/* snd_nxt when recovery began */
+	bool undo_marker;	/* the last reduction can be undone */
+	u32 undo_una;
+	s32 undo_retrans;	/* retransmitted bytes that no D-SACK has named */
+	u32 retrans_ts;		/* time stamp of the first retransmission (Eifel), 0: none */
+	u64 retrans_start_ns;	/* first time-out of what is at snd_una, 0: none */
+	u64 rack_sent_ns, rack_rtt_ns; /* RFC 8985 6.2 */
+	u32 rack_end, rack_dsack_end;
+	u8 rack_reo_mult, rack_reo_persist;
+	bool rack_reordering_seen, rack_dsack_round;
+	u32 tlp_end;
+	bool tlp_out, tlp_retrans;
+	u8 frto;		/* RFC 5682: 0, or which of its steps comes next */
+	u64 rto_base_ns;	/* when the RTO was restarted last: an ACK of something new */
+	u32 prr_delivered, prr_out, prr_recover_fs;
+	u64 delivered;
+	u32 limited_seq;	/* cc.cwnd_limited holds until this is acknowledged */
+	bool ecn_cwr, ecn_echo; /* we owe a CWR; we owe ECEs (RFC 3168 6.1) */
+	u32 ecn_recover;
+	struct tcp_cc cc;
+	struct list_head cc_node; /* of cc.algo's users; guarded by cc.c's lock */
+	u64 last_sent_ns, last_recv_ns, last_data_recv_ns;
+	u32 total_retrans;
+	u16 mtu_probe;		/* black-hole detection (RFC 4821): MSS tried, 0: the path's */
+	u8 mtu_timeouts;
+	u32 challenge_left;	/* RFC 5961 7, per connection */
+	u64 challenge_ns;
+	u64 last_oow_ns;	/* an ACK answered a segment out of the window, see input.c */
+
+	/* the user's wishes; also inherited by accepted connections */
+	bool nodelay, cork, quickack_off;
+	u8 keep_cnt, syn_retries, defer_accept_s, syncookie;
+	u32 keep_idle_ms, keep_intvl_ms; /* 0: the sysctl's */
+	u32 user_timeout_ms;
+	u8 keep_probes;
+	int linger2_s;
+	u32 window_clamp;
+	bool fastopen_connect;
+	u16 fastopen_qlen;
+	bool rcvbuf_locked, sndbuf_locked; /* set by the user: no autotuning */
+	u32 rcvbuf, sndbuf;	/* in force; the socket's where locked */
+	u32 rcv_space;		/* autotuning, rxq.c: bytes read in the best round trip so far */
+	u64 rcv_space_ns;
+	u32 rcv_space_seq;
+	u32 notsent_lowat;
+	int soft_error;		/* of ICMP, told when we give up (RFC 1122 4.2.3.9) */
+	u8 shutdown;		/* SHUT bits: 1 receive (a FIN counts), 2 send; 3 once it is over */
+	u8 phase;		/* sock.c: what connect(2) has told. The socket's lock */
+	bool addr_bound;	/* likewise: is.laddr is bind(2)'s choice */
+	bool tx_waiting;	/* a writer or poller wants to hear of room */
+	bool reader_waits;	/* in recv, for whatever comes; SO_RCVLOWAT is for pollers */
+
+	/* a listener's; the same lock */
+	struct tcp_listen *listen; /* listen.c; NULL: is not one */
+	/* a connection's that waits for accept; guarded by its listener's lock */
+	struct tcp_conn *parent;
+	struct list_head accept_node;
+};
+
+static inline struct tcp_conn *tcp_of(const struct socket *s)
+{
+	return s->priv;
+}
+static inline struct tcp_conn *tcp_of_end(struct tcp_end *e)
+{
+	return container_of(e, struct tcp_conn, end);
+}
+static inline bool tcp_in(const struct tcp_conn *tc, u32 state_bits)
+{
+	return TCP_STATE_BIT(tc->state) & state_bits;
+}
+/* May carry data from the user (9293 3.10.2). */
+#define TCP_CAN_SEND (TCP_STATE_BIT(TCP_ESTABLISHED) | TCP_STATE_BIT(TCP_CLOSE_WAIT))
+#define TCP_CAN_RECV                                                       \
+	(TCP_STATE_BIT(TCP_ESTABLISHED) | TCP_STATE_BIT(TCP_FIN_WAIT1) |   \
+	 TCP_STATE_BIT(TCP_FIN_WAIT2))
+#define TCP_SYNCHRONIZED                                                   \
+	(TCP_CAN_SEND | TCP_CAN_RECV | TCP_STATE_BIT(TCP_CLOSING) |        \
+	 TCP_STATE_BIT(TCP_LAST_ACK))
+
+/* ---- counters, Linux's names (/proc/net/snmp Tcp, /proc/net/netstat TcpExt): proc.c ---- */
+#include "count.h" /* TCP_COUNTERS(X), enum tcp_counter, tcp_count(id), tcp_count_add(id, n) */
+
+/* ---- sysctls, /proc/sys/net/ipv4/tcp_*: proc.c ---- */
+struct tcp_sysctls {
+	int rmem[3], wmem[3]; /* min, default, max: bytes */
+	int mem[3];	      /* pages, of all connections together */
+	int window_scaling, timestamps, sack, dsack, ecn, fack_unused;
+	int syn_retries, synack_retries, retries1, retries2, orphan_retries;
+	int fin_timeout, keepalive_time, keepalive_intvl, keepalive_probes;
+	int syncookies, max_syn_backlog, abort_on_overflow, max_tw_buckets, max_orphans, tw_reuse;
+	int rfc1337, stdurg, slow_start_after_idle, no_metrics_save, moderate_rcvbuf, frto;
+	int mtu_probing, base_mss, min_snd_mss, probe_interval;
+	int adv_win_scale, app_win, limit_output_bytes, challenge_ack_limit, invalid_ratelimit;
+	int recovery, early_retrans, reordering, max_reordering, thin_linear_timeouts;
+	int fastopen, notsent_lowat, tso_win_divisor, min_tso_segs, autocorking;
+};
+extern struct tcp_sysctls tcp_sysctls;
+
+/* ================= A: tables, states, input ================= */
+
+/* table.c. Sizes are the module parameters hash_bits, listen_bits. */
+int tcp_table_init(void);
+void tcp_table_exit(void);
+/* The end for a received segment: the 4-tuple's, else NULL. Under RCU; no reference taken. */
+struct tcp_end *tcp_find(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr,
+			 u16 rport, u32 ifindex);
+/* The listener: best fit of address and interface, one of a SO_REUSEPORT group by hash. Under RCU. */
+struct tcp_conn *tcp_find_listener(const struct ip_addr *laddr, u16 lport,
+				   const struct ip_addr *raddr, u16 rport, u32 ifindex);
+/* bind(2): is.laddr is set; want 0: any free port. -EADDRINUSE, -EACCES (caller checks root),
+ * -ENOMEM. Socket's lock. */
+int tcp_bind_port(struct tcp_conn *tc, u16 want);
+void tcp_bind_options(struct tcp_conn *tc); /* SO_REUSEADDR or SO_REUSEPORT was set. Socket's lock */
+/* connect(2): chooses a port (unless bound; RFC 6056 algorithm 3) such that the 4-tuple is unused,
+ * or taken by a TIME-WAIT that may be recycled (RFC 6191, tcp_tw_reuse), and puts tc into the table.
+ * -EADDRNOTAVAIL none left, -EADDRINUSE. Socket's lock. */
+int tcp_bind_tuple(struct tcp_conn *tc);
+/* A child of a listener: shares its port, goes into the table in place of req (may be NULL).
+ * -EEXIST somebody was faster. */
+int tcp_insert_child(struct tcp_conn *child, struct tcp_conn *listener, struct tcp_end *req);
+int tcp_insert_end(struct tcp_end *e);	/* requests; -EEXIST */
+/* e, fresh, goes in where old is, in one step for readers, and takes over its port (TIME-WAIT).
+ * False: old was in no table. */
+bool tcp_replace_end(struct tcp_end *old, struct tcp_end *e);
+int tcp_insert_listener(struct tcp_conn *tc); /* -EADDRINUSE */
+/* Out of whatever table it is in; drops that reference. Idempotent. */
+void tcp_unhash(struct tcp_end *e);
+void tcp_release_port(struct tcp_end *e);
+/* Calls fn for every end in the tables, each under RCU; the caller is not. */
+void tcp_for_each(void (*fn)(struct tcp_end *e, void *arg), void *arg);
+/* A new end with one reference. */
+void tcp_end_init(struct tcp_end *e, enum tcp_end_kind kind);
+static inline void tcp_end_get(struct tcp_end *e)
+{
+	refcount_inc(&e->refs);
+}
+static inline bool tcp_end_get_not_zero(struct tcp_end *e)
+{
+	return refcount_inc_not_zero(&e->refs);
+}
+/* Frees after a grace period when it was the last; any context but interrupt. */
+void tcp_end_put(struct tcp_end *e);
+
+/* segment.c. p->data at the TCP header. 0, or the enum drop_reason to drop it for (checksum
+ * included). Pulls nothing. */
+int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx);
+/* The running sum of the pseudo header (RFC 9293 3.1). */
+u32 tcp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len);
+/* Options of an outgoing segment. Returns bytes written to o (a multiple of 4, at most 40). */
+struct tcp_opts_out {
+	bool ts, sack_permitted, wscale_on;
+	u8 wscale, nr_sacks;
+	u16 mss; /* 0: no MSS option */
+	u32 tsval, tsecr;
+	struct tcp_range sacks[TCP_SACK_BLOCKS_OUT];
+	const u8 *cookie; /* Fast Open (RFC 7413); cookie_len 0 with fastopen: asks for one */
+	u8 cookie_len;
+	bool fastopen;
+};
+u32 tcp_build_options(u8 *o, const struct tcp_opts_out *w);
+/* Fills the 20 bytes at h; options are behind it; p->len covers header, options and payload; sets
+ * p->csum for the device (or netif_tx) to sum. */
+void tcp_build_header(struct pkt *p, const struct flow *f, u32 seq, u32 ack, u16 flags, u16 window,
+		      u16 urgent, u32 header_len);
+
+/* input.c: registered with ip. */
+int tcp_input(struct pkt *p, struct ip_rx *rx);
+/* The steps of 9293 3.10.7.4. Takes p, data at the TCP header. Lock held. */
+void tcp_segment_arrives(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg, u8 tos,
+			 u64 now);
+/* error.c: ICMP (RFC 5927, 5461). */
+void tcp_error(const struct ip_error *e, const u8 *quote, u32 quote_len);
+
+/* conn.c. A fresh control block in TCP_CLOSE with sysctl defaults, one reference. s may be NULL.
+ * NULL without memory. Any context but interrupt. */
+struct tcp_conn *tcp_conn_new(struct socket *s);
+/* Back to what it was when new, but for what the user set (options, buffers, TCP_MAXSEG) and the
+ * port he bound: connect after a failure or AF_UNSPEC. State is TCP_CLOSE. Lock held. */
+void tcp_conn_reset(struct tcp_conn *tc);
+/* State changes with what they imply (counters, wake-ups, timers of the new state). */
+void tcp_set_state(struct tcp_conn *tc, enum tcp_state st);
+/* The connection is over: out of the tables, timers off, queues freed, err (positive, 0: none) for
+ * the user, everybody woken. Lock held; idempotent. The caller still has a reference. */
+void tcp_done(struct tcp_conn *tc, int err);
+/* Sends a RST (9293 3.5.2) where the state wants one, then tcp_done. Lock held. */
+void tcp_abort(struct tcp_conn *tc, int err);
+/* A FIN came, all data before it is queued (9293 3.10.7.4, eighth). Lock held. */
+void tcp_fin_received(struct tcp_conn *tc);
+/* Our FIN is acknowledged (input.c asks after each tcp_ack: fin_sent && snd_una == snd_nxt; tcp_ack
+ * does not call it). Lock held. May move to TIME-WAIT: then tc is done. */
+void tcp_fin_acked(struct tcp_conn *tc);
+/* SHUT_WR and close: the state moves on (9293 3.10.4) and the FIN is queued behind the data. Does
+ * nothing where it is on its way already. Lock held. */
+void tcp_close_send(struct tcp_conn *tc);
+/* close(2): unread data or a linger time of 0 reset (RFC 2525 2.17), a listener stops, else the
+ * connection says goodbye by itself as an orphan (bounded). Gives back the socket's reference; is.s
+ * is NULL afterwards. Socket's lock, without tc's. sock.c has waited for SO_LINGER before. */
+void tcp_close(struct tcp_conn *tc);
+/* TCP_TIMER_LINGER is due. Lock held; tc is done afterwards. */
+void tcp_linger_expired(struct tcp_conn *tc);
+/* The window as the peer knows it: how far beyond rcv_nxt it may send (9293 3.3.1). */
+static inline u32 tcp_rcv_window(const struct tcp_conn *tc)
+{
+	s32 left = tc->rcv_wup + tc->rcv_wnd - tc->rcv_nxt;
+
+	return left > 0 ? left : 0;
+}
+/* An active open's SYN leaves / the handshake is over: mss, window scale, cc, buffers. Lock held. */
+int tcp_connect_start(struct tcp_conn *tc);
+void tcp_established(struct tcp_conn *tc);
+/* MSS from path MTU, peer and user (RFC 9293 3.7.1, RFC 6691). Lock held. */
+void tcp_mss_update(struct tcp_conn *tc);
+/* What our MSS option says: what fits into a packet of that flow's interface, without options. */
+u16 tcp_mss_announce(const struct flow *f);
+extern struct atomic tcp_nr_established, tcp_nr_orphans; /* conn.c, for /proc */
+void tcp_timewait_start(struct tcp_conn *tc); /* tc becomes a struct tcp_timewait and is done */
+/* isn.c (RFC 6528) */
+int tcp_isn_init(void);
+u32 tcp_isn(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr, u16 rport);
+u32 tcp_ts_offset(const struct ip_addr *laddr, const struct ip_addr *raddr);
+static inline u32 tcp_ts_now(const struct tcp_conn *tc)
+{
+	return (u32)(ktime_get() / NSEC_PER_MSEC) + tc->ts_offset;
+}
+/* Rate limit for challenge ACKs (RFC 5961 7): per connection and at random, no side channel. */
+bool tcp_challenge_allowed(struct tcp_conn *tc);
+
+/* listen.c */
+int tcp_listen_start(struct tcp_conn *tc, int backlog); /* also changes the backlog. Socket's lock */
+void tcp_listen_stop(struct tcp_conn *tc); /* requests dropped, unaccepted connections reset */
+/* The first complete connection, with a reference, off the queue; NULL: none. */
+struct tcp_conn *tcp_accept_take(struct tcp_conn *listener);
+bool tcp_accept_ready(struct tcp_conn *listener);
+u32 tcp_accept_queued(struct tcp_conn *listener);
+u32 tcp_backlog(struct tcp_conn *listener);
+
+/* ================= B: output, acknowledgements, timers, congestion ================= */
+
+/* txq.c: the byte stream. Lock held. */
+/* How many payload bytes a buffer should have for the next `left` bytes of the user: whole segments,
+ * up to TCP_PAYLOAD_MAX where the interface cuts (flow.features), else one mss. */
+u32 tcp_tx_chunk(const struct tcp_conn *tc, size_t left);
+u32 tcp_tx_headroom(const struct tcp_conn *tc);
+/* Appends payload p->data .. p->len behind write_seq. Takes p (charged to the socket). */
+void tcp_txq_append(struct tcp_conn *tc, struct pkt *p, bool push);
+/* The last packet, with a reference, when bytes may be added to it: not sent yet, tail room left, no
+ * more than a chunk. The caller (under the socket's lock, without this one) fills the tail room and
+ * then calls tcp_txq_extend, which also works when it was sent or acknowledged meanwhile. */
+struct pkt *tcp_txq_tail(struct tcp_conn *tc, u32 *room);
+void tcp_txq_extend(struct tcp_conn *tc, struct pkt *p, u32 n, bool push);
+void tcp_txq_free(struct tcp_conn *tc, u32 una); /* bytes before una are acknowledged */
+void tcp_txq_purge(struct tcp_conn *tc); /* and what is in flight */
+void tcp_send_init(struct tcp_conn *tc); /* a fresh connection's sending half, its timer and waiter */
+int tcp_records_init(void);
+void tcp_records_exit(void);
+
+/* output.c. Lock held, poll or process context. */
+/* Sends what window, congestion, Nagle and cork allow. Arms timers. */
+void tcp_output(struct tcp_conn *tc);
+/* Pushes over Nagle and cork (NODELAY set, cork off, close). */
+void tcp_push(struct tcp_conn *tc);
+void tcp_send_ack(struct tcp_conn *tc); /* now; without a buffer the delayed ACK timer tries again */
+void tcp_ack_later(struct tcp_conn *tc); /* RFC 1122 4.2.3.2, RFC 5681 4.2: decides now or delayed */
+void tcp_send_challenge(struct tcp_conn *tc); /* rate limited */
+void tcp_send_syn(struct tcp_conn *tc); /* SYN, or SYN-ACK of a simultaneous open */
+void tcp_send_fin(struct tcp_conn *tc); /* queues it behind the data, and tries */
+void tcp_send_rst(struct tcp_conn *tc);
+/* Sends what r describes, at most limit bytes, again as a fresh copy; r shrinks to what was sent.
+ * -ENOBUFS, -EAGAIN: later. */
+int tcp_retransmit(struct tcp_conn *tc, struct tcp_rec *r, u32 limit);
+/* A probe at snd_una - 1 without data (keepalive) or with one byte (zero window). */
+int tcp_send_probe(struct tcp_conn *tc, bool zero_window);
+/* The window to advertise now, from what the receive side has room for; never shrinks (9293 3.8.6).
+ * Sets rcv_wnd and rcv_wup; returns the field's value. */
+u16 tcp_window_field(struct tcp_conn *tc);
+void tcp_flow_fill(struct tcp_conn *tc, struct flow *f); /* is.flow for this connection */
+
+/* Has the user taken so much that the peer should hear of it (RFC 9293 3.8.6.2.2)? */
+bool tcp_window_opened(struct tcp_conn *tc);
+
+/* Work that a batch of segments needs once: noted in tc->todo under the lock. Whoever notes it in
+ * process context or a timer calls tcp_flush before unlocking; tcp_input hangs tc->batch instead
+ * (after unlocking, with a reference), whose fn takes the lock and flushes. Lock held for both. */
+static inline void tcp_defer(struct tcp_conn *tc, u32 todo)
+{
+	tc->todo |= todo;
+}
+void tcp_flush(struct tcp_conn *tc);
+/* True: the caller adds tc->batch to the batch after it has unlocked. Lock held. */
+static inline bool tcp_hang_prepare(struct tcp_conn *tc)
+{
+	/* an orphan that is just over had its last reference in the table */
+	if (!tc->todo || tc->batch_hung || !tcp_end_get_not_zero(&tc->end))
+		return false;
+	tc->batch_hung = true;
+	return true;
+}
+void tcp_batch_end(struct batch_end *b); /* tc->batch.fn */
+
+/* ack.c. The ACK field of an acceptable segment (9293 3.10.7.4 fifth): frees, samples RTT, marks
+ * SACKs, finds losses, feeds cc, grows the send window. Returns false when the segment must be
+ * dropped (it acknowledges what was never sent, or is too old: RFC 5961 5.2; the answer was sent). */
+bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg);
+void tcp_update_window(struct tcp_conn *tc, const struct tcp_seg *seg);
+void tcp_rtt_init(struct tcp_conn *tc);
+void tcp_rtt_sample(struct tcp_conn *tc, u64 rtt_ns);
+void tcp_recs_purge(struct tcp_conn *tc);
+/* ECN bits of a received data segment's IP header (RFC 3168). */
+void tcp_ecn_received(struct tcp_conn *tc, const struct tcp_seg *seg, u8 tos);
+/* Path MTU has shrunk (error.c checked it): mss, and what is too long goes again. */
+void tcp_pmtu_reduced(struct tcp_conn *tc);
+
+/* timer.c. Lock held. */
+void tcp_timer_set(struct tcp_conn *tc, enum tcp_timer_id id, u64 at_ns); /* takes a reference */
+void tcp_timer_clear(struct tcp_conn *tc, enum tcp_timer_id id);
+void tcp_timers_stop(struct tcp_conn *tc);
+void tcp_timer_init(struct tcp_conn *tc);
+void tcp_rearm_rto(struct tcp_conn *tc);
+void tcp_keepalive_restart(struct tcp_conn *tc); /* option changed, or something came */
+
+/* cc.c */
+void tcp_cc_start(struct tcp_conn *tc); /* initial window (RFC 6928), the default algorithm */
+/* Switches; NULL name: the sysctl's. May load tcp_NAME. -ENOENT, -EPERM. Process context, without the
+ * connection's lock. */
+int tcp_cc_choose(struct tcp_conn *tc, const char *name);
+void tcp_cc_stop(struct tcp_conn *tc);
+/* A listener's choice is its children's. Before tcp_cc_start; the child's lock, or nobody knows it. */
+void tcp_cc_inherit(struct tcp_conn *child, const struct tcp_conn *listener);
+/* Loads the default algorithm's module, once. Process context, no locks. */
+void tcp_cc_prepare(void);
+int tcp_cc_init(void);
+void tcp_cc_exit(void);
+void tcp_cc_names(char *buf, size_t n, bool allowed_only); /* for the sysctls */
+const char *tcp_cc_default_name(void);
+int tcp_cc_set_default(const char *name);
+int tcp_cc_set_allowed(const char *names); /* with blanks between; -ENOENT */
+
+/* ================= C: sockets, received data, options, /proc ================= */
+
+/* rxq.c. Lock held. */
+/* Payload (and FIN) of an acceptable segment: queues or discards. Takes p (data at the TCP header;
+ * neither p nor seg is trimmed). Advances rcv_nxt over what became contiguous, keeps SACK blocks,
+ * sets todo, calls tcp_fin_received when the FIN is reached. */
+void tcp_rx_data(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
+/* In order, no hole, room there: the fast path's append. Takes p. False: take the slow path (p is
+ * still the caller's). */
+bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
+void tcp_rxq_purge(struct tcp_conn *tc); /* the socket's lock too, if there is a socket */
+void tcp_rx_release(struct tcp_conn *tc, struct list_head *read); /* frees packets that were read */
+/* Bytes in order that the user has not taken, urgent ones included. */
+static inline u32 tcp_readable(const struct tcp_conn *tc)
+{
+	return tc->rcv_nxt - tc->copied_seq - tc->fin_received;
+}
+
+/* rcvbuf.c. Lock held. */
+u32 tcp_rx_space(const struct tcp_conn *tc); /* payload bytes that could still be taken */
+void tcp_rcvbuf_init(struct tcp_conn *tc);   /* at establishment */
+void tcp_rcvbuf_grow(struct tcp_conn *tc);   /* the user has read */
+u8 tcp_wscale_for(const struct tcp_conn *tc); /* what our SYN should ask for */
+u32 tcp_window_initial(const struct tcp_conn *tc);
+/* Memory of all connections together (tcp_mem): may this one take n more? Preemption off. */
+extern bool tcp_memory_pressure;
+bool tcp_memory_allows(struct tcp_conn *tc, u32 n);
+void tcp_memory_add(s64 bytes);
+u64 tcp_memory_pages(void);
+int tcp_memory_init(void);
+void tcp_memory_exit(void);
+
+/* urgent.c (RFC 6093): one byte beside the stream, as BSD's. Lock held. */
+#define TCP_URGENT_NONE 0
+#define TCP_URGENT_PENDING 1 /* told of, the byte has not come */
+#define TCP_URGENT_VALID 2   /* urgent_byte may be read */
+#define TCP_URGENT_READ 3    /* was read; the mark at rcv_up is still ahead of the reader */
+/* For acceptable segments with URG, and all while one is pending; before tcp_rx_data. */
+void tcp_rx_urgent(struct tcp_conn *tc, const struct tcp_seg *seg, const struct pkt *p);
+long tcp_recv_urgent(struct socket *s, struct msg *m, size_t len); /* socket's lock only */
+bool tcp_at_mark(struct tcp_conn *tc);
+u32 tcp_fionread(struct tcp_conn *tc);
+
+/* send.c. Room came back (ACK): autotuning of sndbuf. True: writers wait, and have room now. Lock
+ * held. */
+bool tcp_sndbuf_grow(struct tcp_conn *tc);
+bool tcp_writable(const struct tcp_conn *tc); /* POLLOUT; without a lock */
+
+/* send.c, recv.c, sockopt.c, info.c: of struct socket_ops */
+long tcp_send(struct socket *s, struct msg *m, size_t len);
+long tcp_recv(struct socket *s, struct msg *m, size_t len);
+int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len);
+int tcp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len);
+int tcp_get_info(struct tcp_conn *tc, void *val, u32 *len); /* TCP_INFO */
+
+/* sock.c */
+int tcp_socket(struct socket *s); /* struct ip_proto's */
+int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock);
+/* Tells the socket, if there is one, of state and errors. Lock held. */
+void tcp_wake(struct tcp_conn *tc, u32 poll_events);
+/* sysctl.c, proc.c: /proc/sys/net/ipv4/tcp_*; /proc/net/tcp, tcp6, lines of snmp, netstat, sockstat */
+int tcp_sysctl_init(void);
+void tcp_sysctl_exit(void);
+int tcp_proc_init(void); /* after tcp_count_init */
+void tcp_proc_exit(void);

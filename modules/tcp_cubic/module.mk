@@ -1,0 +1,3 @@
+name := tcp_cubic
+objs := cubic.o hystart.o
+deps := tcp

@@ -1,0 +1,3 @@
+name := tcp_reno
+objs := reno.o
+deps := tcp
