@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: MIT
 # sim.mk - the simulation: the kernel's scheduler, timers, pollers and sockets and the network
-# modules, unchanged, with tests/host/sim as the machine below them. It is compiled once; each
-# tests/host/test_sim_NAME.c is linked with all of it. tests/fuzz/fuzz_NAME.c likewise, by clang with
-# libFuzzer: `make fuzz` runs each for FUZZ_SECONDS.
+# modules, unchanged, with tests/host/sim as the machine below them. It is compiled once. Each
+# tests/host/test_sim_NAME.c is linked with one machine; build/sim/stack-N.so is a machine that a
+# driver (tests/host/sim/drive_NAME.c -> build/sim/NAME) loads several times. tests/fuzz/fuzz_NAME.c
+# are linked with one by clang with libFuzzer: `make fuzz` runs each for FUZZ_SECONDS.
 
+SEEDS := 1..12#	of `make sim`
 SIM_MODULES := $(MODULES)
 SIM_KERNEL := $(patsubst %,kernel/sched/%.c,core cpu kthread loadavg mutex rcu runqueue spinlock thread \
 	wait workqueue) kernel/time/heap.c kernel/time/timer.c \
-	kernel/net/pkt.c kernel/net/pkt_data.c kernel/net/poller.c \
-	kernel/net/registry.c kernel/net/socket.c kernel/net/sockfile.c kernel/net/sockmsg.c \
-	kernel/net/sockopt.c kernel/net/sockqueue.c \
+	$(filter-out kernel/net/pkt_show.c,$(sort $(wildcard kernel/net/*.c))) \
 	kernel/module/ledger.c kernel/module/refs.c kernel/module/list.c kernel/module/unload.c \
 	kernel/lib/iter.c kernel/lib/parse.c kernel/lib/siphash.c
-SIM_SOURCES := $(SIM_KERNEL) $(sort $(wildcard tests/host/sim/machine_*.c tests/host/sim/model_*.c)) \
-	tests/host/sim/link.c tests/host/sim/peer.c tests/host/sim/stack.c \
+# What all machines of a process share, and what each has.
+SIM_WORLD := tests/host/sim/world.c tests/host/sim/link.c
+SIM_MACHINE := $(SIM_KERNEL) $(sort $(wildcard tests/host/sim/machine_*.c tests/host/sim/model_*.c)) \
+	$(patsubst %,tests/host/sim/%.c,nic peer stack calls) $(wildcard tests/host/sim/tcp_peer.c) \
 	$(foreach m,$(SIM_MODULES),$(patsubst %.o,modules/$(m)/%.c,$(objs_$(m))))
+SIM_SOURCES := $(SIM_WORLD) $(SIM_MACHINE)
+SIM_GUEST := $(patsubst %,tests/host/sim/%.c,guest app app_udp)
+SIM_STACKS := 0 1 2
+SIM_DRIVERS := $(patsubst tests/host/sim/drive_%.c,%,$(sort $(wildcard tests/host/sim/drive_*.c)))
 FUZZ_CC := clang
 FUZZ_SECONDS := 10
 
-SIM_BASE := -std=gnu11 -g -fno-omit-frame-pointer -fno-strict-aliasing -fno-pie \
+SIM_BASE := -std=gnu11 -g -fno-omit-frame-pointer -fno-strict-aliasing \
 	-DWEFT_HOST -DWEFT_DEBUG $(filter-out -Wmissing-prototypes,$(WARNINGS)) -Itests/host/sim/include \
 	-Iinclude -Iarch/$(ARCH)/include -Ikernel/include -I$(O)/gen -Itests/host/sim -I.
-SIM_CFLAGS := $(SIM_BASE) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_CFLAGS := $(SIM_BASE) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Wno-error
+SIM_CFLAGS := $(SIM_BASE) -fPIC -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS := $(SIM_BASE) -fno-pie -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -Wno-error
 
 # What makes a file a module's: its own THIS_MODULE and entry in one process with all others.
 sim_module = $(if $(filter modules/%,$(1)),$(word 2,$(subst /, ,$(1))))
@@ -30,8 +37,9 @@ sim_module_flags = $(foreach m,$(call sim_module,$(1)),-DMODULE -DWEFT_MODULE=$(
 	-Dweft_this_module=weft_this_$(m) -Dweft_module_entry=weft_entry_$(m))
 # A module's code and data apart from others': each load starts from fresh data, and whose a callback
 # is can be told from its address.
-sim_sections = $(foreach m,$(call sim_module,$(1)),$(OBJCOPY) \
-	--rename-section .text=$(m)_text --rename-section .data=$(m)_data --rename-section .bss=$(m)_bss $@)
+sim_sections = $(foreach m,$(call sim_module,$(1)),$(OBJCOPY) --rename-section .text=$(m)_text \
+	$(patsubst %,--rename-section %=$(m)_data,.data .data.rel .data.rel.local) \
+	--rename-section .bss=$(m)_bss $@)
 
 # $(call sim_object,SOURCE,FOLDER,COMPILER,FLAGS)
 define sim_object
@@ -46,6 +54,8 @@ SIM_OBJS := $(SIM_SOURCES:%.c=$(O)/sim/%.o)
 FUZZ_OBJS := $(SIM_SOURCES:%.c=$(O)/fuzz/%.o)
 SIM_TESTS := $(filter test_sim_%,$(HOST_TESTS))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+SIM_PROGRAMS := $(SIM_DRIVERS:%=$(O)/sim/%)
+SIM_LIBRARIES := $(SIM_STACKS:%=$(O)/sim/stack-%.so)
 
 define sim_test_rules
 $(call sim_object,tests/host/$(1).c,sim,$(HOSTCC),$(SIM_CFLAGS))
@@ -55,6 +65,19 @@ $(O)/host/$(1): $(O)/sim/tests/host/$(1).o $(SIM_OBJS)
 	$(Q)$(HOSTCC) -no-pie -fsanitize=address,undefined $$^ -o $$@ -lcmocka
 endef
 
+# One copy a machine: the loader gives a file that it knows already no data of its own.
+define sim_driver_rules
+$(call sim_object,tests/host/sim/drive_$(1).c,sim,$(HOSTCC),$(SIM_CFLAGS))
+$(O)/sim/$(1): $(patsubst %,$(O)/sim/tests/host/sim/%.o,drive_$(1) plan host world link) | $(SIM_LIBRARIES)
+	$$(call say,SIMLD,$$@)
+	$(Q)$(HOSTCC) -rdynamic -fsanitize=address,undefined $$(filter %.o,$$^) -o $$@ -ldl
+endef
+$(O)/sim/stack-0.so: $(patsubst %.c,$(O)/sim/%.o,$(SIM_MACHINE) $(SIM_GUEST))
+	$(call say,SIMLD,$@)
+	$(Q)$(HOSTCC) -shared -Wl,-Bsymbolic -fsanitize=address,undefined $^ -o $@
+$(O)/sim/stack-%.so: $(O)/sim/stack-0.so
+	$(Q)cp $< $@
+
 define fuzz_rules
 $(call sim_object,tests/fuzz/$(1).c,fuzz,$(FUZZ_CC),$(FUZZ_CFLAGS))
 $(O)/fuzz/$(1): $(O)/fuzz/tests/fuzz/$(1).o $(FUZZ_OBJS)
@@ -62,18 +85,24 @@ $(O)/fuzz/$(1): $(O)/fuzz/tests/fuzz/$(1).o $(FUZZ_OBJS)
 	$(Q)$(FUZZ_CC) -no-pie -fsanitize=fuzzer,address,undefined $$^ -o $$@
 endef
 
-ifneq ($(filter host-tests host-build fuzz fuzz-build $(O)/host/% $(O)/fuzz/%,$(MAKECMDGOALS)),)
+ifneq ($(filter host-tests host-build sim sim-build fuzz fuzz-build $(O)/host/% $(O)/sim/% $(O)/fuzz/%,\
+	$(MAKECMDGOALS)),)
 $(call keep,$(O)/gen/sim_modules.h,$(foreach m,$(SIM_MODULES),X($(m)$(comma) "$(strip $(deps_$(m)))")))
 $(call keep,$(O)/gen/sim.flags,$(HOSTCC) $(SIM_CFLAGS) $(FUZZ_CC) $(FUZZ_CFLAGS))
-$(foreach s,$(SIM_SOURCES),$(eval $(call sim_object,$(s),sim,$(HOSTCC),$(SIM_CFLAGS))))
+$(foreach s,$(SIM_SOURCES) $(SIM_GUEST) $(patsubst %,tests/host/sim/%.c,host plan),\
+	$(eval $(call sim_object,$(s),sim,$(HOSTCC),$(SIM_CFLAGS))))
 $(foreach t,$(SIM_TESTS),$(eval $(call sim_test_rules,$(t))))
+$(foreach d,$(SIM_DRIVERS),$(eval $(call sim_driver_rules,$(d))))
 endif
 ifneq ($(filter fuzz fuzz-build $(O)/fuzz/%,$(MAKECMDGOALS)),)
 $(foreach s,$(SIM_SOURCES),$(eval $(call sim_object,$(s),fuzz,$(FUZZ_CC),$(FUZZ_CFLAGS))))
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_rules,$(t))))
 endif
 
-.PHONY: fuzz fuzz-build
+.PHONY: sim sim-build fuzz fuzz-build
+sim-build: $(SIM_PROGRAMS) $(SIM_LIBRARIES)
+sim: sim-build
+	$(Q)$(O)/sim/matrix $(SEEDS)
 fuzz-build: $(FUZZ_TARGETS:%=$(O)/fuzz/%)
 fuzz: fuzz-build
 	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS:%=$(O)/fuzz/%)

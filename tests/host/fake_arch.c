@@ -290,11 +290,6 @@ struct module *module_of(const void *addr)
 	return NULL;
 }
 
-bool in_poll_context(void)
-{
-	return fake_thread != NULL;
-}
-
 int seq_printf(struct seq *s, const char *fmt, ...)
 {
 	(void)s;

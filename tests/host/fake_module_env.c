@@ -31,6 +31,8 @@ static size_t log_len;
 static int blocks, files;
 static u64 clock_ns = 1000;
 
+void (*env_shrink)(void);
+
 /* ---- kernel tables that the linker makes ---- */
 
 const u32 kallsyms_count;
@@ -175,6 +177,21 @@ void kfree(const void *p)
 size_t ksize(const void *p)
 {
 	return 64;
+}
+
+void *pages_alloc(u32 order)
+{
+	return kmalloc(PAGE_SIZE << order);
+}
+
+void pages_free(void *p, u32 order)
+{
+	kfree(p);
+}
+
+void shrinker_add(void (*shrink)(void))
+{
+	env_shrink = shrink;
 }
 
 char *kstrdup(const char *s)

@@ -15,6 +15,8 @@ int env_blocks(void);
 int env_files(void);
 /* The n-th allocation from now fails, and all after it until it is set again; 0: none. */
 extern int env_fail_at;
+/* What memory that runs short calls (shrinker_add); NULL: nothing. */
+extern void (*env_shrink)(void);
 /* Content of /lib/modules/.../modules.symbols; NULL: no such file. */
 extern const char *env_modules_symbols;
 /* Called by env_event(n), which test modules find among the kernel's exports. */

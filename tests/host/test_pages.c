@@ -15,6 +15,8 @@
 #include "kernel/mm/mm.h"
 #include "fake_arch.h"
 
+struct proc *init_proc;
+
 #define ARENA_PAGES 8192
 #define NR 400
 
@@ -256,6 +258,7 @@ static void fails_on_purpose(void **state)
 		kfree(p);
 	}
 	fake_thread = (struct thread *)user;
+	fake_batch = CPU_BATCH_POLL;
 	for (u32 i = 0; i < 10000; i++) {
 		void *p = kmalloc(64);
 
@@ -263,6 +266,7 @@ static void fails_on_purpose(void **state)
 		kfree(p);
 	}
 	fake_thread = NULL;
+	fake_batch = 0;
 	fail_alloc_every = 0;
 	assert_in_range(failed, 700, 1300);
 }

@@ -114,6 +114,107 @@ static void copies(void **state)
 	pkt_free(p);
 }
 
+/* What is sent again while the last time is still on its way: the buffer is one, headers are never
+ * written over each other, and it goes with the last of all. */
+static void clones(void **state)
+{
+	struct pkt *p = pkt_alloc(PKT_POOL_TX, 64, 1000), *c, *d, *e;
+
+	memset(pkt_put(p, 100), 7, 100);
+	p->gso_size = 40;
+	p->cb[5] = 9;
+	c = pkt_clone(p);
+	assert_ptr_equal(c->data, p->data);
+	assert_int_equal(c->len, 100);
+	assert_int_equal(c->gso_size, 40);
+	assert_int_equal(c->cb[5], 9);
+	assert_null(c->sock);
+	assert_int_equal(c->truesize, p->truesize);
+	assert_int_equal(stats().alive, 2);
+	assert_int_equal(stats().bytes, p->truesize);
+	/* the only clone may be pushed on, its parent not */
+	assert_ptr_equal(pkt_writable(c, 64), c);
+	memset(pkt_push(c, 20), 1, 20);
+	assert_int_equal(p->len, 100);
+	d = pkt_clone(p);
+	e = pkt_writable(pkt_clone(d), 64);
+	assert_ptr_not_equal(e->head, p->head);
+	assert_int_equal(e->data[0], 7);
+	pkt_free(e);
+	d = pkt_writable(d, 20);
+	memset(pkt_push(d, 20), 2, 20);
+	assert_int_equal(c->data[0], 1);
+	assert_int_equal(d->data[20], 7);
+	pkt_free(d);
+	/* the copy is gone, c is the only one again; then the buffer is c's alone */
+	assert_ptr_equal(pkt_writable(c, 10), c);
+	e = pkt_writable(pkt_get(p), 10);
+	assert_ptr_not_equal(e, p);
+	pkt_free(e);
+	pkt_free(p);
+	assert_int_equal(stats().alive, 2);
+	assert_int_equal(c->data[20], 7);
+	assert_ptr_equal(pkt_writable(c, 10), c);
+	pkt_free(c);
+	/* a clone that came and went leaves its parent as it was */
+	p = pkt_alloc(PKT_POOL_TX, 64, 10);
+	pkt_free(pkt_clone(p));
+	assert_ptr_equal(pkt_writable(p, 10), p);
+	env_fail_at = 1;
+	assert_null(pkt_clone(p));
+	env_fail_at = 0;
+	pkt_free(p);
+}
+
+/* The sender's charge ends with its own hold: a receiver that keeps the clone does not stop it. */
+static void clone_uncharged(void **state)
+{
+	struct pkt *p = pkt_alloc(PKT_POOL_TX, 0, 40000), *c;
+	u32 before = uncharged;
+
+	p->sock = (struct socket *)&uncharged;
+	c = pkt_clone(p);
+	pkt_free(p);
+	assert_int_equal(uncharged - before, PKT_LARGE_SIZE + sizeof(struct pkt));
+	assert_int_equal(stats().used[PKT_POOL_TX], PKT_LARGE_SIZE + sizeof(struct pkt));
+	pkt_free(c);
+	assert_int_equal(uncharged - before, PKT_LARGE_SIZE + sizeof(struct pkt));
+}
+
+/* Large buffers come back the last one first, a bounded number of them, and go when memory does. */
+static void large_kept(void **state)
+{
+	struct pkt *held[40];
+	const u8 *head;
+	int blocks = env_blocks();
+	u32 i;
+
+	for (i = 0; i < 40; i++) {
+		held[i] = pkt_alloc(PKT_POOL_TX, 128, PKT_LARGE_SIZE - 128);
+		assert_non_null(held[i]);
+		assert_int_equal(pkt_tailroom(held[i]), PKT_LARGE_SIZE - 128);
+	}
+	head = held[3]->head;
+	for (i = 0; i < 40; i++)
+		pkt_free(held[(i + 4) % 40]);
+	assert_true(env_blocks() <= blocks + 16 * 2);
+	held[0] = pkt_alloc(PKT_POOL_TX, 0, PKT_LARGE_MIN + 1);
+	assert_int_equal(pkt_tailroom(held[0]), PKT_LARGE_SIZE);
+	assert_ptr_not_equal(held[0]->head, head);
+	pkt_free(held[0]);
+	env_fail_at = 1;
+	held[0] = pkt_alloc(PKT_POOL_TX, 0, 60000);
+	assert_non_null(held[0]);
+	env_fail_at = 0;
+	pkt_free(held[0]);
+	fake_cpu = 2;
+	env_shrink();
+	assert_true(env_blocks() <= blocks);
+	env_fail_at = 1;
+	assert_null(pkt_alloc(PKT_POOL_TX, 0, 60000));
+	env_fail_at = 0;
+}
+
 static u32 returned;
 static void lent_free(struct pkt *p)
 {
@@ -125,14 +226,17 @@ static void lent(void **state)
 {
 	static const struct pkt_owner owner = { .free = lent_free, .name = "test" };
 	static u8 buf[2048];
-	struct pkt *p = pkt_wrap(buf, sizeof(buf), 16, &owner, &returned);
+	struct pkt *p = pkt_wrap(buf, sizeof(buf), 16, &owner, &returned), *c;
 
 	assert_ptr_equal(p->data, buf + 16);
 	assert_int_equal(pkt_tailroom(p), 2032);
 	pkt_get(p);
 	pkt_free(p);
 	assert_int_equal(returned, 0);
+	c = pkt_clone(p);
 	pkt_free(p);
+	assert_int_equal(returned, 0);
+	pkt_free(c);
 	assert_int_equal(returned, 1);
 }
 
@@ -196,26 +300,41 @@ static void reserve(void **state)
 static void random_order(void **state)
 {
 	static struct pkt *held[NR];
+	static u32 expect[NR];
 	u64 before = env_blocks();
 
 	srand(2);
 	for (u32 i = 0; i < ROUNDS; i++) {
-		u32 at = rand() % NR;
+		u32 at = rand() % NR, other = (at + 1) % NR;
 
 		fake_cpu = rand() % 4;
 		if (held[at]) {
 			u32 n = held[at]->len;
 
-			assert_true(!n || (held[at]->data[0] == (u8)at &&
-					   held[at]->data[n - 1] == (u8)at));
+			assert_true(!n || (held[at]->data[0] == (u8)expect[at] &&
+					   held[at]->data[n - 1] == (u8)expect[at]));
 			pkt_free(held[at]);
 			held[at] = NULL;
 			continue;
 		}
 		env_fail_at = rand() % 20 ? 0 : 1 + rand() % 2;
-		held[at] = pkt_alloc(rand() % 3, rand() % 200, rand() % 10 ? 1500 : 9000);
+		expect[at] = at;
+		if (rand() % 4 == 0 && held[other] && held[other]->len) {
+			held[at] = pkt_clone(held[other]);
+			expect[at] = expect[other];
+		} else {
+			held[at] = pkt_alloc(rand() % 3, rand() % 200,
+					     rand() % 10 ? 1500 : 6000 * (1 + rand() % 10));
+		}
 		env_fail_at = 0;
-		if (held[at]) {
+		if (held[at] && held[at]->len) {
+			struct pkt *copy = rand() % 2 ? pkt_writable(held[at], 300) : held[at];
+
+			assert_true(!copy || copy->data[0] == (u8)expect[at]);
+			if (copy && copy != held[at])
+				memset(copy->data, expect[at] = at, copy->len);
+			held[at] = copy;
+		} else if (held[at]) {
 			u32 n = rand() % 1500;
 
 			memset(pkt_put(held[at], n), at, n);
@@ -226,8 +345,8 @@ static void random_order(void **state)
 			pkt_free(held[at]);
 		held[at] = NULL;
 	}
-	/* what is kept is bounded: four lists, two blocks a buffer */
-	assert_true(env_blocks() <= (int)before + 4 * 128 * 2);
+	/* what is kept is bounded: four lists of each kind, two blocks a buffer */
+	assert_true(env_blocks() <= (int)before + 4 * (128 + 16) * 2);
 }
 
 static int set_up(void **state)
@@ -240,8 +359,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, nothing_alive)
 	const struct CMUnitTest tests[] = {
-		T(rooms),   T(large), T(copies),  T(lent),
-		T(charged), T(bound), T(reserve), T(random_order),
+		T(rooms),   T(large),		T(copies),     T(lent),
+		T(charged), T(bound),		T(reserve),    T(random_order),
+		T(clones),  T(clone_uncharged), T(large_kept),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -2,7 +2,7 @@
 /* test_poller.c - the poll context: nothing scheduled is lost, not even between a poller's last
  * look and its end; batches are closed once, in order; what is too much goes to the thread. */
 /* cflags: -Itests/host/module */
-/* sources: kernel/net/poller.c kernel/module/list.c tests/host/fake_module_env.c */
+/* sources: kernel/net/poller.c kernel/net/poll_idle.c kernel/module/list.c tests/host/fake_module_env.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,6 +25,29 @@ static u32 timer_runs;
 void timers_run(void)
 {
 	timer_runs++;
+}
+
+static u32 nr_running, turns;
+static bool polling;
+
+u32 sched_nr_running(void)
+{
+	return nr_running;
+}
+
+bool sched_kicked(void)
+{
+	return false;
+}
+
+void sched_polling(bool on)
+{
+	polling = on;
+}
+
+void rcu_note_quiescent(void)
+{
+	turns++;
 }
 
 void yield(void)
@@ -147,11 +170,160 @@ static void removed_is_not_polled(void **state)
 	assert_string_equal(trace, "");
 }
 
+/* A device that an idle CPU may watch. */
+static bool masked, came_before_rest;
+static u32 arrives_in; /* turns until a packet comes; 0: none */
+static u32 runs_thread_at;
+
+static bool dev_rest(struct poller *p)
+{
+	note("r");
+	if (came_before_rest) {
+		came_before_rest = false;
+		work = 1;
+		return true;
+	}
+	masked = false;
+	return false;
+}
+
+static void dev_watch(struct poller *p)
+{
+	note("w");
+	masked = true;
+}
+
+static bool dev_pending(struct poller *p)
+{
+	assert_true(masked);
+	return work != 0;
+}
+
+static struct poller dev = {
+	.poll = take,
+	.rest = dev_rest,
+	.watch = dev_watch,
+	.pending = dev_pending,
+	.name = "device",
+};
+
+static void relax(void)
+{
+	assert_true(polling);
+	sleep_ns(10 * NSEC_PER_USEC);
+	if (arrives_in && !--arrives_in)
+		work = 1;
+	if (runs_thread_at && !--runs_thread_at)
+		nr_running = 1;
+}
+
+static void interrupt(void)
+{
+	assert_false(masked);
+	masked = true;
+	work = 1;
+	poller_schedule(&dev);
+	poll_run_pending();
+	assert_false(masked);
+}
+
+static void dev_fresh(void)
+{
+	env_relax = relax;
+	masked = came_before_rest = false;
+	nr_running = arrives_in = runs_thread_at = turns = 0;
+	sleep_ns(NSEC_PER_SEC);
+	poller_add(&dev);
+}
+
+static void seldom_work_is_not_watched_for(void **state)
+{
+	dev_fresh();
+	for (u32 i = 0; i < 3; i++) {
+		interrupt();
+		poll_idle();
+		sleep_ns(20 * NSEC_PER_MSEC);
+		poll_idle();
+	}
+	assert_string_equal(trace, "prprpr");
+	assert_int_equal(turns, 0);
+	poller_remove(&dev);
+}
+
+static void frequent_work_is_caught_without_interrupts(void **state)
+{
+	dev_fresh();
+	interrupt();
+	sleep_ns(100 * NSEC_PER_USEC);
+	interrupt();
+	trace[0] = '\0';
+	/* watched, caught, then nothing more: rest; in vain once more, and not again */
+	arrives_in = 3;
+	poll_idle();
+	assert_string_equal(trace, "wpr");
+	assert_true(turns > 5);
+	assert_false(masked || polling);
+	poll_idle();
+	poll_idle();
+	poll_idle();
+	assert_string_equal(trace, "wprwr");
+	/* what came just before the rest is taken at once */
+	interrupt();
+	interrupt();
+	trace[0] = '\0';
+	came_before_rest = true;
+	poll_idle();
+	poll_run_pending();
+	assert_string_equal(trace, "wrpr");
+	assert_false(masked);
+	poller_remove(&dev);
+}
+
+static void a_thread_ends_the_watch(void **state)
+{
+	dev_fresh();
+	interrupt();
+	interrupt();
+	trace[0] = '\0';
+	runs_thread_at = 3;
+	poll_idle();
+	assert_string_equal(trace, "wr");
+	nr_running = 0;
+	poller_remove(&dev);
+	poll_idle();
+	assert_string_equal(trace, "wr");
+}
+
+/* In process context as well ends are put off until the batch is over. */
+static void process_batches(void **state)
+{
+	batch_begin();
+	batch_begin();
+	batch_end_add(&end);
+	batch_end_add(&end);
+	batch_finish();
+	assert_string_equal(trace, "");
+	batch_finish();
+	assert_string_equal(trace, "e");
+	/* sleeping ends it */
+	batch_begin();
+	batch_end_add(&end);
+	batch_flush();
+	assert_string_equal(trace, "ee");
+	/* a run of the poll context in between too */
+	batch_end_add(&end);
+	poll_run_pending();
+	assert_string_equal(trace, "eee");
+	batch_finish();
+	assert_string_equal(trace, "eee");
+}
+
 static void too_much_goes_to_the_thread(void **state)
 {
 	char *p;
 	u32 polls = 0;
 
+	nr_running = 1; /* somebody wants the CPU */
 	pollers_start();
 	work = 7 * POLLER_BUDGET;
 	poller_schedule(&poller);
@@ -181,6 +353,10 @@ int main(void)
 		T(missed_is_seen),
 		T(ends_once_before_flush),
 		T(removed_is_not_polled),
+		T(seldom_work_is_not_watched_for),
+		T(frequent_work_is_caught_without_interrupts),
+		T(a_thread_ends_the_watch),
+		T(process_batches),
 		T(too_much_goes_to_the_thread),
 	};
 

@@ -160,6 +160,28 @@ static void conflict_is_counted_and_defended(void **state)
 	stack_down();
 }
 
+/* The defence of one address does not use up another's. */
+static void each_address_is_defended(void **state)
+{
+	struct ifaddr second = { .af = AF_INET,
+				 .plen = 24,
+				 .addr = ip_addr_v4(HOST + 40),
+				 .peer = ip_addr_v4(HOST + 40) };
+
+	setup();
+	second.nif = netif_named("eth0");
+	netif_lock();
+	assert_int_equal(ifaddr_add(&second), 0);
+	netif_unlock();
+	sim_run_s(5);
+	peer_forget(&peer);
+	peer_arp(&peer, NULL, other_mac, HOST, HOST, 1);
+	peer_arp(&peer, NULL, other_mac, HOST + 40, HOST + 40, 1);
+	sim_run_ms(1);
+	assert_int_equal(peer_count_arp(&peer, 1), 2);
+	stack_down();
+}
+
 static void address_is_announced_twice(void **state)
 {
 	const struct frame *f;
@@ -254,6 +276,7 @@ int main(void)
 		cmocka_unit_test(malformed_is_dropped),
 		cmocka_unit_test(gratuitous_refreshes_only),
 		cmocka_unit_test(conflict_is_counted_and_defended),
+		cmocka_unit_test(each_address_is_defended),
 		cmocka_unit_test(address_is_announced_twice),
 		cmocka_unit_test(entries_set_by_hand_stay),
 		cmocka_unit_test(flood_of_claims_is_bounded),

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* link.c - the simulated wire and the plain network device. */
+/* link.c - the simulated wire. */
 #include "link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <weft/net/netif.h>
-#include <weft/poller.h>
 #include <weft/string.h>
 
-#include "machine.h"
-
 #define REORDER_NS (100 * NSEC_PER_USEC)
+#define ETHER_HEADER 14
 
 struct flight {
 	struct sim_event event; /* first */
@@ -20,9 +18,42 @@ struct flight {
 
 void sim_link_init(struct sim_link *l, struct sim_end *a, struct sim_end *b)
 {
-	*l = (struct sim_link){ .end = { a, b }, .delay_ns = 10 * NSEC_PER_USEC };
+	*l = (struct sim_link){ .end = { a, b },
+				.delay_ns = 10 * NSEC_PER_USEC,
+				.reorder_ns = REORDER_NS };
 	a->link = b->link = l;
 }
+
+/* ---- captures ---- */
+
+bool sim_link_trace(struct sim_link *l, const char *path)
+{
+	/* magic of nanosecond captures, version 2.4, whole frames, Ethernet */
+	const u32 header[6] = { 0xa1b23c4d, 2 | 4 << 16, 0, 0, 65535, 1 };
+
+	l->trace = fopen(path, "w");
+	if (!l->trace)
+		return false;
+	return fwrite(header, sizeof(header), 1, l->trace) == 1;
+}
+
+void sim_link_trace_end(struct sim_link *l)
+{
+	if (l->trace)
+		fclose(l->trace);
+	l->trace = NULL;
+}
+
+static void record(struct sim_link *l, const u8 *frame, u32 len)
+{
+	u64 t = sim_now();
+	const u32 header[4] = { t / NSEC_PER_SEC, t % NSEC_PER_SEC, len, len };
+
+	fwrite(header, sizeof(header), 1, l->trace);
+	fwrite(frame, len, 1, l->trace);
+}
+
+/* ---- frames ---- */
 
 static bool chance(u32 per_thousand)
 {
@@ -40,182 +71,60 @@ static void arrive(struct sim_event *e)
 	free(f);
 }
 
-static void launch(struct sim_link *l, struct sim_end *to, const u8 *frame, u32 len)
+static void launch(struct sim_link *l, u32 way, const u8 *frame, u32 len, u64 at)
 {
 	struct flight *f = calloc(1, sizeof(*f) + len);
-	u64 at = sim_now() + l->delay_ns;
 
-	f->to = to;
+	at += l->delay_ns;
+	if (l->jitter_ns)
+		at += ((u64)sim_random() * l->jitter_ns) >> 32;
+	l->last_at[way] = at = max(at, l->last_at[way]);
+	f->to = l->end[way];
 	f->len = len;
 	memcpy(f->data, frame, len);
 	if (len && chance(l->corrupt))
 		f->data[sim_random() % len] ^= 1 << sim_random() % 8;
 	if (chance(l->reorder))
-		at += REORDER_NS + sim_random() % REORDER_NS;
+		at += l->reorder_ns + sim_random() % l->reorder_ns;
 	f->event.fn = arrive;
 	l->in_flight++;
 	sim_event_set(&f->event, at);
 }
 
+/* When the last bit has left, behind all that is queued. 0: the queue is full. */
+static u64 serialize(struct sim_link *l, u32 way, u32 len)
+{
+	u64 start = max(sim_now(), l->free_at[way]);
+
+	if (!l->rate)
+		return sim_now();
+	if (l->queue_bytes &&
+	    (start - sim_now()) * l->rate / NSEC_PER_SEC + len > l->queue_bytes)
+		return 0;
+	return l->free_at[way] = start + len * NSEC_PER_SEC / l->rate;
+}
+
 void sim_link_send(struct sim_end *from, const u8 *frame, u32 len)
 {
 	struct sim_link *l = from->link;
-	struct sim_end *to;
+	u32 way;
+	u64 at;
 
 	if (!l)
 		return;
-	to = l->end[from == l->end[0]];
+	if (l->trace)
+		record(l, frame, len);
+	way = from == l->end[0];
+	at = serialize(l, way, len);
+	if (!at || (l->mtu && len > l->mtu + ETHER_HEADER)) {
+		l->tail_dropped++;
+		return;
+	}
 	if (chance(l->loss)) {
 		l->lost++;
 		return;
 	}
-	launch(l, to, frame, len);
+	launch(l, way, frame, len, at);
 	if (chance(l->duplicate))
-		launch(l, to, frame, len);
-}
-
-/* ---- the plain device ---- */
-
-struct rx_slot {
-	u32 len;
-	u8 data[2048];
-};
-
-struct sim_nic_state {
-	struct sim_nic *nic;
-	struct netif_driver driver;
-	struct poller poller;
-	struct sim_irq irq;
-	u32 head, tail;
-	bool up;
-	struct rx_slot ring[SIM_NIC_RING];
-};
-
-static void nic_receive(struct sim_end *end, const u8 *frame, u32 len)
-{
-	struct sim_nic *n = container_of(end, struct sim_nic, end);
-	struct sim_nic_state *st = n->state;
-	struct rx_slot *slot;
-
-	if (!st || !st->up || len > sizeof(slot->data))
-		return;
-	if (st->head - st->tail == SIM_NIC_RING) {
-		n->overruns++;
-		return;
-	}
-	slot = &st->ring[st->head++ % SIM_NIC_RING];
-	slot->len = len;
-	memcpy(slot->data, frame, len);
-	sim_irq_raise(&st->irq);
-}
-
-static void nic_interrupt(void *arg)
-{
-	struct sim_nic_state *st = arg;
-
-	poller_schedule(&st->poller);
-}
-
-static u32 nic_poll(struct poller *poller, u32 budget)
-{
-	struct sim_nic_state *st = container_of(poller, struct sim_nic_state, poller);
-	u32 done = 0;
-
-	for (; done < budget && st->tail != st->head; done++, st->tail++) {
-		struct rx_slot *slot = &st->ring[st->tail % SIM_NIC_RING];
-		struct pkt *p = pkt_alloc(PKT_POOL_RX, 66, slot->len);
-
-		if (!p) {
-			netif_stats_this(st->nic->nif)->rx_dropped++;
-			ip_drop_count(DROP_NO_MEMORY);
-			continue;
-		}
-		memcpy(pkt_put(p, slot->len), slot->data, slot->len);
-		netif_rx(st->nic->nif, p);
-	}
-	return done;
-}
-
-static int nic_open(struct netif *nif)
-{
-	struct sim_nic_state *st = nif->priv;
-
-	st->nic->nif = nif;
-	poller_add(&st->poller);
-	st->up = true;
-	return 0;
-}
-
-static void nic_stop(struct netif *nif)
-{
-	struct sim_nic_state *st = nif->priv;
-
-	st->up = false;
-	poller_remove(&st->poller);
-	st->tail = st->head;
-}
-
-static int nic_xmit(struct netif *nif, struct pkt *p)
-{
-	struct sim_nic *n = ((struct sim_nic_state *)nif->priv)->nic;
-
-	if (n->tx_busy) {
-		pkt_free(p);
-		return -ENOBUFS;
-	}
-	if (p->csum == PKT_CSUM_FILL && !(n->features & NETIF_F_TX_CSUM))
-		sim_fatal("a device without checksum offload was asked for one");
-	sim_link_send(&n->end, p->data, p->len);
-	pkt_free(p);
-	return 0;
-}
-
-int sim_nic_attach(struct sim_nic *n, const u8 *mac)
-{
-	struct sim_nic_state *st = calloc(1, sizeof(*st));
-	struct netif *nif;
-
-	memcpy(n->mac, mac, 6);
-	n->end.receive = nic_receive;
-	st->nic = n;
-	st->poller = (struct poller){ .poll = nic_poll, .name = "sim" };
-	st->irq = (struct sim_irq){ .fn = nic_interrupt, .arg = st };
-	st->driver = (struct netif_driver){
-		.name = "sim",
-		.type = 1,
-		.features = n->features,
-		.ops = { .open = nic_open, .stop = nic_stop, .xmit = nic_xmit },
-	};
-	n->state = st;
-	nif = netif_attach_owner(&st->driver, st, mac, "eth%d", NULL);
-	if (IS_ERR(nif)) {
-		n->state = NULL;
-		free(st);
-		return PTR_ERR(nif);
-	}
-	n->nif = nif;
-	return 0;
-}
-
-void sim_nic_detach(struct sim_nic *n)
-{
-	if (!n->state)
-		return;
-	netif_detach(n->nif);
-	sim_irq_drop(&n->state->irq);
-	free(n->state);
-	n->state = NULL;
-	n->nif = NULL;
-}
-
-void sim_nic_tx_busy(struct sim_nic *n)
-{
-	n->tx_busy = true;
-	netif_tx_stop(n->nif);
-}
-
-void sim_nic_tx_free(struct sim_nic *n)
-{
-	n->tx_busy = false;
-	netif_tx_wake(n->nif);
+		launch(l, way, frame, len, at);
 }

@@ -15,6 +15,7 @@
 #include <weft/string.h>
 
 #include "machine.h"
+#include "world.h"
 
 /* A crash is the sanitizer's to report, with the stack it happened on, not the test framework's. */
 const char *__asan_default_options(void)
@@ -91,10 +92,14 @@ void sim_fatal(const char *fmt, ...)
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\nthe log ends:\n%s",
+	fprintf(stderr, "\n");
+	world_die();
+}
+
+void machine_log_tail(void)
+{
+	fprintf(stderr, "the log ends:\n%s",
 		log_len > 2000 ? log_text + log_len - 2000 : log_text);
-	backtrace_here();
-	abort();
 }
 
 void panic(const char *fmt, ...)
@@ -127,31 +132,26 @@ void might_sleep(void)
 
 /* ---- random numbers: two generators, so that a test's choices do not move the kernel's ---- */
 
-static u64 kernel_state = 1, sim_state = 2;
+static u64 kernel_state = 1;
 
-static u32 next(u64 *state)
+void machine_seed(u64 seed)
 {
-	u64 z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z >> 32;
+	kernel_state = seed * 2 + 1;
 }
 
 void sim_seed(u64 seed)
 {
-	kernel_state = seed * 2 + 1;
-	sim_state = seed * 2 + 2;
-}
-
-u32 sim_random(void)
-{
-	return next(&sim_state);
+	machine_seed(seed);
+	world_seed(seed);
 }
 
 u32 random_u32(void)
 {
-	return next(&kernel_state);
+	u64 z = kernel_state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z >> 32;
 }
 
 u32 random_below(u32 n)
@@ -265,43 +265,14 @@ struct proc *proc_next_get(int after)
 	return NULL;
 }
 
-struct fd_table *proc_files_get(struct proc *p)
-{
-	return NULL;
-}
-
-void fd_table_put(struct fd_table *t)
-{
-}
-
-void fd_for_each(struct fd_table *t, bool (*fn)(void *arg, int fd, struct file *f), void *arg)
-{
-}
-
-struct file *fd_get(int fd)
-{
-	return NULL;
-}
-
-struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, void *priv,
-		       u32 flags)
-{
-	return ERR_PTR(-ENFILE);
-}
-
-u64 file_ino(const struct file *f)
-{
-	return 1;
-}
-
-void file_put(struct file *f)
-{
-}
-
 /* SIGPIPE: nobody would take it. */
 int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
 {
 	return 0;
+}
+
+void signal_send_owner(int owner, int sig)
+{
 }
 
 void symbol_name(u64 addr, char *buf, size_t size)
@@ -309,11 +280,7 @@ void symbol_name(u64 addr, char *buf, size_t size)
 	__sanitizer_symbolize_pc((void *)addr, "%f", buf, size);
 }
 
-/* Local sockets and the packet pools' files are not simulated. */
-void unix_init(void)
-{
-}
-
+/* The packet pools' files are not simulated. */
 void pkt_show_init(void)
 {
 }
@@ -322,5 +289,9 @@ void machine_core_init(void)
 {
 	sim_log_echo = getenv("SIM_LOG") != NULL;
 	pkt_init();
+}
+
+void machine_core_start(void)
+{
 	socket_init();
 }

@@ -110,22 +110,36 @@ void sysfs_remove(const char *path)
 
 /* ---- sysctls ---- */
 
+static u32 sysctl_count(const struct sysctl *c)
+{
+	return c->count ? c->count : 1;
+}
+
 static int sysctl_show(struct seq *s)
 {
-	struct sysctl *c = s->arg;
+	const struct sysctl *c = s->arg;
 
-	seq_printf(s, "%d\n", *c->value);
+	for (u32 i = 0; i < sysctl_count(c); i++)
+		seq_printf(s, i ? "\t%d" : "%d", READ_ONCE(c->value[i]));
+	seq_puts(s, "\n");
 	return 0;
 }
 
 static int sysctl_write(void *arg, const char *text, size_t len)
 {
 	struct sysctl *c = arg;
-	int v, err = kstrtoint(text, 10, &v);
+	int v[SYSCTL_MAX_COUNT];
 
-	if (err || v < c->min || v > c->max)
+	if (kstrtoints(text, v, sysctl_count(c)))
 		return -EINVAL;
-	WRITE_ONCE(*c->value, v);
+	for (u32 i = 0; i < sysctl_count(c); i++) {
+		if (v[i] < c->min || v[i] > c->max)
+			return -EINVAL;
+	}
+	if (c->check && c->check(v))
+		return -EINVAL;
+	for (u32 i = 0; i < sysctl_count(c); i++)
+		WRITE_ONCE(c->value[i], v[i]);
 	if (c->changed)
 		c->changed(c);
 	return 0;

@@ -2,6 +2,7 @@
 /* machine_mem.c - include/weft/alloc.h over the C library, so that the address sanitizer watches
  * each block. Every block is in a table with the place that made it; failures on purpose are drawn
  * from the simulation's generator. Packet buffers that wait in a pool are poisoned. */
+#include <sys/mman.h>
 #include <core/sched.h>
 #include <core/vm.h>
 #include <kernel/net/pkt_internal.h>
@@ -229,16 +230,55 @@ void pages_free(void *p, u32 order)
 	put(p, pages_kind);
 }
 
+bool sim_dma_low;
+
+/* A block below 4 GiB; its record stands for it in the accounts. */
+struct low_block {
+	struct list_head node;
+	void *memory;
+	size_t size;
+};
+static LIST_HEAD(low_blocks);
+
+static void *low_alloc(size_t size, phys_addr_t *bus)
+{
+	struct low_block *l = get(sizeof(*l), PAGE_SIZE, SITE, dma_kind);
+
+	if (!l)
+		return NULL;
+	l->size = ALIGN_UP(size, (size_t)PAGE_SIZE);
+	l->memory = mmap(NULL, l->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if (l->memory == MAP_FAILED)
+		sim_fatal("no memory below 4 GiB");
+	list_add(&l->node, &low_blocks);
+	*bus = (u64)l->memory;
+	return l->memory;
+}
+
 void *dma_alloc(size_t size, phys_addr_t *bus)
 {
-	void *p = cleared(get(size, PAGE_SIZE, SITE, dma_kind), size);
+	void *p;
 
+	if (sim_dma_low)
+		return low_alloc(size, bus);
+	p = cleared(get(size, PAGE_SIZE, SITE, dma_kind), size);
 	*bus = (u64)p;
 	return p;
 }
 
 void dma_free(void *p, size_t size)
 {
+	struct low_block *l;
+
+	list_for_each_entry(l, &low_blocks, node) {
+		if (l->memory != p)
+			continue;
+		list_del(&l->node);
+		munmap(p, l->size);
+		put(l, dma_kind);
+		return;
+	}
 	put(p, dma_kind);
 }
 
@@ -347,7 +387,7 @@ void pkt_debug_alloc(struct pkt *p, const void *site)
 {
 	p->debug_site = site;
 	list_add_tail(&p->debug_node, &packets);
-	if (!p->owner->free) {
+	if (!p->owner->free && p->owner != &pkt_clone_owner) {
 		ASAN_UNPOISON_MEMORY_REGION(p->head, p->end - p->head);
 		__builtin_memset(p->head, 0x5a, p->end - p->head);
 	}
@@ -364,7 +404,7 @@ void pkt_debug_free(struct pkt *p)
 	pkt_debug_check(p);
 	p->debug_site = NULL;
 	list_del(&p->debug_node);
-	if (!p->owner->free)
+	if (!p->owner->free && p->owner != &pkt_clone_owner)
 		ASAN_POISON_MEMORY_REGION(p->head, p->end - p->head);
 }
 
@@ -428,11 +468,20 @@ void sim_memory_get(struct sim_memory *m)
 
 /* ---- before and after ---- */
 
+static void (*shrink)(void);
+
+void shrinker_add(void (*fn)(void))
+{
+	shrink = fn;
+}
+
 static u64 counted_blocks(void)
 {
 	u64 n = 0;
 	size_t i;
 
+	if (shrink)
+		shrink();
 	for (i = 0; i < capacity; i++)
 		n += counts(&table[i]);
 	return n;

@@ -134,6 +134,15 @@ static struct image *image_named(const char *name, size_t len)
 	sim_fatal("no module %.*s is linked in", (int)len, name);
 }
 
+bool sim_module_there(const char *name)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(images) && strcmp(images[i].module->name, name); i++)
+		;
+	return i < ARRAY_SIZE(images);
+}
+
 static struct image *image_find(const char *name)
 {
 	return image_named(name, strlen(name));

@@ -102,7 +102,7 @@ void *pci_map_bar(struct pci_dev *dev, u32 bar)
 {
 	struct sim_pci_model *m = slot_of(dev)->model;
 
-	if (bar || m->bar)
+	if (bar || m->bar || m->bar_io)
 		return NULL;
 	m->bar = kmalloc(m->bar_size);
 	return m->bar;
@@ -112,10 +112,98 @@ void pci_unmap_bar(struct pci_dev *dev, u32 bar, void *p)
 {
 	struct sim_pci_model *m = slot_of(dev)->model;
 
+	if (!p)
+		return;
 	if (p != m->bar)
 		sim_fatal("a BAR is unmapped that was not mapped");
 	kfree(m->bar);
 	m->bar = NULL;
+}
+
+/* Configuration space: what the calls above do not stand for is the capability list. */
+#define CAPS_START 0x40
+
+u8 pci_read8(struct pci_dev *dev, u16 reg)
+{
+	struct sim_pci_model *m = slot_of(dev)->model;
+
+	return reg >= CAPS_START && reg - CAPS_START < (int)m->caps_len ? m->caps[reg - CAPS_START] : 0;
+}
+
+u16 pci_read16(struct pci_dev *dev, u16 reg)
+{
+	return pci_read8(dev, reg) | pci_read8(dev, reg + 1) << 8;
+}
+
+u32 pci_read32(struct pci_dev *dev, u16 reg)
+{
+	return pci_read16(dev, reg) | (u32)pci_read16(dev, reg + 2) << 16;
+}
+
+void pci_write8(struct pci_dev *dev, u16 reg, u8 v)
+{
+}
+
+void pci_write16(struct pci_dev *dev, u16 reg, u16 v)
+{
+}
+
+void pci_write32(struct pci_dev *dev, u16 reg, u32 v)
+{
+}
+
+u8 pci_find_cap(struct pci_dev *dev, u8 cap)
+{
+	u8 at = slot_of(dev)->model->caps_len ? CAPS_START : 0;
+
+	while (at && pci_read8(dev, at) != cap)
+		at = pci_read8(dev, at + 1);
+	return at;
+}
+
+static u32 io_read(struct pci_dev *dev, u32 bar, u32 off, u32 size)
+{
+	struct sim_pci_model *m = slot_of(dev)->model;
+
+	return !bar && m->bar_io && off + size <= m->bar_size ? m->read(m, off, size) : ~0u;
+}
+
+static void io_write(struct pci_dev *dev, u32 bar, u32 off, u32 size, u32 v)
+{
+	struct sim_pci_model *m = slot_of(dev)->model;
+
+	if (!bar && m->bar_io && off + size <= m->bar_size)
+		m->write(m, off, size, v);
+}
+
+u8 pci_io_read8(struct pci_dev *dev, u32 bar, u32 off)
+{
+	return io_read(dev, bar, off, 1);
+}
+
+u16 pci_io_read16(struct pci_dev *dev, u32 bar, u32 off)
+{
+	return io_read(dev, bar, off, 2);
+}
+
+u32 pci_io_read32(struct pci_dev *dev, u32 bar, u32 off)
+{
+	return io_read(dev, bar, off, 4);
+}
+
+void pci_io_write8(struct pci_dev *dev, u32 bar, u32 off, u8 v)
+{
+	io_write(dev, bar, off, 1, v);
+}
+
+void pci_io_write16(struct pci_dev *dev, u32 bar, u32 off, u16 v)
+{
+	io_write(dev, bar, off, 2, v);
+}
+
+void pci_io_write32(struct pci_dev *dev, u32 bar, u32 off, u32 v)
+{
+	io_write(dev, bar, off, 4, v);
 }
 
 void pci_enable(struct pci_dev *dev)
@@ -142,6 +230,7 @@ struct irq {
 	u64 count;
 	u32 masked;
 	bool held; /* came while masked */
+	bool msi;
 	struct ledger_entry ledger;
 };
 
@@ -174,6 +263,7 @@ static struct irq *request(struct pci_dev *dev, u32 vector, irq_handler fn, void
 	if (!irq)
 		return ERR_PTR(-ENOMEM);
 	irq->line = line;
+	irq->msi = slot_of(dev)->model->msix_vectors;
 	irq->fn = fn;
 	irq->arg = arg;
 	line->fn = irq_run;
@@ -218,7 +308,7 @@ void irq_unmask(struct irq *irq)
 
 bool irq_is_msi(const struct irq *irq)
 {
-	return true;
+	return irq->msi;
 }
 
 u64 irq_count(const struct irq *irq)
@@ -303,7 +393,9 @@ void sim_pci_add(struct sim_pci_model *m)
 	s->dev.device = m->device;
 	s->dev.bus = m->bus;
 	s->dev.devfn = m->devfn;
-	s->dev.bar[0] = (struct pci_bar){ .addr = 0xfeb00000, .size = m->bar_size };
+	s->dev.bar[0] = (struct pci_bar){ .addr = m->bar_io ? 0xc000 : 0xfeb00000,
+					.size = m->bar_size,
+					.io = m->bar_io };
 	snprintf(s->dev.name, sizeof(s->dev.name), "0000:%02x:%02x.%x", m->bus, m->devfn >> 3,
 		 m->devfn & 7);
 }

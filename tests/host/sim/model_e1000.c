@@ -223,30 +223,120 @@ static void receive(struct sim_end *end, const u8 *frame, u32 len)
 
 /* ---- transmit ---- */
 
-static void send_frame(struct model_e1000 *m, u8 popts)
+static void fill_sum(u8 *frame, u32 len, u32 css, u32 cso, u32 end)
 {
-	u8 css = m->context >> 32, cso = m->context >> 40;
 	u16 sum;
 
-	if (popts & 2) {
-		if (css >= m->tx_len || cso + 2u > m->tx_len)
-			sim_fatal(
-				"checksum context beyond the frame: start %u, field %u, length %u",
-				css, cso, m->tx_len);
-		sum = ~sum16(m->tx_buf + css, m->tx_len - css, 0);
-		put_be16(m->tx_buf + cso, sum);
-	}
+	if (css >= len || cso + 2u > len)
+		sim_fatal("checksum context beyond the frame: start %u, field %u, length %u", css,
+			  cso, len);
+	sum = ~sum16(frame + css, end - css, 0);
+	put_be16(frame + cso, sum);
+}
+
+static void send_wire(struct model_e1000 *m, const u8 *frame, u32 len)
+{
 	m->tx_frames++;
-	m->tx_runts += m->tx_len < 60;
+	m->tx_runts += len < 60;
 	if (m->link_up)
-		sim_link_send(&m->end, m->tx_buf, m->tx_len);
+		sim_link_send(&m->end, frame, len);
+}
+
+static void send_frame(struct model_e1000 *m)
+{
+	if (m->tx_popts & 2)
+		fill_sum(m->tx_buf, m->tx_len, (u8)(m->context >> 32), (u8)(m->context >> 40),
+			 m->tx_len);
+	send_wire(m, m->tx_buf, m->tx_len);
+}
+
+/* 3.5: each segment is the prototype header with lengths, identification, sequence number and sums
+ * of its own; FIN and PSH are the last one's. */
+static void send_segments(struct model_e1000 *m)
+{
+	u32 ip = m->tso.offsets & 255, ip_sum = m->tso.offsets >> 8 & 255;
+	u32 ip_end = m->tso.offsets >> 16 & 0xffff, tcp = m->tso.offsets >> 32 & 255;
+	u32 tcp_sum = m->tso.offsets >> 40 & 255, headers = m->tso.headers, off, i = 0;
+	u32 total = m->tx_len - headers;
+
+	if (headers > m->tx_len || total != m->tso.payload || !m->tso.mss || tcp + 20 > headers)
+		sim_fatal("segmentation context: %u bytes of headers, %u of payload, frame %u",
+			  headers, m->tso.payload, m->tx_len);
+	m->tx_large++;
+	for (off = 0; off < total; off += m->tso.mss, i++) {
+		u32 len = min(total - off, m->tso.mss), size = headers + len;
+		u8 frame[16384];
+
+		memcpy(frame, m->tx_buf, headers);
+		memcpy(frame + headers, m->tx_buf + headers + off, len);
+		put_be32(frame + tcp + 4, get_be32(frame + tcp + 4) + off);
+		if (off + len < total)
+			frame[tcp + 13] &= ~9;
+		if (m->tso.v4) {
+			put_be16(frame + ip + 2, size - ip);
+			put_be16(frame + ip + 4, get_be16(frame + ip + 4) + i);
+		} else {
+			put_be16(frame + ip + 4, size - ip - 40);
+		}
+		if (m->tx_popts & 2) {
+			put_be16(frame + tcp_sum, sum16((u8[]){ (size - tcp) >> 8, size - tcp }, 2,
+							get_be16(frame + tcp_sum)));
+			fill_sum(frame, size, tcp, tcp_sum, size);
+		}
+		if (m->tx_popts & 1)
+			fill_sum(frame, size, ip, ip_sum, ip_end + 1);
+		send_wire(m, frame, size);
+	}
+}
+
+/* One data descriptor's bytes. */
+static void gather(struct model_e1000 *m, const struct descriptor *d)
+{
+	bool dext = d->word & BIT(29);
+	u32 len = d->word & 0xffff; /* emulations look at no more */
+
+	if (!len || (d->word & 0xf0000) || m->tx_len + len > sizeof(m->tx_buf))
+		sim_fatal("transmit descriptor of %u bytes", d->word & 0xfffff);
+	if (d->addr >> 16 != (d->addr + len - 1) >> 16 && len > 4096)
+		sim_fatal("a large descriptor over a 64 KiB border");
+	if (!m->tx_len) {
+		m->tx_popts = dext ? d->popts : 0;
+		m->tx_tso = dext && (d->word & BIT(26));
+	}
+	memcpy(m->tx_buf + m->tx_len, (const void *)d->addr, len);
+	m->tx_len += len;
+	if (!(d->word & BIT(25)))
+		sim_fatal("a frame without its FCS");
+	if (m->tx_tso != (dext && (d->word & BIT(26))))
+		sim_fatal("TSE differs within a packet");
+	if (!(d->word & BIT(24)))
+		return;
+	if (m->tx_tso)
+		send_segments(m);
+	else
+		send_frame(m);
 	m->tx_len = 0;
+}
+
+static void load_context(struct model_e1000 *m, const struct descriptor *d)
+{
+	m->tx_contexts++;
+	if (!(d->word & BIT(26))) {
+		m->context = d->addr;
+		return;
+	}
+	m->tso.offsets = d->addr;
+	m->tso.payload = d->word & 0xfffff;
+	m->tso.mss = d->special;
+	m->tso.headers = d->popts;
+	m->tso.v4 = d->word & BIT(25);
+	m->context = 0; /* one of both kinds is all that a driver may count on */
 }
 
 static void transmit(struct sim_event *e)
 {
 	struct model_e1000 *m = container_of(e, struct model_e1000, tx_event);
-	u32 size = R(TDLEN) / 16, len;
+	u32 size = R(TDLEN) / 16;
 	bool any = false;
 
 	if (m->tx_hold || !(R(TCTL) & BIT(1)) || !size || !sim_pci_master(&m->pci))
@@ -254,24 +344,14 @@ static void transmit(struct sim_event *e)
 	while (R(TDH) != R(TDT)) {
 		struct descriptor *d =
 			(struct descriptor *)(((u64)R(TDBAH) << 32 | R(TDBAL)) + 16 * R(TDH));
-		bool dext = d->word & BIT(29);
-
-		if (dext && (d->word >> 20 & 15) == 0) {
-			m->context = d->addr;
-			m->tx_contexts++;
-		} else {
-			len = dext ? d->word & 0xfffff : d->word & 0xffff;
-			if (!len || m->tx_len + len > sizeof(m->tx_buf))
-				sim_fatal("transmit descriptor of %u bytes", len);
-			memcpy(m->tx_buf + m->tx_len, (const void *)d->addr, len);
-			m->tx_len += len;
-			if (!(d->word & BIT(25)))
-				sim_fatal("a frame without its FCS");
-			if (d->word & BIT(24))
-				send_frame(m, d->popts);
-		}
-		if (d->word & BIT(27))
+		if ((d->word & BIT(29)) && (d->word >> 20 & 15) == 0)
+			load_context(m, d);
+		else
+			gather(m, d);
+		if (d->word & BIT(27)) {
 			d->status |= 1;
+			m->tx_reports++;
+		}
 		R(TDH) = (R(TDH) + 1) % size;
 		any = true;
 	}

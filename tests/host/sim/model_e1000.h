@@ -17,14 +17,21 @@ struct model_e1000 {
 	bool tx_hold;	  /* the transmitter does nothing until model_e1000_tx_go */
 	bool dead;	  /* reads as all ones */
 	/* for tests to look at */
-	u64 rx_frames, rx_missed, rx_filtered, tx_frames, tx_runts, tx_contexts, tdt_writes,
-		rdt_writes, irqs;
+	u64 rx_frames, rx_missed, rx_filtered, tx_frames, tx_runts, tx_contexts, tx_reports,
+		tx_large, tdt_writes, rdt_writes, irqs;
 	/* its own */
 	u32 reg[0x6000 / 4];
 	struct sim_event tx_event;
 	u64 context;
-	u8 tx_buf[16384];
+	struct {
+		u64 offsets;
+		u32 payload, mss, headers;
+		bool v4;
+	} tso;
+	u8 tx_buf[66000];
 	u32 tx_len;
+	bool tx_tso; /* the frame being gathered is to be cut */
+	u8 tx_popts; /* of its first descriptor */
 };
 void model_e1000_init(struct model_e1000 *m, enum model_e1000_kind kind, const u8 *mac);
 void model_e1000_link(struct model_e1000 *m, bool up);

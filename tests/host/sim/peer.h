@@ -4,7 +4,7 @@
  * addresses are in host order. */
 #pragma once
 
-#include "link.h"
+#include "nic.h"
 
 struct frame {
 	struct list_head node;

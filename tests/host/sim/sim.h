@@ -48,6 +48,8 @@ struct sim_memory {
 void sim_memory_get(struct sim_memory *m);
 /* One allocation of n fails, drawn at random; 0: none. */
 void sim_fail_every(u32 n);
+/* dma_alloc keeps its promise of addresses below 4 GiB, at the price of the sanitizer's red zones. */
+extern bool sim_dma_low;
 void sim_memory_print(void); /* who allocated what is alive */
 
 /* ---- modules and the log (machine_module.c, machine_core.c) ---- */
@@ -56,6 +58,7 @@ int sim_insmod(const char *name, const char *args);
 int sim_rmmod(const char *name, bool force);
 struct module *sim_module(const char *name);
 bool sim_module_loaded(const char *name);
+bool sim_module_there(const char *name); /* is it linked in at all? */
 bool sim_log_has(const char *text);
 void sim_log_clear(void);
 extern bool sim_log_echo; /* print it too; environment SIM_LOG sets it */
@@ -71,6 +74,9 @@ struct sim_pci_model {
 	u16 vendor, device;
 	u8 bus, devfn;
 	u32 bar_size;
+	bool bar_io;	  /* BAR 0 is I/O ports */
+	const u8 *caps;	  /* capability list as it lies in configuration space from 0x40; NULL: none */
+	u32 caps_len;
 	u32 msix_vectors; /* 0: none */
 	u32 (*read)(struct sim_pci_model *m, u32 reg, u32 size);
 	void (*write)(struct sim_pci_model *m, u32 reg, u32 size, u32 v);

@@ -168,18 +168,19 @@ void stack_down(void)
 	modules_down();
 }
 
-int stack_up_e1000(struct model_e1000 *m, const char *args)
+int stack_up_pci(struct sim_pci_model *pci, struct sim_end *end, const char *driver,
+		 const char *args)
 {
 	int err;
 
 	sim_boot();
 	sim_mark();
-	sim_pci_add(&m->pci);
+	sim_pci_add(pci);
 	peer_init(&peer, peer_mac, PEER);
-	sim_link_init(&wire, &m->end, &peer.end);
+	sim_link_init(&wire, end, &peer.end);
 	err = modules_up();
 	if (!err)
-		err = sim_insmod("e1000", args);
+		err = sim_insmod(driver, args);
 	if (!err && !netif_named("eth0"))
 		err = -ENODEV;
 	if (!err)
@@ -188,19 +189,29 @@ int stack_up_e1000(struct model_e1000 *m, const char *args)
 	return err;
 }
 
-void stack_down_e1000(struct model_e1000 *m)
+void stack_down_pci(struct sim_pci_model *pci, const char *driver)
 {
 	int err;
 
-	if (sim_module_loaded("e1000")) {
+	if (sim_module_loaded(driver)) {
 		if (netif_named("eth0"))
 			ifconfig_down("eth0");
-		err = sim_rmmod("e1000", false);
+		err = sim_rmmod(driver, false);
 		if (err)
-			sim_fatal("rmmod e1000: error %d", err);
+			sim_fatal("rmmod %s: error %d", driver, err);
 	}
-	sim_pci_remove(&m->pci);
+	sim_pci_remove(pci);
 	modules_down();
+}
+
+int stack_up_e1000(struct model_e1000 *m, const char *args)
+{
+	return stack_up_pci(&m->pci, &m->end, "e1000", args);
+}
+
+void stack_down_e1000(struct model_e1000 *m)
+{
+	stack_down_pci(&m->pci, "e1000");
 }
 
 void stack_know_peer(void)

@@ -42,7 +42,10 @@ int stack_up(void);
 int stack_up_quiet(void);
 /* Everything leaves; nothing may be left. */
 void stack_down(void);
-/* The host's eth0 is the model instead of the plain device. */
+/* The host's eth0 is a model's, by its driver, instead of the plain device. */
+int stack_up_pci(struct sim_pci_model *pci, struct sim_end *end, const char *driver,
+		 const char *args);
+void stack_down_pci(struct sim_pci_model *pci, const char *driver);
 int stack_up_e1000(struct model_e1000 *m, const char *args);
 void stack_down_e1000(struct model_e1000 *m);
 /* Teaches the peer's address, so that ARP is out of the way. */

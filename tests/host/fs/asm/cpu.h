@@ -13,6 +13,7 @@ struct thread;
 
 extern __thread struct thread *fake_thread;
 extern __thread u32 fake_preempt_count;
+static __thread u32 fake_batch __attribute__((unused)); /* no batch crosses files here */
 
 static inline struct thread *current_thread(void)
 {
@@ -37,6 +38,18 @@ static inline void preempt_enable_no_check(void)
 static inline u32 preempt_count(void)
 {
 	return fake_preempt_count;
+}
+
+#define CPU_BATCH_POLL BIT(16)
+
+static inline u32 cpu_batch(void)
+{
+	return fake_batch;
+}
+
+static inline void cpu_batch_add(u32 n)
+{
+	fake_batch += n;
 }
 
 static inline u32 cpu_pending(void)

@@ -44,6 +44,18 @@ static inline u32 preempt_count(void)
 	return env_cpu.preempt_count;
 }
 
+#define CPU_BATCH_POLL BIT(16)
+
+static inline u32 cpu_batch(void)
+{
+	return 0;
+}
+
+static inline void cpu_batch_add(u32 n)
+{
+	(void)n;
+}
+
 static inline u32 cpu_pending(void)
 {
 	return 0;

@@ -16,13 +16,14 @@ struct cpu {
 	struct thread *current;
 	u32 preempt_count;
 	u32 pending;
-	u32 id, irq_depth, online;
+	u32 id, irq_depth, online, batch;
 	u64 idle_ns;
 	bool irqs_off;
 };
 
 #define CPU_PENDING_RESCHED BIT(0)
 #define CPU_PENDING_POLL BIT(1)
+#define CPU_BATCH_POLL BIT(16)
 
 extern struct cpu sim_cpu;
 
@@ -60,6 +61,16 @@ static inline void preempt_enable_no_check(void)
 static inline u32 preempt_count(void)
 {
 	return sim_cpu.preempt_count;
+}
+
+static inline u32 cpu_batch(void)
+{
+	return sim_cpu.batch;
+}
+
+static inline void cpu_batch_add(u32 n)
+{
+	sim_cpu.batch += n;
 }
 
 static inline u32 cpu_pending(void)
@@ -104,6 +115,4 @@ static inline void irq_restore(unsigned long flags)
 		irq_enable();
 }
 
-static inline void cpu_relax(void)
-{
-}
+void cpu_relax(void);

@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp_peer.c - scripted TCP segments. */
+#define SIM_NO_CMOCKA
+#include "tcp_peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "machine.h"
+
+#define FIRST_ISS 0x10000000
+#define SEGMENT_MAX 1600
+#define NOW_MS 1
+#define ANY 0xffffffff
+
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128, AE = 256 };
+
+/* A segment as written, or as it came. */
+struct segment {
+	u16 flags;
+	bool has_seq, has_ack, has_win, has_urg, has_options, push;
+	u32 seq, end, len, ack, win, urg;
+	u32 mss, wscale, ts_val, ts_ecr; /* ANY: not there, or whatever */
+	bool sack_ok, ts;
+	u32 nr_sacks, sack[4][2];
+	u8 raw[40];
+	u32 raw_len;
+};
+
+struct tcp_peer tp;
+static u32 sent_octets, read_octets; /* of the host's program */
+static const char *current_text = "";
+static int current_line;
+
+__printf(1, 2) __noreturn static void mismatch(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sim_fatal("line %d, \"%s\": %s", current_line, current_text, text);
+}
+
+/* ---- text ---- */
+
+static u32 number(const char **s)
+{
+	char *end;
+	long v;
+
+	while (**s == ' ')
+		++*s;
+	if (**s == '*') {
+		++*s;
+		return ANY;
+	}
+	v = strtol(*s, &end, 0);
+	if (end == *s)
+		mismatch("a number is wanted at \"%s\"", *s);
+	*s = end;
+	return v;
+}
+
+static bool word(const char **s, const char *w)
+{
+	size_t n = strlen(w);
+
+	if (strncmp(*s, w, n))
+		return false;
+	*s += n;
+	return true;
+}
+
+static void skip(const char **s, const char *set)
+{
+	while (**s && strchr(set, **s))
+		++*s;
+}
+
+static void parse_flags(struct segment *g, const char **s)
+{
+	static const char letters[] = "FSRP.UEWA";
+	const char *at;
+
+	for (; **s && **s != ' '; ++*s) {
+		at = strchr(letters, **s);
+		if (!at)
+			mismatch("flag %c", **s);
+		g->flags |= 1 << (at - letters);
+	}
+	g->push = g->flags & PSH;
+}
+
+static void parse_raw(struct segment *g, const char **s)
+{
+	unsigned int b;
+
+	skip(s, " ");
+	while (sscanf(*s, "%2x", &b) == 1) {
+		g->raw[g->raw_len++] = b;
+		*s += 2;
+	}
+}
+
+static void parse_options(struct segment *g, const char **s)
+{
+	g->has_options = true;
+	for (skip(s, " ,"); **s && **s != '>'; skip(s, " ,")) {
+		if (word(s, "mss")) {
+			g->mss = number(s);
+		} else if (word(s, "wscale")) {
+			g->wscale = number(s);
+		} else if (word(s, "sackOK")) {
+			g->sack_ok = true;
+		} else if (word(s, "sack")) {
+			g->sack[g->nr_sacks][0] = number(s);
+			++*s; /* : */
+			g->sack[g->nr_sacks++][1] = number(s);
+		} else if (word(s, "ts")) {
+			g->ts = true;
+			g->ts_val = number(s);
+			g->ts_ecr = number(s);
+		} else if (word(s, "raw")) {
+			parse_raw(g, s);
+		} else if (!word(s, "nop")) {
+			mismatch("option \"%s\"", *s);
+		}
+	}
+	++*s;
+}
+
+static void parse(struct segment *g, const char *s)
+{
+	current_text = s;
+	memset(g, 0, sizeof(*g));
+	g->mss = g->wscale = ANY;
+	g->win = 65535;
+	parse_flags(g, &s);
+	for (skip(&s, " "); *s; skip(&s, " ")) {
+		if (word(&s, "ack")) {
+			g->has_ack = true;
+			g->ack = number(&s);
+		} else if (word(&s, "win")) {
+			g->has_win = true;
+			g->win = number(&s);
+		} else if (word(&s, "urg")) {
+			g->has_urg = true;
+			g->urg = number(&s);
+		} else if (word(&s, "<")) {
+			parse_options(g, &s);
+		} else {
+			g->has_seq = true;
+			g->seq = number(&s);
+			if (word(&s, ":"))
+				number(&s);
+			if (word(&s, "("))
+				g->len = number(&s), ++s;
+		}
+	}
+}
+
+/* ---- in ---- */
+
+/* The octet at a relative sequence number; each direction has its own. */
+static u8 octet(bool host, u32 rel)
+{
+	return rel * 7 + (rel >> 8) * 13 + (host ? 100 : 0);
+}
+
+static u32 put_options(u8 *o, const struct segment *g)
+{
+	u8 *start = o;
+	u32 i;
+
+	if (g->mss != ANY) {
+		*o++ = 2;
+		*o++ = 4;
+		put_be16(o, g->mss);
+		o += 2;
+	}
+	if (g->sack_ok) {
+		*o++ = 4;
+		*o++ = 2;
+	}
+	if (g->ts) {
+		*o++ = 8;
+		*o++ = 10;
+		put_be32(o, g->ts_val);
+		put_be32(o + 4, g->ts_ecr);
+		o += 8;
+	}
+	if (g->wscale != ANY) {
+		*o++ = 3;
+		*o++ = 3;
+		*o++ = g->wscale;
+	}
+	if (g->nr_sacks) {
+		*o++ = 5;
+		*o++ = 2 + 8 * g->nr_sacks;
+		for (i = 0; i < g->nr_sacks; i++, o += 8) {
+			put_be32(o, tp.host_iss + g->sack[i][0]);
+			put_be32(o + 4, tp.host_iss + g->sack[i][1]);
+		}
+	}
+	memcpy(o, g->raw, g->raw_len);
+	o += g->raw_len;
+	while ((o - start) & 3)
+		*o++ = 1;
+	return o - start;
+}
+
+static u16 tcp_sum(const u8 *t, u32 len, u32 src, u32 dst)
+{
+	u8 pseudo[12 + SEGMENT_MAX];
+
+	put_be32(pseudo, src);
+	put_be32(pseudo + 4, dst);
+	put_be16(pseudo + 8, IPPROTO_TCP);
+	put_be16(pseudo + 10, len);
+	memcpy(pseudo + 12, t, len);
+	return wire_sum(pseudo, 12 + len);
+}
+
+static void send_segment(const struct segment *g)
+{
+	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = IPPROTO_TCP, .tos = tp.tos };
+	u8 t[SEGMENT_MAX] = { 0 };
+	u32 header = 20 + put_options(t + 20, g), i;
+
+	put_be16(t, tp.port);
+	put_be16(t + 2, tp.host_port);
+	put_be32(t + 4, tp.iss + g->seq);
+	if (g->flags & ACK || g->has_ack)
+		put_be32(t + 8, tp.host_iss + g->ack);
+	put_be16(t + 12, header / 4 << 12 | (g->flags & 0x1ff));
+	put_be16(t + 14, g->win);
+	put_be16(t + 18, g->urg);
+	for (i = 0; i < g->len; i++)
+		t[header + i] = octet(false, g->seq + i + (g->flags & SYN ? 1 : 0));
+	put_be16(t + 16, tcp_sum(t, header + g->len, PEER, HOST) ^ tp.bad_sum);
+	peer_ipv4(&peer, host_mac, &h, t, header + g->len);
+}
+
+void tp_in(const char *text)
+{
+	struct segment g;
+
+	parse(&g, text);
+	if (!g.has_options && tp.ts && !(g.flags & (RST | SYN))) {
+		g.ts = true;
+		g.ts_val = tp.ts_value;
+		g.ts_ecr = tp.ts_echo;
+	}
+	if (g.ts && g.ts_ecr == ANY)
+		g.ts_ecr = tp.ts_echo;
+	send_segment(&g);
+	tp.last_at = sim_now();
+	sim_run(300 * NSEC_PER_USEC);
+}
+
+/* ---- out ---- */
+
+static void read_options(struct segment *g, const u8 *o, u32 n)
+{
+	while (n && *o) {
+		u32 len = *o == 1 ? 1 : n > 1 ? o[1] : 0, i;
+
+		if (!len || len > n || (*o != 1 && len < 2))
+			mismatch("malformed options");
+		if (*o == 2)
+			g->mss = get_be16(o + 2);
+		else if (*o == 3)
+			g->wscale = o[2];
+		else if (*o == 4)
+			g->sack_ok = true;
+		else if (*o == 8)
+			g->ts = true, g->ts_val = get_be32(o + 2), g->ts_ecr = get_be32(o + 6);
+		for (i = 2; *o == 5 && i + 8 <= len; i += 8, g->nr_sacks++) {
+			g->sack[g->nr_sacks][0] = get_be32(o + i) - tp.iss;
+			g->sack[g->nr_sacks][1] = get_be32(o + i + 4) - tp.iss;
+		}
+		n -= len;
+		o += len;
+	}
+}
+
+static void learn(struct segment *g, u32 seq)
+{
+	if (g->flags & SYN) {
+		tp.host_iss = seq;
+		tp.heard_host = true;
+		tp.host_wscale = g->wscale == ANY ? 0 : g->wscale;
+	} else if (!tp.heard_host) {
+		tp.host_iss = 0;
+	}
+	if (g->ts)
+		tp.ts_echo = g->ts_val;
+}
+
+static bool is_ours(const u8 *t)
+{
+	return get_be16(t) == tp.host_port && get_be16(t + 2) == tp.port;
+}
+
+static void check_payload(const struct segment *g, const u8 *p)
+{
+	u32 i;
+
+	for (i = 0; i < g->len; i++) {
+		if (p[i] != octet(true, g->seq + i + (g->flags & SYN ? 1 : 0)))
+			mismatch("octet %u of the payload at %u is wrong", i, g->seq);
+	}
+}
+
+static void read_segment(struct segment *g, const struct frame *f)
+{
+	const u8 *ip = frame_ip(f), *t = frame_icmp(f);
+	u32 len = get_be16(ip + 2) - (ip[0] & 15) * 4, header = (t[12] >> 4) * 4;
+
+	if (!frame_sound(f) || header < 20 || header > len)
+		mismatch("a malformed frame came");
+	if (tcp_sum(t, len, HOST, PEER))
+		mismatch("a wrong checksum came");
+	memset(g, 0, sizeof(*g));
+	g->mss = g->wscale = ANY;
+	g->flags = get_be16(t + 12) & 0x1ff;
+	read_options(g, t + 20, header - 20);
+	learn(g, get_be32(t + 4));
+	g->seq = get_be32(t + 4) - tp.host_iss;
+	g->ack = get_be32(t + 8) - tp.iss;
+	g->win = get_be16(t + 14);
+	g->urg = get_be16(t + 18);
+	g->len = len - header;
+	check_payload(g, t + header);
+	tp.at = f->at;
+	tp.seq = g->seq;
+	tp.ack = g->ack;
+	tp.win = g->win;
+	tp.len = g->len;
+	tp.ts_val = g->ts_val;
+	tp.ts_ecr = g->ts_ecr;
+	tp.ip_tos = ip[1];
+}
+
+/* The oldest segment of this connection; others' are skipped over. */
+static bool take(struct segment *g)
+{
+	const struct frame *f;
+
+	while ((f = peer_take_proto(&peer, IPPROTO_TCP))) {
+		if (!is_ours(frame_icmp(f)))
+			continue;
+		read_segment(g, f);
+		return true;
+	}
+	return false;
+}
+
+static void describe(const struct segment *g, char *text, size_t size)
+{
+	static const char letters[] = "FSRP.UEWA";
+	char flags[12] = "";
+	u32 i, n = 0;
+
+	for (i = 0; i < 9; i++) {
+		if (g->flags & 1 << i)
+			flags[n++] = letters[i];
+	}
+	n = snprintf(text, size, "%s %u:%u(%u) ack %u win %u urg %u <", flags, g->seq,
+		     g->seq + g->len, g->len, g->ack, g->win, g->urg);
+	if (g->mss != ANY)
+		n += snprintf(text + n, size - n, "mss %u,", g->mss);
+	if (g->sack_ok)
+		n += snprintf(text + n, size - n, "sackOK,");
+	if (g->ts)
+		n += snprintf(text + n, size - n, "ts %u %u,", g->ts_val, g->ts_ecr);
+	if (g->wscale != ANY)
+		n += snprintf(text + n, size - n, "wscale %u,", g->wscale);
+	for (i = 0; i < g->nr_sacks; i++)
+		n += snprintf(text + n, size - n, "sack %u:%u,", g->sack[i][0], g->sack[i][1]);
+	snprintf(text + n, size - n, ">");
+}
+
+static bool same(u32 want, u32 got)
+{
+	return want == ANY || want == got;
+}
+
+static bool options_fit(const struct segment *w, const struct segment *g)
+{
+	u32 i;
+
+	if (w->sack_ok != g->sack_ok || w->ts != g->ts || w->nr_sacks != g->nr_sacks ||
+	    (w->mss != ANY && w->mss != g->mss) || (w->wscale != ANY && w->wscale != g->wscale))
+		return false;
+	if (w->ts && (!same(w->ts_val, g->ts_val) || !same(w->ts_ecr, g->ts_ecr)))
+		return false;
+	for (i = 0; i < w->nr_sacks; i++) {
+		if (w->sack[i][0] != g->sack[i][0] || w->sack[i][1] != g->sack[i][1])
+			return false;
+	}
+	return true;
+}
+
+static void compare(const struct segment *w, const struct segment *g)
+{
+	u16 mask = w->push ? 0x1ff : 0x1ff & ~PSH;
+	char text[256];
+
+	if ((w->flags & mask) == (g->flags & mask) &&
+	    (!w->has_seq || (same(w->seq, g->seq) && same(w->len, g->len))) &&
+	    (!w->has_ack || same(w->ack, g->ack)) && (!w->has_win || same(w->win, g->win)) &&
+	    (!w->has_urg || same(w->urg, g->urg)) && (!w->has_options || options_fit(w, g)))
+		return;
+	describe(g, text, sizeof(text));
+	mismatch("%s came", text);
+}
+
+void tp_out_within(int line, u32 from_ms, u32 to_ms, const char *text)
+{
+	u64 deadline = tp.last_at + to_ms * NSEC_PER_MSEC;
+	struct segment want, got;
+
+	current_line = line;
+	parse(&want, text);
+	while (!take(&got)) {
+		if (sim_now() >= deadline)
+			mismatch("nothing came");
+		sim_run(NSEC_PER_MSEC / 4);
+	}
+	compare(&want, &got);
+	if (tp.at + NSEC_PER_MSEC < tp.last_at + from_ms * NSEC_PER_MSEC ||
+	    tp.at > deadline + NSEC_PER_MSEC)
+		mismatch("it came after %.3f ms", (double)(tp.at - tp.last_at) / NSEC_PER_MSEC);
+	tp.last_at = tp.at;
+}
+
+void tp_out(int line, const char *text)
+{
+	u64 before = tp.last_at;
+
+	tp.last_at = sim_now(); /* from now on, or already there */
+	current_line = line;
+	if (before > tp.last_at)
+		tp.last_at = before;
+	tp_out_within(line, 0, NOW_MS, text);
+}
+
+void tp_silence(int line, u32 ms)
+{
+	struct segment got;
+	char text[256];
+
+	current_line = line;
+	current_text = "silence";
+	sim_run(ms * NSEC_PER_MSEC);
+	if (!take(&got))
+		return;
+	describe(&got, text, sizeof(text));
+	mismatch("%s came after %.3f ms", text, (double)(tp.at - tp.last_at) / NSEC_PER_MSEC);
+}
+
+bool tp_next(void)
+{
+	struct segment got;
+
+	return take(&got);
+}
+
+u32 tp_waiting(void)
+{
+	struct frame *f;
+	u32 n = 0;
+
+	list_for_each_entry(f, &peer.heard, node)
+		n += f->len >= 54 && f->data[23] == IPPROTO_TCP && is_ours(frame_icmp(f));
+	return n;
+}
+
+void tp_forget(void)
+{
+	struct segment got;
+
+	while (take(&got))
+		;
+}
+
+/* ---- ICMP ---- */
+
+void tp_icmp(u8 type, u8 code, u32 rest, u32 seq)
+{
+	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = IPPROTO_ICMP };
+	u8 quote[14 + 20 + 8 + 64] = { 0 }, m[128];
+	struct ipv4_fields q = { .src = HOST, .dst = PEER, .proto = IPPROTO_TCP, .flags_off = 0x4000,
+				 .total_len = 1500 };
+	u8 *t = quote + 34;
+
+	frame_ipv4(quote, peer_mac, host_mac, &q, NULL, 8);
+	put_be16(t, tp.host_port);
+	put_be16(t + 2, tp.port);
+	put_be32(t + 4, tp.host_iss + seq);
+	peer_ipv4(&peer, host_mac, &h, m, icmp_message(m, type, code, rest, quote + 14, 28));
+	tp.last_at = sim_now();
+	sim_run(300 * NSEC_PER_USEC);
+}
+
+/* ---- up and down ---- */
+
+static void load_if_there(const char *name)
+{
+	int err = sim_module_there(name) ? sim_insmod(name, NULL) : 0;
+
+	if (err)
+		sim_fatal("insmod %s: error %d", name, err);
+}
+
+void tp_new(u16 peer_port, u16 host_port)
+{
+	static u32 n;
+
+	n++;
+	tp = (struct tcp_peer){ .port = peer_port,
+				.host_port = host_port,
+				.iss = FIRST_ISS * n + 12345 * n,
+				.ts_value = 1000 };
+	sent_octets = read_octets = 0;
+}
+
+void tp_up(void)
+{
+	if (stack_up())
+		sim_fatal("the stack does not come up");
+	load_if_there("tcp");
+	load_if_there("tcp_cubic");
+	load_if_there("tcp_reno");
+	if (ifconfig("lo", IP4(127, 0, 0, 1), 8))
+		sim_fatal("lo");
+	stack_know_peer();
+	peer_forget(&peer);
+	tp_new(TP_PEER_PORT, TP_HOST_PORT);
+}
+
+static void unload(const char *name)
+{
+	int err = sim_module_there(name) && sim_module_loaded(name) ? sim_rmmod(name, false) : 0;
+
+	if (err)
+		sim_fatal("rmmod %s: error %d", name, err);
+}
+
+void tp_down(void)
+{
+	if (sim_open_files())
+		sim_fatal("%u files are open", sim_open_files());
+	unload("tcp_reno");
+	unload("tcp_cubic");
+	unload("tcp");
+	stack_down();
+}
+
+/* ---- the host's program ---- */
+
+static int must(int result, const char *what)
+{
+	if (result < 0)
+		sim_fatal("line %d: %s: error %d", current_line, what, result);
+	return result;
+}
+
+int tp_listen(void)
+{
+	int fd = must(c_socket(AF_INET, SOCK_STREAM, 0), "socket");
+
+	must(c_setint(fd, SOL_SOCKET, SO_REUSEADDR, 1), "SO_REUSEADDR");
+	must(c_bind(fd, 0, tp.host_port), "bind");
+	must(c_listen(fd, 8), "listen");
+	must(c_nonblock(fd, true), "O_NONBLOCK");
+	return fd;
+}
+
+static void agree(const char *syn_options)
+{
+	tp.ts = strstr(syn_options, "ts ") != NULL;
+}
+
+int tp_accepted(const char *syn_options)
+{
+	int listener = tp_listen(), fd;
+	char text[128];
+
+	snprintf(text, sizeof(text), "S 0(0) <%s>", syn_options);
+	in(text);
+	out("S. 0(0) ack 1");
+	agree(syn_options);
+	in(". 1(0) ack 1");
+	fd = must(c_accept(listener, SOCK_NONBLOCK), "accept");
+	c_close(listener);
+	return fd;
+}
+
+int tp_connected(const char *syn_options)
+{
+	int fd = must(c_socket(AF_INET, SOCK_STREAM, 0), "socket"), err;
+	char text[128];
+
+	must(c_nonblock(fd, true), "O_NONBLOCK");
+	must(c_setint(fd, SOL_SOCKET, SO_REUSEADDR, 1), "SO_REUSEADDR");
+	must(c_bind(fd, 0, tp.host_port), "bind");
+	err = c_connect(fd, PEER, tp.port);
+	if (err != -EINPROGRESS)
+		sim_fatal("connect: %d", err);
+	out("S 0(0)");
+	agree(syn_options);
+	snprintf(text, sizeof(text), "S. 0(0) ack 1 <%s>", syn_options);
+	in(text);
+	out(". 1(0) ack 1");
+	return fd;
+}
+
+long tp_write(int fd, u32 n)
+{
+	u8 *buf = malloc(n + 1);
+	long sent;
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		buf[i] = octet(true, 1 + sent_octets + i);
+	sent = c_send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent > 0)
+		sent_octets += sent;
+	free(buf);
+	tp.last_at = sim_now();
+	return sent;
+}
+
+long tp_read(int fd, u32 n)
+{
+	u8 *buf = malloc(n + 1);
+	long got = c_recv(fd, buf, n, MSG_DONTWAIT), i;
+
+	for (i = 0; i < got; i++) {
+		if (buf[i] != octet(false, 1 + read_octets + i))
+			sim_fatal("line %d: octet %ld read is wrong", current_line, i);
+	}
+	if (got > 0)
+		read_octets += got;
+	free(buf);
+	return got;
+}
+
+int tp_state(int fd)
+{
+	u8 info[256];
+	u32 len = sizeof(info);
+	int err = c_getopt(fd, IPPROTO_TCP, TCP_INFO, info, &len);
+
+	return err ? err : info[0];
+}
+
+/* With a reset, so that no TIME-WAIT remains; a socket that knows the end of its connection is only
+ * closed. */
+void tp_finish(int fd)
+{
+	const struct {
+		int on, seconds;
+	} linger = { 1, 0 };
+
+	c_setopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	c_close(fd);
+	sim_run_ms(1);
+	tp_forget();
+}

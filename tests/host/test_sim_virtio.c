@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sim_virtio.c - the virtio driver against a model of the device with the modern and the legacy
+ * register interface: rings that wrap and fill, offloads, filters, the link, and a device that lies. */
+#include "../../modules/virtio_net/regs.h"
+#include "model_virtio.h"
+#include "stack.h"
+
+#define OFFERED                                                                                  \
+	(F_CSUM | F_GUEST_CSUM | F_MAC | F_GUEST_TSO4 | F_GUEST_TSO6 | F_GUEST_ECN | F_HOST_TSO4 | \
+	 F_HOST_TSO6 | F_HOST_ECN | F_MRG_RXBUF | F_STATUS | F_CTRL_VQ | F_CTRL_RX |              \
+	 F_CTRL_MAC_ADDR | F_ANY_LAYOUT | F_EVENT_IDX | F_VERSION_1)
+
+static struct model_virtio virtio;
+static bool legacy;
+
+static void setup_with(u64 offered)
+{
+	model_virtio_init(&virtio, legacy, offered, host_mac);
+	assert_int_equal(stack_up_pci(&virtio.pci, &virtio.end, "virtio_net", NULL), 0);
+	stack_know_peer();
+	drops_mark();
+}
+
+static void setup(void)
+{
+	setup_with(OFFERED);
+}
+
+static void teardown(void)
+{
+	stack_down_pci(&virtio.pci, "virtio_net");
+}
+
+static void check_answer(u16 seq, u32 len)
+{
+	const struct frame *f;
+
+	peer_forget(&peer);
+	peer_echo(&peer, host_mac, HOST, 3, seq, len);
+	sim_run_ms(1);
+	f = peer_take_icmp(&peer, 0, 0);
+	assert_non_null(f);
+	assert_true(frame_sound(f));
+	assert_int_equal(get_be16(frame_icmp(f) + 6), seq);
+}
+
+static void rings_wrap(void **state)
+{
+	u32 i;
+
+	setup();
+	for (i = 0; i < 500; i++)
+		check_answer(i, i * 3 % 1473);
+	assert_int_equal(virtio.rx_dropped, 0);
+	assert_int_equal(virtio.promisc, false);
+	teardown();
+}
+
+/* What a device from the first days offers: headers in their own descriptors, nothing filled in. */
+static void nothing_offered(void **state)
+{
+	u32 i;
+
+	setup_with(F_MAC | (legacy ? 0 : F_VERSION_1));
+	for (i = 0; i < 200; i++)
+		check_answer(i, i * 7 % 1473);
+	assert_int_equal(virtio.rx_dropped, 0);
+	teardown();
+}
+
+static void burst_is_served_in_few_interrupts(void **state)
+{
+	u64 irqs, notifies;
+	u32 i;
+
+	setup();
+	irqs = virtio.irqs;
+	notifies = virtio.notifies;
+	for (i = 0; i < 40; i++)
+		peer_echo(&peer, host_mac, HOST, 3, i, 100);
+	sim_run_ms(1);
+	assert_int_equal(peer_count_icmp(&peer, 0), 40);
+	assert_true(virtio.irqs - irqs <= 41);
+	assert_true(virtio.notifies - notifies <= 82);
+	teardown();
+}
+
+static void ring_full_and_free_again(void **state)
+{
+	struct socket *s;
+	u8 m[64] = { 8 };
+	u32 sent = 0;
+	long n;
+
+	setup();
+	s = sock_open(SOCK_DGRAM, IPPROTO_ICMP);
+	virtio.tx_hold = true;
+	while ((n = sock_send(s, PEER, m, 64, MSG_DONTWAIT)) == 64 && sent < 1000)
+		sent++;
+	assert_in_range(sent, MODEL_VIRTIO_QUEUE_SIZE / 4, MODEL_VIRTIO_QUEUE_SIZE / 2);
+	assert_true(n == -EAGAIN || n == -ENOBUFS);
+	model_virtio_tx_go(&virtio);
+	sim_run_ms(50);
+	assert_int_equal(peer_count_icmp(&peer, 8), sent);
+	assert_int_equal(sock_send(s, PEER, m, 64, 0), 64);
+	sock_close(s);
+	check_answer(1, 20);
+	teardown();
+}
+
+static void device_fills_checksums(void **state)
+{
+	struct netif *nif;
+	const struct frame *f;
+	struct pkt *p;
+	u8 *h;
+
+	setup();
+	nif = netif_named("eth0");
+	p = pkt_alloc(PKT_POOL_TX, PKT_HEADROOM, 200);
+	assert_non_null(p);
+	h = pkt_put(p, 114);
+	memset(h, 0x11, 114);
+	memcpy(h, peer_mac, 6);
+	memcpy(h + 6, host_mac, 6);
+	put_be16(h + 12, 0x0800);
+	h[14] = 0x45;
+	h[23] = 253;
+	put_be16(h + 40, 0x1234); /* a pseudo header's sum */
+	p->csum = PKT_CSUM_FILL;
+	p->csum_start = pkt_headroom(p) + 34;
+	p->csum_off = 6;
+	assert_int_equal(netif_tx(nif, p), 0);
+	sim_run_ms(1);
+	f = peer_take_proto(&peer, 253);
+	assert_non_null(f);
+	assert_int_equal(f->len, 114);
+	/* what was summed and the field now give the sum that stood there */
+	assert_int_equal(wire_sum(f->data + 34, 80), 0x1234);
+	teardown();
+}
+
+/* A frame as another guest on this machine would send it: 20,000 bytes, no checksum yet. */
+static void large_frame_in_many_buffers(void **state)
+{
+	static u8 f[20054];
+	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 253 };
+	struct socket *s;
+	static u8 got[20100];
+	u8 payload[8] = "payload";
+	u32 len = 20000 + 20;
+
+	setup();
+	s = sock_open(SOCK_RAW, 253);
+	frame_ipv4(f, host_mac, peer_mac, &h, payload, 8);
+	put_be16(f + 16, len);
+	put_be16(f + 24, 0);
+	put_be16(f + 24, wire_sum(f + 14, 20));
+	f[14 + len - 1] = 0x5a;
+	model_virtio_receive_gso(&virtio, f, 14 + len, 1448, 34);
+	sim_run_ms(1);
+	assert_int_equal(virtio.rx_dropped, 0);
+	assert_int_equal(sock_recv(s, got, sizeof(got), MSG_DONTWAIT, NULL), len);
+	assert_int_equal(got[len - 1], 0x5a);
+	assert_memory_equal(got + 20, "payload", 8);
+	sock_close(s);
+	check_answer(9, 1472);
+	teardown();
+}
+
+static void link_comes_and_goes(void **state)
+{
+	setup();
+	model_virtio_link(&virtio, false);
+	sim_run_ms(1);
+	assert_false(netif_running(netif_named("eth0")));
+	model_virtio_link(&virtio, true);
+	sim_run_ms(1);
+	assert_true(netif_running(netif_named("eth0")));
+	check_answer(2, 50);
+	teardown();
+}
+
+static void filters(void **state)
+{
+	struct netif *nif;
+
+	setup();
+	nif = netif_named("eth0");
+	assert_false(virtio.promisc || virtio.allmulti);
+	assert_true(virtio.groups >= 1); /* 224.0.0.1 */
+	netif_lock();
+	netif_promisc(nif, 1);
+	netif_unlock();
+	assert_true(virtio.promisc);
+	netif_lock();
+	netif_promisc(nif, -1);
+	netif_unlock();
+	assert_false(virtio.promisc);
+	virtio.refuse_control = true;
+	netif_lock();
+	netif_allmulti(nif, 1);
+	netif_allmulti(nif, -1);
+	netif_unlock();
+	assert_true(sim_log_has("receive filter"));
+	check_answer(1, 10);
+	teardown();
+}
+
+static void up_and_down_in_traffic(void **state)
+{
+	u32 i, k;
+
+	setup();
+	for (i = 0; i < 10; i++) {
+		for (k = 0; k < 20; k++)
+			peer_echo(&peer, host_mac, HOST, 3, k, 600);
+		sim_run(20 * NSEC_PER_USEC);
+		assert_int_equal(ifconfig_down("eth0"), 0);
+		sim_run_ms(1);
+		assert_int_equal(ifconfig("eth0", HOST, 24), 0);
+	}
+	stack_know_peer();
+	check_answer(3, 300);
+	teardown();
+}
+
+static void lost_memory(void **state)
+{
+	u32 i;
+
+	setup();
+	sim_fail_every(3);
+	for (i = 0; i < 300; i++) {
+		peer_echo(&peer, host_mac, HOST, 3, i, 900);
+		sim_run(30 * NSEC_PER_USEC);
+	}
+	sim_fail_every(0);
+	sim_run_ms(10);
+	for (i = 0; i < 100; i++)
+		check_answer(i, 900);
+	assert_int_equal(virtio.rx_dropped, 0);
+	teardown();
+}
+
+static void device_names_a_descriptor_it_does_not_have(void **state)
+{
+	setup();
+	virtio.bad_id = true;
+	peer_echo(&peer, host_mac, HOST, 3, 1, 100);
+	sim_run_ms(1);
+	assert_true(sim_log_has("does not have"));
+	/* down and up again is a fresh device */
+	assert_int_equal(ifconfig_down("eth0"), 0);
+	assert_int_equal(ifconfig("eth0", HOST, 24), 0);
+	stack_know_peer();
+	check_answer(2, 100);
+	teardown();
+}
+
+static void device_lies_about_buffers(void **state)
+{
+	static const u16 lies[] = { 2, 60, 65, 0xffff };
+	u32 i;
+
+	setup();
+	for (i = 0; i < ARRAY_SIZE(lies); i++) {
+		virtio.bad_buffers = lies[i];
+		peer_echo(&peer, host_mac, HOST, 3, i, 100);
+		sim_run_ms(1);
+		assert_int_equal(peer_count_icmp(&peer, 0), 0);
+		check_answer(100 + i, 100);
+	}
+	assert_int_equal(drops_since(DROP_RX_ERROR), ARRAY_SIZE(lies));
+	teardown();
+}
+
+/* Lines instead of messages. */
+static void without_msix(void **state)
+{
+	model_virtio_init(&virtio, legacy, OFFERED, host_mac);
+	virtio.pci.msix_vectors = 0;
+	assert_int_equal(stack_up_pci(&virtio.pci, &virtio.end, "virtio_net", NULL), 0);
+	stack_know_peer();
+	check_answer(1, 100);
+	model_virtio_link(&virtio, false);
+	sim_run_ms(1);
+	assert_false(netif_running(netif_named("eth0")));
+	teardown();
+}
+
+#define ALL_TESTS                                                                          \
+	cmocka_unit_test(rings_wrap), cmocka_unit_test(nothing_offered),                   \
+		cmocka_unit_test(burst_is_served_in_few_interrupts),                       \
+		cmocka_unit_test(ring_full_and_free_again),                                \
+		cmocka_unit_test(device_fills_checksums),                                  \
+		cmocka_unit_test(large_frame_in_many_buffers),                             \
+		cmocka_unit_test(link_comes_and_goes), cmocka_unit_test(filters),          \
+		cmocka_unit_test(up_and_down_in_traffic), cmocka_unit_test(lost_memory),   \
+		cmocka_unit_test(device_names_a_descriptor_it_does_not_have),              \
+		cmocka_unit_test(device_lies_about_buffers), cmocka_unit_test(without_msix)
+
+static int choose_modern(void **state)
+{
+	legacy = false;
+	return 0;
+}
+
+static int choose_legacy(void **state)
+{
+	legacy = true;
+	sim_dma_low = true; /* page numbers of 32 bits */
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { ALL_TESTS };
+
+	return cmocka_run_group_tests_name("modern", tests, choose_modern, NULL) +
+	       cmocka_run_group_tests_name("legacy", tests, choose_legacy, NULL);
+}
