@@ -100,7 +100,7 @@ help:
 	'make M=DIR               build the module folder DIR, outside the tree, to DIR/NAME.ko' \
 	'make check               layers, headers, warnings, sizes, Linux numbers' \
 	'make host-tests          unit and simulation tests on this machine, with ASan and UBSan' \
-	'make bench               boot, latency and memory figures beside a Linux guest (root; BENCH="-n 5")' \
+	'make bench               boot and network figures beside a Linux guest (root; BENCH="net -n 5")' \
 	'make soak                a thousand loads and unloads under a ping flood (root; SOAK="-n 5000")' \
 	'make fuzz                libFuzzer on the simulated stack, FUZZ_SECONDS each (10)' \
 	'make format              run clang-format over the tree' \

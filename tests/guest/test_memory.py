@@ -93,6 +93,15 @@ def test_failing_allocations_end_nothing(machine, every):
     g.sh("ifconfig lo 127.0.0.1 up; ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up; ping -c 2 10.0.2.2", 20)
 
 
+def test_init_is_spared(machine):
+    """An init whose fork failed would never start a shell on that console again."""
+    g = machine(mem=128)
+    g.sh("exec 9> /proc/sys/kernel/fail_alloc")
+    g.send("(trap '' HUP; sleep 5; until echo 0 >&9; do :; done) 2> /dev/null & sleep 1; echo 2 >&9; kill -9 $$\n")
+    g.revive()
+    assert g.sh("cat /proc/sys/kernel/fail_alloc", 20).strip() == "0"
+
+
 def test_debug_counts_balance_after_a_crash(machine):
     g = machine(entry="manual")
     g.run("sh -c 'kill -SEGV $$'")

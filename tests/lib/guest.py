@@ -29,9 +29,15 @@ def text_of(raw):
     return ESCAPE.sub("", raw.decode(errors="replace")).replace("\r", "")
 
 
-def make_iso(cmdline="", entry="auto", extra=None, build=BUILD):
+# Without a wait for DHCP, and without servers that hold modules: what most tests start from.
+PLAIN = "ip=10.0.2.15/24,10.0.2.2,10.0.2.3 services=none"
+
+
+def make_iso(cmdline="", entry="auto", extra=None, build=BUILD, plain=True):
     """Path of an ISO that boots `entry` at once with `cmdline` appended and the folder `extra` laid over its
-    root file system."""
+    root file system. Unless `plain` is False eth0 has its usual address and no server runs."""
+    if plain:
+        cmdline = f"{PLAIN} {cmdline}".strip()
     kernel, initramfs = os.path.join(build, "weft.stripped"), os.path.join(build, "initramfs.cpio")
     key = hashlib.sha256()
     for part in (kernel, initramfs):
@@ -58,14 +64,14 @@ def make_iso(cmdline="", entry="auto", extra=None, build=BUILD):
 
 class Guest:
     def __init__(self, iso=None, *, cmdline="", entry="auto", extra=None, machine="pc", cpu="qemu64", smp=2,
-                 mem=256, nic="e1000", firmware="bios", boot="cd", netns=None, hostfwd=(), qemu_args=()):
+                 mem=256, nic="e1000", firmware="bios", boot="cd", netns=None, hostfwd=(), qemu_args=(), plain=True):
         self.log = b""
         self.at = 0
         self.count = 0
         self.changed = threading.Condition()
         self.dir = tempfile.TemporaryDirectory(prefix="weft-guest-")
         self.qmp_path = os.path.join(self.dir.name, "qmp")
-        iso = iso or make_iso(cmdline, entry, extra)
+        iso = iso or make_iso(cmdline, entry, extra, plain=plain)
         cmd = ["qemu-system-x86_64", "-accel", "tcg", "-machine", machine, "-cpu", cpu, "-smp", str(smp),
                "-m", str(mem), "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
                "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
@@ -248,7 +254,7 @@ class Netns:
     def __init__(self, address="10.0.2.2/24"):
         Netns.made += 1
         self.name = f"weft-{os.getpid()}-{Netns.made}"
-        self.tap = "tap0"
+        self.tap, self.address = "tap0", address
         self.prefix = ["ip", "netns", "exec", self.name]
         self._ip("netns", "add", self.name)
         try:
@@ -281,3 +287,37 @@ class Netns:
 
     def close(self):
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
+
+
+class Relay:
+    """While a block runs, what passes between the namespace and its guest goes over a bad wire (tests/lib/relay.py):
+    Relay(netns, loss=2, delay=10, ...)."""
+
+    def __init__(self, netns, **options):
+        self.netns = netns
+        self.command = [*netns.prefix, "/usr/bin/python3", os.path.join(TOP, "tests/lib/relay.py"), netns.tap, "wire0"]
+        for name, value in options.items():
+            self.command += [f"--{name}", str(value)]
+
+    def __enter__(self):
+        ns = self.netns
+        self.proc = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.proc.stdout.readline() != "ready\n":
+            raise GuestError("the relay does not start")
+        ns._ip("-n", ns.name, "addr", "flush", "dev", ns.tap)
+        ns._ip("-n", ns.name, "link", "set", ns.tap, "address", "52:54:00:aa:00:03")
+        ns._ip("-n", ns.name, "link", "set", "wire0", "address", ns.host_mac, "up")
+        ns._ip("-n", ns.name, "addr", "add", ns.address, "dev", "wire0")
+        return self
+
+    def __exit__(self, *args):
+        ns = self.netns
+        self.proc.stdin.close()
+        try:
+            self.proc.wait(5)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+        self.proc.stdout.close()
+        ns._ip("-n", ns.name, "link", "set", ns.tap, "address", ns.host_mac)
+        ns._ip("-n", ns.name, "addr", "add", ns.address, "dev", ns.tap)

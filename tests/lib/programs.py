@@ -9,6 +9,8 @@ from guest import BUILD, TOP
 
 SOURCES = os.path.join(TOP, "tests/guest/programs")
 ROOT = os.path.join(BUILD, "test/programs")
+# Linux's own headers, behind the C library's
+LINUX = ["-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu"]
 BARE = {"tiny"}  # no C library: the smallest program that an ELF loader takes
 
 
@@ -32,5 +34,5 @@ def build():
         flags = ["-nostdlib", "-ffreestanding", "-z", "max-page-size=4096"] if name in BARE else ["-pthread"]
         subprocess.run(["gcc" if name in BARE else "musl-gcc", "-std=gnu11", "-O1", "-static", "-fno-pie", "-no-pie", "-s",
                         "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-restrict", "-Wno-stringop-overread", "-Wno-stringop-overflow", "-fno-strict-aliasing",
-                        "-fcf-protection=none", *flags, source, "-o", path(name)], check=True)
+                        "-fcf-protection=none", *flags, *LINUX, source, "-o", path(name)], check=True)
     return ROOT

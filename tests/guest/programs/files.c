@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysinfo.h>
@@ -416,6 +417,24 @@ static void no_space_is_reported(void)
 	check(n == -1 && (err == ENOSPC || err == ENOMEM));
 }
 
+/* RLIMIT_FSIZE bounds what a file may grow to by any call. */
+static void size_limit(void)
+{
+	struct rlimit limit = { 1000, 1000 };
+	int fd;
+
+	here("limit");
+	fd = make("limited", "");
+	check(ftruncate(fd, 2000) == 0);
+	check(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	check(ftruncate(fd, 1500) == 0 && ftruncate(fd, 500) == 0 && ftruncate(fd, 1000) == 0);
+	fails(ftruncate(fd, 1001), EFBIG);
+	fails(truncate("limited", 1001), EFBIG);
+	fails(pwrite(fd, "x", 1, 1000), EFBIG);
+	check(pwrite(fd, "xyz", 3, 998) == 2);
+	fails(syscall(SYS_fallocate, fd, 0, 0l, 2000l), EFBIG);
+}
+
 static const struct test tests[] = {
 	TEST(open_flags),
 	TEST(offsets),
@@ -435,6 +454,7 @@ static const struct test tests[] = {
 	TEST(proc_of_self),
 	TEST(proc_of_others_while_they_die),
 	TEST(no_space_is_reported),
+	TEST(size_limit),
 };
 
 int main(int argc, char **argv)

@@ -350,6 +350,29 @@ static void nothing_to_map(void)
 	check(low == MAP_FAILED && errno == EPERM);
 }
 
+/* Which pages are there; and barriers on all CPUs at once. */
+static void residence_and_barriers(void)
+{
+	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char there[4];
+	long commands = syscall(SYS_membarrier, 0, 0);
+
+	p[2 * PAGE] = 1;
+	check(mincore(p, 4 * PAGE, there) == 0);
+	check(!(there[0] & 1) && !(there[1] & 1) && (there[2] & 1) && !(there[3] & 1));
+	fails(mincore(p + 1, PAGE, there), EINVAL);
+	check(munmap(p + PAGE, PAGE) == 0);
+	fails(mincore(p, 4 * PAGE, there), ENOMEM);
+	check(syscall(SYS_mlock2, p, PAGE, 1) == 0);
+	fails(syscall(SYS_mlock2, p, PAGE, 2), EINVAL);
+	check(commands & 1 && commands & 8 && commands & 16);
+	check(syscall(SYS_membarrier, 16, 0) == 0);
+	for (int i = 0; i < 100; i++)
+		check(syscall(SYS_membarrier, 8, 0) == 0);
+	check(syscall(SYS_membarrier, 1, 0) == 0);
+	fails(syscall(SYS_membarrier, 0x4000, 0), EINVAL);
+}
+
 static const struct test tests[] = {
 	TEST(zero_filled),
 	TEST(bad_arguments),
@@ -372,6 +395,7 @@ static const struct test tests[] = {
 	TEST(stack_grows),
 	TEST(maps_lists_them),
 	TEST(nothing_to_map),
+	TEST(residence_and_barriers),
 };
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <sys/resource.h>
 
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
@@ -571,6 +572,53 @@ static void moved_while_running(void)
 	check(WTERMSIG(status_of(pid)) == SIGKILL);
 }
 
+static volatile int racing = 1;
+
+static void *change_something_else(void *arg)
+{
+	for (long i = 0; racing; i++)
+		syscall(SYS_setfsuid, 1000 + (i & 7));
+	return arg;
+}
+
+/* What one thread changes of the credentials another one's change does not undo. */
+static void credentials_are_not_undone(void)
+{
+	pthread_t t;
+
+	if (geteuid())
+		return;
+	check(pthread_create(&t, NULL, change_something_else, NULL) == 0);
+	for (int i = 0; i < 3000; i++) {
+		check(syscall(SYS_setresgid, 5 + (i & 1), -1, -1) == 0);
+		check(syscall(SYS_getgid) == 5 + (i & 1));
+	}
+	racing = 0;
+	check(pthread_join(t, NULL) == 0);
+}
+
+static void *wait_for_end(void *arg)
+{
+	sleep_ms(300);
+	return arg;
+}
+
+/* RLIMIT_NPROC counts a user's threads, and does not bind root. */
+static void threads_are_counted(void)
+{
+	struct rlimit few = { 3, 3 };
+	pthread_t t[3];
+
+	if (geteuid())
+		return;
+	check(setrlimit(RLIMIT_NPROC, &few) == 0 && setuid(54321) == 0);
+	check(pthread_create(&t[0], NULL, wait_for_end, NULL) == 0);
+	check(pthread_create(&t[1], NULL, wait_for_end, NULL) == 0);
+	check(pthread_create(&t[2], NULL, wait_for_end, NULL) == EAGAIN);
+	fails(fork(), EAGAIN);
+	check(pthread_join(t[0], NULL) == 0 && pthread_join(t[1], NULL) == 0);
+}
+
 static const struct test tests[] = {
 	TEST(create_and_join),
 	TEST(mutex_excludes),
@@ -596,6 +644,8 @@ static const struct test tests[] = {
 	TEST(exec_with_shared_descriptors),
 	TEST(stops_with_threads),
 	TEST(moved_while_running),
+	TEST(credentials_are_not_undone),
+	TEST(threads_are_counted),
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Packet sockets: a capture sees what is on the wire, ARP and DHCP tools work in both roles, the module names its
+users."""
+import subprocess
+import time
+
+import programs
+import pytest
+
+
+@pytest.fixture
+def guest(machine, wire):
+    return machine(netns=wire, nic="e1000e", extra=programs.build())
+
+
+def test_program(guest):
+    out, status = guest.run("/test/packetsock", 60)
+    failures = [line for line in out.splitlines() if not line.startswith("ok ")]
+    assert status == 0 and failures[-1].endswith(" ok, 0 failed"), "\n".join(failures)
+
+
+def frames(guest, count):
+    """The captured frames: [(pkttype, length, hex of the first bytes)]."""
+    for _ in range(50):
+        rows = [line.split()[1:] for line in guest.sh("cat /tmp/cap").splitlines() if line.startswith("frame")]
+        if len(rows) >= count:
+            return [(int(kind), int(length), data) for kind, length, data in rows]
+        time.sleep(0.1)
+    raise AssertionError(f"{len(rows)} frames of {count} came")
+
+
+def capture(guest, count, *args):
+    guest.sh(f"/test/packetsock capture eth0 {count} {' '.join(args)} > /tmp/cap & sleep 0.3; cat /tmp/cap")
+
+
+def test_a_capture_has_the_bytes_of_the_wire(guest, wire):
+    capture(guest, 4, "arp")
+    sent = wire.scapy("""
+out = []
+for who in ("10.0.2.15", "10.0.2.99"):
+    p = Ether(src="52:54:00:aa:00:02", dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc="52:54:00:aa:00:02", psrc="10.0.2.2", pdst=who)
+    out.append(p)
+out.append(Ether(src="52:54:00:aa:00:02", dst="02:00:00:00:00:77") / ARP(op=2, hwsrc="52:54:00:aa:00:02", psrc="10.0.2.2",
+           hwdst="02:00:00:00:00:77", pdst="10.0.2.77"))
+sendp(Ether(dst="02:00:00:00:00:77") / IP(dst="10.0.2.77") / ICMP())
+for p in out:
+    sendp(p)
+    print(bytes(p).hex())
+""").split()
+    got = frames(guest, 4)
+    heard = [row for row in got if row[0] != 4]
+    assert [row[2][:84] for row in heard] == [p[:84] for p in sent], got
+    assert [row[0] for row in heard] == [1, 1, 3]  # broadcast, broadcast, for another station
+    answer = [row for row in got if row[0] == 4]
+    assert len(answer) == 1 and answer[0][2].startswith("525400aa0002525400123456" "0806")
+
+
+def test_a_capture_keeps_up_with_its_wire(guest, wire):
+    capture(guest, 1000)
+    wire.run("ping -q -i 0.004 -c 200 -s 1000 10.0.2.15", 60)
+    time.sleep(0.5)
+    seen = [int(guest.sh(f"grep -c '^frame {kind} 1042 ' /tmp/cap; true")) for kind in (0, 4)]
+    guest.sh("kill %1; rm /tmp/cap")
+    assert seen == [200, 200]
+
+
+def test_arping(guest, wire):
+    out = guest.sh("arping -c 3 -I eth0 10.0.2.2", 20)
+    assert f"reply from 10.0.2.2 [{wire.host_mac}]" in out and "Received 3 response(s)" in out, out
+    out, status = guest.run("arping -c 2 -w 2 -I eth0 10.0.2.99", 20)
+    assert status != 0 and "Received 0 response(s)" in out, out
+    out, status = guest.run("arping -D -c 1 -I eth0 10.0.2.2", 20)
+    assert status != 0, "the address is taken: " + out
+
+
+UDHCPD = """interface {nic}
+start 10.0.2.100
+end 10.0.2.110
+lease_file {leases}
+pidfile {pid}
+option subnet 255.255.255.0
+option router 10.0.2.{router}
+option dns 10.0.2.53 10.0.2.54
+option domain weft.test
+option lease 600
+"""
+
+
+def test_a_lease_from_a_server_on_the_wire(start, net, tmp_path):
+    conf = tmp_path / "udhcpd.conf"
+    conf.write_text(UDHCPD.format(nic=net.tap, leases=tmp_path / "leases", pid=tmp_path / "pid", router=2))
+    (tmp_path / "leases").touch()
+    server = subprocess.Popen([*net.prefix, "/bin/busybox", "udhcpd", "-f", str(conf)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        g = start(plain=False, netns=net, nic="e1000e").login()
+        for _ in range(100):
+            if "10.0.2.1" in g.sh("ifconfig eth0"):
+                break
+            time.sleep(0.1)
+        address = g.sh("ifconfig eth0 | sed -n 's/.*inet addr:\\([^ ]*\\).*/\\1/p'").strip()
+        assert address.startswith("10.0.2.1") and 100 <= int(address.split(".")[3]) <= 110, g.sh("dmesg | tail")
+        assert net.run(f"ping -c 2 -i 0.2 -W 2 {address}")[1] == 0
+        time.sleep(0.3)
+        assert g.sh("cat /etc/resolv.conf").split("\n")[:3] == ["nameserver 10.0.2.53", "nameserver 10.0.2.54",
+                                                                "search weft.test"]
+        assert g.sh("route -n | grep ^0.0.0.0").split()[1] == "10.0.2.2"
+    finally:
+        server.terminate()
+        server.wait(5)
+
+
+def test_weft_gives_leases_itself(start, net):
+    g = start(netns=net, nic="e1000e").login()
+    conf = UDHCPD.format(nic="eth0", leases="/tmp/leases", pid="/tmp/pid", router=15)
+    g.sh("cat > /tmp/udhcpd.conf <<'END'\n" + conf + "END")
+    g.sh("touch /tmp/leases; udhcpd -f /tmp/udhcpd.conf > /tmp/log 2>&1 & sleep 0.5")
+    out, _ = net.run(f"/bin/busybox udhcpc -n -q -f -t 5 -T 3 -i {net.tap} -s /bin/true 2>&1", 60)
+    assert "lease of 10.0.2.1" in out and "obtained from 10.0.2.15" in out, out + g.sh("cat /tmp/log")
+
+
+def test_the_module_comes_when_asked_and_goes_when_free(start, net):
+    g = start(netns=net, nic="e1000e", extra=programs.build()).login().quiet()
+    assert "packet" not in g.sh("lsmod")
+    g.sh("/test/packetsock capture eth0 1000 > /dev/null & sleep 0.5")
+    assert "packet" in g.sh("lsmod")
+    assert g.run("rmmod packet", 10)[1] != 0
+    assert "packet: 1 socket" in g.sh("dmesg | tail -n 5")
+    assert "socket" in g.sh("cat /sys/module/packet/users")
+    assert g.sh("sed 1d /proc/net/packet").split()[2:6] == ["3", "0003", "2", "1"]
+    g.sh("kill %1; sleep 0.3; rmmod packet")
+    g.sh("/test/packetsock capture eth0 1000 > /tmp/out 2>&1 & sleep 0.5; rmmod -f packet; sleep 0.3; cat /tmp/out", 10)
+    assert net.run("ping -c 2 -i 0.2 -W 2 10.0.2.15")[1] == 0
