@@ -5,53 +5,82 @@
 
 #include <core/syscall.h>
 
-/* Writes n bytes of kernel memory at *pos, or at the output's own position. */
-static long write_kernel(struct file *out, const void *p, size_t n, u64 *pos)
+#define PAGES_AT_ONCE 64 /* several packets' worth: each write ends with a short one */
+
+/* What one call works with. */
+struct copying {
+	struct page *pages[PAGES_AT_ONCE];
+	struct iovec iov[PAGES_AT_ONCE];
+	u8 bounce[PAGE_SIZE];
+};
+
+static long write_kernel(struct file *out, struct iovec *iov, u32 nr, u64 *pos)
 {
-	struct iovec iov = { (void *)p, n };
 	struct iov_iter it;
 
-	iter_init(&it, &iov, 1, true);
+	iter_init(&it, iov, nr, true);
 	return transfer(out, &it, pos, true);
 }
 
-/* One piece from in at pos to out: straight from the file's page where there is one. */
-static long copy_piece(struct file *out, u64 *out_pos, struct file *in, u64 pos, size_t max,
-		       void *bounce)
+/* Pages of in from pos on, one after the other without a hole, with a reference each; their number. */
+static u32 collect(struct copying *c, struct inode *ino, u64 pos, size_t max)
+{
+	u64 size = READ_ONCE(ino->size);
+	u32 nr = 0;
+
+	max = min((u64)max, size - pos);
+	while (nr < PAGES_AT_ONCE && max) {
+		u32 off = pos & (PAGE_SIZE - 1);
+		size_t n = min(max, (size_t)(PAGE_SIZE - off));
+
+		struct page *p = file_pages_get(ino->priv, pos >> PAGE_SHIFT, false);
+
+		if (!p)
+			break;
+		c->pages[nr] = p;
+		c->iov[nr++] = (struct iovec){ (u8 *)phys_to_virt(page_to_pa(p)) + off, n };
+		pos += n;
+		max -= n;
+	}
+	return nr;
+}
+
+/* One piece from in at pos to out: straight from the file's pages where there are some. */
+static long copy_piece(struct copying *c, struct file *out, u64 *out_pos, struct file *in, u64 pos,
+		       size_t max)
 {
 	struct inode *ino = in->inode;
-	u32 off = pos & (PAGE_SIZE - 1);
+	u32 nr, i;
 	long n;
 
 	if (ino->fops == &ramfs_file_ops) {
-		u64 size = READ_ONCE(ino->size);
-		struct page *p;
-
-		if (pos >= size)
+		if (pos >= READ_ONCE(ino->size))
 			return 0;
-		max = min(max, (size_t)(PAGE_SIZE - off));
-		n = (long)min((u64)max, size - pos);
-		p = file_pages_get(ino->priv, pos >> PAGE_SHIFT, false);
-		if (p) {
-			n = write_kernel(out, (u8 *)phys_to_virt(page_to_pa(p)) + off, n, out_pos);
-			page_put(p);
+		nr = collect(c, ino, pos, max);
+		if (nr) {
+			n = write_kernel(out, c->iov, nr, out_pos);
+			for (i = 0; i < nr; i++)
+				page_put(c->pages[i]);
 			return n;
 		}
-		max = n;
+		max = min(max, (size_t)(PAGE_SIZE - (pos & (PAGE_SIZE - 1))));
 	}
-	n = vfs_read_at(in, bounce, min(max, (size_t)PAGE_SIZE), pos);
-	return n > 0 ? write_kernel(out, bounce, n, out_pos) : n;
+	n = vfs_read_at(in, c->bounce, min(max, (size_t)PAGE_SIZE), pos);
+	if (n <= 0)
+		return n;
+	c->iov[0] = (struct iovec){ c->bounce, n };
+	return write_kernel(out, c->iov, 1, out_pos);
 }
 
 static long copy_all(struct file *out, u64 *out_pos, struct file *in, u64 *pos, size_t count)
 {
-	void *bounce = kmalloc(PAGE_SIZE);
+	struct copying *c = kmalloc(sizeof(*c));
 	long total = 0, n = 0;
 
-	if (!bounce)
+	if (!c)
 		return -ENOMEM;
 	while (count) {
-		n = copy_piece(out, out_pos, in, *pos, count, bounce);
+		n = copy_piece(c, out, out_pos, in, *pos, count);
 		if (n <= 0)
 			break;
 		*pos += n;
@@ -60,7 +89,7 @@ static long copy_all(struct file *out, u64 *out_pos, struct file *in, u64 *pos, 
 		if (signal_pending())
 			break;
 	}
-	kfree(bounce);
+	kfree(c);
 	return total ? total : n;
 }
 

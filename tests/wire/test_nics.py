@@ -16,6 +16,11 @@ CARDS = [
     ("e1000-82545em", "q35", 1),
     ("e1000e", "pc", 2),
     ("e1000e", "q35", 4),
+    ("virtio-net-pci", "pc", 2),
+    ("virtio-net-pci,disable-modern=on", "q35", 1),
+    ("virtio-net-pci,disable-legacy=on", "q35", 4),
+    ("virtio-net-pci,disable-modern=on,vectors=0", "pc", 1),
+    ("virtio-net-pci,disable-legacy=on,vectors=0,mrg_rxbuf=off,event_idx=off,csum=off", "pc", 2),
 ]
 
 
