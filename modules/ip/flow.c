@@ -258,7 +258,7 @@ EXPORT(ip_reserve);
 
 /* The world has changed since the reservation: the way again, and no waiting any more. The source
  * stays: the caller's checksum counts on it. */
-static int reroute(const struct ip_family *fam, struct flow *f, u32 len)
+static int reroute(const struct ip_family *fam, struct flow *f, const struct pkt *p)
 {
 	struct ip_addr wanted = f->src;
 	int err;
@@ -266,7 +266,8 @@ static int reroute(const struct ip_family *fam, struct flow *f, u32 len)
 	f->src = f->saddr;
 	err = flow_route(fam, f);
 	f->src = wanted;
-	return err ? err : check_size(f, len);
+	/* what is cut below fits, or is found out there */
+	return err || p->gso_size ? err : check_size(f, p->len);
 }
 
 /* Under RCU. */
@@ -277,7 +278,7 @@ static int commit(struct flow *f, struct pkt *p)
 	int err = fam ? 0 : -EAFNOSUPPORT;
 
 	if (!err && unlikely(f->route_gen != READ_ONCE(route_generation)))
-		err = reroute(fam, f, p->len);
+		err = reroute(fam, f, p);
 	nif = err ? NULL : netif_by_index(f->ifindex);
 	if (unlikely(!nif)) {
 		ip_drop(p, DROP_STALE_FLOW);
@@ -327,20 +328,23 @@ static void copy_to_self(struct netif *nif, const struct flow *f, const struct p
 
 int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
 {
-	u16 af = ip_addr_family(&f->dst);
-	const struct ip_family *fam = ip_family_find(af);
-	u16 ethertype = fam ? fam->ethertype : 0;
+	const struct ip_family *fam;
 	struct neigh *n;
+	u16 ethertype;
 
 	p->net_off = p->data - p->head;
-	p->ethertype = ethertype;
-	if (f->kind == IP_KIND_UNICAST) {
+	if (likely(f->kind == IP_KIND_UNICAST)) {
 		n = neigh_by_handle(f->neigh_slot, f->neigh_id);
-		if (likely(n && n->nif == nif && neigh_push_header(n, p)))
+		if (likely(n && n->nif == nif && neigh_push_header(n, p))) {
+			p->ethertype = n->ethertype;
 			return netif_tx(nif, p);
-	} else if (f->kind != IP_KIND_LOCAL) {
-		copy_to_self(nif, f, p, ethertype);
+		}
 	}
+	fam = ip_family_find(ip_addr_family(&f->dst));
+	ethertype = fam ? fam->ethertype : 0;
+	p->ethertype = ethertype;
+	if (f->kind != IP_KIND_UNICAST && f->kind != IP_KIND_LOCAL)
+		copy_to_self(nif, f, p, ethertype);
 	return neigh_output(nif, ethertype, &f->next_hop, f->kind, &f->saddr, p);
 }
 EXPORT(ip_output_link);

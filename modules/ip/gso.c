@@ -132,7 +132,7 @@ int gso_send(struct netif *nif, const struct netif_driver *d, struct pkt *p)
 	u32 off = 0, i = 0;
 	int err = 0;
 
-	if (!parse(&c, p) || c.headers - c.net + c.mss > nif->mtu) {
+	if (!parse(&c, p) || c.headers + c.mss > nif->mtu + nif->link->header_len) {
 		netif_stats_this(nif)->tx_dropped++;
 		ip_drop(p, DROP_TOO_LONG);
 		return -EMSGSIZE;

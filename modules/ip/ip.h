@@ -111,13 +111,18 @@ void ip_family_group_event(struct netif *nif, struct ip_group *g);
 void route_nif_up(struct netif *nif); /* its dormant routes are back */
 int route_del_address(struct netif *nif, const struct ip_addr *addr);
 
+/* ---- sockopt.c, sockopt6.c ---- */
+/* SOL_IP options of one number. */
+int inet_set_number(struct inet_sock *is, int opt, int v);
+int inet_get_number(struct inet_sock *is, int opt, int *v);
+int inet6_setsockopt(struct inet_sock *is, int opt, const void *val, u32 len);
+int inet6_getsockopt(struct inet_sock *is, int opt, void *val, u32 *len);
+
 /* ---- mcast.c: a socket's groups ---- */
-/* Is this group packet what the socket wants? Under RCU. */
-bool inet_wants_group(const struct inet_sock *is, const struct ip_rx *rx);
 void inet_leave_groups(struct inet_sock *is);
 /* IP_ADD_MEMBERSHIP, MCAST_JOIN_GROUP and their kin. -ENOPROTOOPT: not one of them. */
-int inet_set_group_option(struct inet_sock *is, int opt, const void *val, u32 len);
-int inet_get_group_option(struct inet_sock *is, int opt, void *val, u32 *len);
+int inet_set_group_option(struct inet_sock *is, int level, int opt, const void *val, u32 len);
+int inet_get_group_option(struct inet_sock *is, int level, int opt, void *val, u32 *len);
 int mcast_init(void);
 void mcast_exit(void);
 
@@ -129,7 +134,13 @@ void inet_error_too_long(struct inet_sock *is, const struct flow *f);
 
 /* ---- raw.c ---- */
 int raw_create(struct socket *s);
+extern struct hlist_head raw_socks[256];
+/* Copies for all that want it; true when there was one. Under RCU. */
 bool raw_deliver(struct pkt *p, struct ip_rx *rx);
+static inline bool raw_listens(u8 proto)
+{
+	return unlikely(READ_ONCE(raw_socks[proto].first) != NULL);
+}
 void raw_error(const struct ip_error *e, const u8 *quote, u32 quote_len);
 
 /* ---- rtioctl.c ---- */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* loopback.c - the interface lo, which is always there, and the way back for a host's own group
- * and broadcast packets. What is sent waits in a bounded list of this CPU until its poll
- * context takes it in, so that a sender never runs receivers on its own stack. */
+ * and broadcast packets. What is sent waits in a bounded list until the poll context takes it in,
+ * so that a sender never runs receivers on its own stack. There are as many lists as CPUs; a
+ * connection's packets are all in one, which one CPU at a time works on: they stay in order whoever
+ * sends them. */
 #include "ip.h"
 
 #include <weft/net/ether.h>
@@ -11,10 +13,11 @@
 #define BACKLOG_MAX_DEFAULT 1000
 
 struct backlog {
-	/* this CPU's only: used with preemption off or in poll context */
+	struct spinlock lock;
+	/* guarded by lock */
 	struct list_head packets;
 	u32 len;
-	struct poller poller;
+	struct poller poller; /* runs where the first packet was sent */
 } __cacheline_aligned;
 
 static struct backlog backlogs[MAX_CPUS];
@@ -42,33 +45,60 @@ static void backlog_deliver(struct pkt *p)
 	netif_put(nif);
 }
 
+static struct pkt *backlog_take(struct backlog *b)
+{
+	struct pkt *p;
+
+	spin_lock(&b->lock);
+	p = list_first_entry_or_null(&b->packets, struct pkt, node);
+	if (p) {
+		list_del(&p->node);
+		b->len--;
+	}
+	spin_unlock(&b->lock);
+	return p;
+}
+
 static u32 backlog_poll(struct poller *poller, u32 budget)
 {
 	struct backlog *b = container_of(poller, struct backlog, poller);
+	struct pkt *p;
 	u32 done = 0;
 
-	while (done < budget && !list_empty(&b->packets)) {
-		struct pkt *p = list_first_entry(&b->packets, struct pkt, node);
-
-		list_del(&p->node);
-		b->len--;
+	while (done < budget && (p = backlog_take(b))) {
 		backlog_deliver(p);
 		done++;
 	}
 	return done;
 }
 
+/* By the ports of TCP and UDP; what has none is found by the same bytes as well. */
+static struct backlog *backlog_of(const struct pkt *p)
+{
+	u32 cpus = percpu_cpus(), at = p->trans_off, ports;
+
+	if (cpus == 1 || at < p->net_off || at + sizeof(ports) > pkt_headroom(p) + p->len)
+		return &backlogs[0];
+	memcpy(&ports, p->head + at, sizeof(ports));
+	return &backlogs[((u64)(ports * 0x9e3779b1u) * cpus) >> 32];
+}
+
 /* False: full, p is still the caller's. Preemption off. */
 static bool backlog_add(struct pkt *p)
 {
-	struct backlog *b = &backlogs[cpu_id()];
+	struct backlog *b = backlog_of(p);
+	bool room;
 
-	if (b->len >= (u32)READ_ONCE(backlog_max))
-		return false;
-	list_add_tail(&p->node, &b->packets);
-	b->len++;
-	poller_schedule(&b->poller);
-	return true;
+	spin_lock(&b->lock);
+	room = b->len < (u32)READ_ONCE(backlog_max);
+	if (room) {
+		list_add_tail(&p->node, &b->packets);
+		b->len++;
+	}
+	spin_unlock(&b->lock);
+	if (room)
+		poller_schedule(&b->poller);
+	return room;
 }
 
 static int lo_open(struct netif *nif)
@@ -206,11 +236,10 @@ static void backlogs_stop(void)
 	for (u32 i = 0; i < percpu_cpus(); i++) {
 		struct backlog *b = &backlogs[i];
 
-		poller_remove(&b->poller);
-		while (!list_empty(&b->packets)) {
-			struct pkt *p = list_first_entry(&b->packets, struct pkt, node);
+		struct pkt *p;
 
-			list_del(&p->node);
+		poller_remove(&b->poller);
+		while ((p = backlog_take(b))) {
 			if (p->nif != lo)
 				netif_put(p->nif);
 			pkt_free(p);
@@ -225,6 +254,7 @@ int loopback_init(void)
 	int err;
 
 	for (u32 i = 0; i < percpu_cpus(); i++) {
+		spin_init(&backlogs[i].lock);
 		list_init(&backlogs[i].packets);
 		backlogs[i].poller.poll = backlog_poll;
 		backlogs[i].poller.name = "loopback";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* mcast.c - a socket's multicast groups and what it wants of them: the options of RFC 3678, both the
- * IPv4 ones and those that know no protocol, and the question whether a received packet is wanted.
- * Memberships change under the socket's lock and netif_lock and are read under RCU. */
+/* mcast.c - a socket's multicast groups and what it wants of them: the options of RFC 3678, both
+ * the IPv4 ones and those that know no protocol, and the question whether a received packet is
+ * wanted. Memberships change under the socket's lock and netif_lock and are read under RCU. */
 #include "ip.h"
 
 struct membership {
@@ -21,8 +21,7 @@ struct request {
 	u32 ifindex;
 };
 
-static struct membership *find(const struct inet_sock *is, const struct ip_addr *group,
-			       u32 ifindex)
+static struct membership *find(const struct inet_sock *is, const struct ip_addr *group, u32 ifindex)
 {
 	struct membership *m;
 
@@ -46,6 +45,7 @@ bool inet_wants_group(const struct inet_sock *is, const struct ip_rx *rx)
 	f = rcu_dereference(m->filter);
 	return ip_filter_has(f, &rx->src) == (f->mode == MCAST_INCLUDE);
 }
+EXPORT(inet_wants_group);
 
 /* ---- changing; netif_lock held ---- */
 
@@ -234,8 +234,18 @@ static int change_source(struct inet_sock *is, const struct request *r, u8 mode,
 
 enum action { JOIN, LEAVE, JOIN_SOURCE, LEAVE_SOURCE, BLOCK, UNBLOCK, FILTER, NO_ACTION };
 
-static enum action action_of(int opt)
+static bool is_any_option(int opt)
 {
+	return opt >= MCAST_JOIN_GROUP && opt <= MCAST_MSFILTER;
+}
+
+/* Each level has numbers of its own, but for those that know no address family. */
+static enum action action_of(int level, int opt)
+{
+	if (level == SOL_IPV6 && !is_any_option(opt))
+		return opt == IPV6_ADD_MEMBERSHIP  ? JOIN :
+		       opt == IPV6_DROP_MEMBERSHIP ? LEAVE :
+						     NO_ACTION;
 	switch (opt) {
 	case IP_ADD_MEMBERSHIP:
 	case MCAST_JOIN_GROUP:
@@ -307,9 +317,14 @@ static int parse_v4(const u8 *p, u32 len, bool with_source, struct request *r)
 	return 0;
 }
 
-static bool is_any_option(int opt)
+/* ipv6_mreq: group and index. */
+static int parse_v6(const u8 *p, u32 len, struct request *r)
 {
-	return opt >= MCAST_JOIN_GROUP && opt <= MCAST_MSFILTER;
+	if (len < 20)
+		return -EINVAL;
+	memcpy(r->group.b, p, 16);
+	r->ifindex = get_u32(p + 16);
+	return 0;
 }
 
 /* ip_msfilter: group, interface, mode, number, addresses; group_filter: index, group, mode, number,
@@ -416,9 +431,9 @@ static int act(struct inet_sock *is, enum action action, const struct request *r
 	}
 }
 
-int inet_set_group_option(struct inet_sock *is, int opt, const void *val, u32 len)
+int inet_set_group_option(struct inet_sock *is, int level, int opt, const void *val, u32 len)
 {
-	enum action action = action_of(opt);
+	enum action action = action_of(level, opt);
 	bool with_source = action >= JOIN_SOURCE && action <= UNBLOCK;
 	struct filter_head h = { .r = { .address = ip_addr_any(AF_INET) } };
 	struct ip_filter *f = NULL;
@@ -431,8 +446,12 @@ int inet_set_group_option(struct inet_sock *is, int opt, const void *val, u32 le
 		if (!err)
 			err = parse_filter(&h, val, len, &f);
 	} else {
-		err = is_any_option(opt) ? parse_any(val, len, with_source, &h.r) :
-					   parse_v4(val, len, with_source, &h.r);
+		if (is_any_option(opt))
+			err = parse_any(val, len, with_source, &h.r);
+		else if (level == SOL_IPV6)
+			err = parse_v6(val, len, &h.r);
+		else
+			err = parse_v4(val, len, with_source, &h.r);
 	}
 	if (err)
 		return err;
@@ -462,20 +481,19 @@ static int put_filter(const struct filter_head *h, const struct ip_filter *f, u8
 		if (h->size == 4)
 			memcpy(to, &f->source[i].w[3], 4);
 		else
-			ip_addr_to_sockaddr(to, ip_addr_family(&f->source[i]), &f->source[i], 0,
-					    0);
+			ip_addr_to_sockaddr(to, ip_addr_family(&f->source[i]), &f->source[i], 0, 0);
 	}
 	*len = h->at + 8 + nr * h->size;
 	return 0;
 }
 
-int inet_get_group_option(struct inet_sock *is, int opt, void *val, u32 *len)
+int inet_get_group_option(struct inet_sock *is, int level, int opt, void *val, u32 *len)
 {
 	struct filter_head h = { .r = { .address = ip_addr_any(AF_INET) } };
 	struct membership *m;
 	int err;
 
-	if (action_of(opt) != FILTER)
+	if (action_of(level, opt) != FILTER)
 		return -ENOPROTOOPT;
 	err = parse_filter_head(opt, val, *len, &h);
 	if (err)

@@ -6,6 +6,8 @@
 #include "ip.h"
 #include "neigh.h"
 
+#include <weft/net/ether.h>
+
 #define BUCKETS 256
 #define EVICT_SAMPLE 32
 #define FAILED_NS NSEC_PER_SEC /* how long -EHOSTUNREACH is the answer */
@@ -323,7 +325,7 @@ int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool par
 		f->neigh_id = n->id;
 	}
 	state = READ_ONCE(n->state);
-	/* only the step out of STALE is this caller's; what DELAY and PROBE lead to is the timer's */
+	/* only the step out of STALE is this caller's; DELAY and PROBE are the timer's */
 	if (likely(neigh_has_address(state) && state != NEIGH_STALE)) {
 		WRITE_ONCE(n->used, coarse_now);
 		return 0;
@@ -356,7 +358,12 @@ bool neigh_push_header(struct neigh *n, struct pkt *p)
 	hdr = pkt_push(p, len);
 	do {
 		seq = smp_load_acquire(&n->header_seq);
-		memcpy(hdr, n->header, len);
+		if (likely(len == ETH_HLEN)) {
+			__builtin_memcpy(hdr, n->header, 8);
+			__builtin_memcpy(hdr + 6, n->header + 6, 8);
+		} else {
+			memcpy(hdr, n->header, len);
+		}
 		smp_rmb();
 	} while (unlikely((seq & 1) || seq != READ_ONCE(n->header_seq)));
 	return true;

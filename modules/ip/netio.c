@@ -4,6 +4,8 @@
  * called again. */
 #include "ip.h"
 
+#include <weft/poller.h>
+
 static LIST_HEAD(taps); /* netif_lock to change, RCU to read */
 static u32 nr_taps;
 
@@ -47,7 +49,7 @@ void netif_rx(struct netif *nif, struct pkt *p)
 	st->rx_bytes += p->len;
 	p->nif = nif;
 	p->link_off = p->data - p->head;
-	p->stamp_ns = ktime_get();
+	p->stamp_ns = poll_now();
 	if (unlikely(!netif_is_up(nif))) {
 		st->rx_dropped++;
 		ip_drop(p, DROP_IF_DOWN);
@@ -118,7 +120,7 @@ int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *
 		fill_checksum(p);
 	if (unlikely(p->gso_size) && !(nif->flags & IFF_LOOPBACK)) {
 		frames = gso_segments(p, &headers);
-		if (!headers)
+		if (!headers || headers + p->gso_size > nif->mtu + nif->link->header_len)
 			return tx_refuse(nif, p, DROP_TOO_LONG, -EMSGSIZE);
 		len += (frames - 1) * headers;
 		if (frames == 1)

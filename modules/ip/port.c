@@ -7,7 +7,8 @@
 
 static int range[2] = { 32768, 60999 };
 static int privileged_below = 1024;
-static u64 reserved[PORTS / 64]; /* a writer replaces it word by word: readers see a mixture at worst */
+static u64 reserved[PORTS /
+		    64]; /* a writer replaces it word by word: readers see a mixture at worst */
 static struct siphash_key offset_key;
 
 void inet_port_range(u16 *low, u16 *high)

@@ -80,7 +80,7 @@ int ip_deliver(struct pkt *p)
 
 	p->trans_off = p->data - p->head;
 	p->ip_proto = rx->proto;
-	seen = raw_deliver(p, rx);
+	seen = raw_listens(rx->proto) && raw_deliver(p, rx);
 	list_for_each_entry(pr, &slots[rx->proto], node) {
 		if (pr->input && (!pr->af || pr->af == af) && pr->input(p, rx) == IP_TAKEN)
 			return IP_TAKEN;

@@ -16,8 +16,8 @@ struct raw_sock {
 };
 
 static struct spinlock raw_lock = SPINLOCK_INIT;
-static struct hlist_head raw_socks[256]; /* by protocol */
-static u32 nr_raw;			 /* guarded by raw_lock */
+struct hlist_head raw_socks[256]; /* by protocol */
+static u32 nr_raw;		  /* guarded by raw_lock */
 
 static struct raw_sock *raw_of(const struct socket *s)
 {

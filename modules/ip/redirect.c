@@ -28,7 +28,8 @@ static bool acceptable(const struct ip_error *e)
 	const struct ip_family *fam = ip_family_find(ip_addr_family(&e->remote));
 	struct route_result res;
 
-	if (!READ_ONCE(accept_redirects) || !fam || (fam->forwarding && READ_ONCE(*fam->forwarding)))
+	if (!READ_ONCE(accept_redirects) || !fam ||
+	    (fam->forwarding && READ_ONCE(*fam->forwarding)))
 		return false;
 	/* from the first hop that this host uses for that destination */
 	if (route_lookup(&e->remote, 0, &res) || !res.gatewayed || res.nif->index != e->ifindex ||
@@ -39,8 +40,8 @@ static bool acceptable(const struct ip_error *e)
 	    fam->classify(res.nif, &e->gateway) != IP_KIND_UNICAST ||
 	    ip_addr_eq(&e->gateway, &e->offender))
 		return false;
-	return !route_lookup(&e->gateway, 0, &res) && res.type == ROUTE_UNICAST &&
-	       !res.gatewayed && res.nif->index == e->ifindex;
+	return !route_lookup(&e->gateway, 0, &res) && res.type == ROUTE_UNICAST && !res.gatewayed &&
+	       res.nif->index == e->ifindex;
 }
 
 /* The place of dst, else an empty one. NULL: full. */

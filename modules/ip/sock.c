@@ -341,16 +341,6 @@ EXPORT(inet_reserve);
 
 /* ---- receiving ---- */
 
-bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx)
-{
-	u32 bound = READ_ONCE(is->s->bound_if);
-
-	if (bound && bound != rx->ifindex)
-		return false;
-	return likely(!(rx->flags & IP_RX_MULTICAST)) || inet_wants_group(is, rx);
-}
-EXPORT(inet_accepts);
-
 bool inet_filter_run(const struct inet_sock *is, struct pkt *p, u16 start)
 {
 	const u8 *head = pkt_at(p, p->net_off);

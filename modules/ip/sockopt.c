@@ -92,7 +92,7 @@ static int number_of(const void *val, u32 len, int *out)
 	return 0;
 }
 
-static int set_number(struct inet_sock *is, int opt, int v)
+int inet_set_number(struct inet_sock *is, int opt, int v)
 {
 	u32 flag = switch_of(opt);
 
@@ -134,6 +134,8 @@ int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u
 	struct mreqn mr = { 0 };
 	int v, err;
 
+	if (level == SOL_IPV6)
+		return inet6_setsockopt(is, opt, val, len);
 	if (level != SOL_IP)
 		return -ENOPROTOOPT;
 	flow_reset(&is->flow);
@@ -150,11 +152,11 @@ int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u
 			memcpy(&mr, val, min(len, (u32)sizeof(mr)));
 		return set_multicast_if(is, &mr);
 	}
-	err = inet_set_group_option(is, opt, val, len);
+	err = inet_set_group_option(is, level, opt, val, len);
 	if (err != -ENOPROTOOPT)
 		return err;
 	err = number_of(val, len, &v);
-	return err ? err : set_number(is, opt, v);
+	return err ? err : inet_set_number(is, opt, v);
 }
 EXPORT(inet_setsockopt);
 
@@ -171,7 +173,7 @@ static int path_mtu(struct inet_sock *is)
 	return f.route_gen ? (int)f.mtu : err;
 }
 
-static int get_number(struct inet_sock *is, int opt, int *v)
+int inet_get_number(struct inet_sock *is, int opt, int *v)
 {
 	u32 flag = switch_of(opt);
 	const struct ip_family *fam;
@@ -228,8 +230,11 @@ int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *le
 {
 	int v, err;
 
+	if (level == SOL_IPV6 && is->s->family == AF_INET6)
+		return inet6_getsockopt(is, opt, val, len);
+	/* Linux: a level that is nobody's is another error than in setsockopt */
 	if (level != SOL_IP)
-		return -ENOPROTOOPT;
+		return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
 	if (opt == IP_OPTIONS) {
 		*len = min(*len, (u32)is->opt_len);
 		memcpy(val, is->opts, *len);
@@ -237,10 +242,10 @@ int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *le
 	}
 	if (opt == IP_MULTICAST_IF)
 		return get_multicast_if(is, val, len);
-	err = inet_get_group_option(is, opt, val, len);
+	err = inet_get_group_option(is, level, opt, val, len);
 	if (err != -ENOPROTOOPT)
 		return err;
-	err = get_number(is, opt, &v);
+	err = inet_get_number(is, opt, &v);
 	if (err)
 		return err;
 	/* Linux answers a small buffer with one byte where that holds the value */

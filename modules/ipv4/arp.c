@@ -104,8 +104,8 @@ void arp_probe(struct netif *nif, u32 addr)
 
 static struct spinlock defend_lock = SPINLOCK_INIT; /* guards defended_at of all addresses */
 
-/* 2.4 (b): each address is defended once in a while, not in a duel; it is kept, as a server's should
- * be. Under RCU. */
+/* 2.4 (b): each address is defended once in a while, not in a duel; it is kept, as a server's
+ * should be. Under RCU. */
 static void conflict(struct netif *nif, const struct arp_packet *a, struct ifaddr *ours)
 {
 	u64 now = ktime_get();

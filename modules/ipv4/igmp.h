@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* igmp.h - the host side of IGMP, all three versions (RFC 1112 appendix I, RFC 2236, RFC 9776), inside.
- * What members want stands in the IP core's groups; here is what routers on each link have been told
- * of it, and what is still to be said. Addresses are u32 in host order. */
+/* igmp.h - the host side of IGMP, all three versions (RFC 1112 appendix I, RFC 2236, RFC 9776),
+ * inside. What members want stands in the IP core's groups; here is what routers on each link have
+ * been told of it, and what is still to be said. Addresses are u32 in host order. */
 #pragma once
 
 #include "ipv4.h"
@@ -61,7 +61,7 @@ struct igmp_if {
 	u32 ifindex;
 	struct list_head groups;
 	u32 nr_groups;
-	u8 version; /* acted by last; see igmp_version */
+	u8 version;	/* acted by last; see igmp_version */
 	bool all_hosts; /* is joined */
 	/* as the querier says, until then RFC 9776 8's; robustness 0: the sysctl's */
 	u8 robustness;

@@ -8,9 +8,9 @@
 #include <weft/string.h>
 
 #define RECORD_HEADER 8
-#define UNSOLICITED_MS 1000	   /* RFC 9776 8.11 */
+#define UNSOLICITED_MS 1000	    /* RFC 9776 8.11 */
 #define SIMPLE_UNSOLICITED_MS 10000 /* RFC 2236 8.10 */
-#define IP_HEADER_ALERT 24	   /* with Router Alert */
+#define IP_HEADER_ALERT 24	    /* with Router Alert */
 
 /* ---- packets ---- */
 

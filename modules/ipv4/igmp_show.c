@@ -60,8 +60,8 @@ static int show_igmp(struct seq *s)
 	netif_for_each(nif) {
 		if (!count_groups(nif))
 			continue;
-		seq_printf(s, "%u\t%-10s: %5u      V%u\n", nif->index, nif->name,
-			   count_groups(nif), version_on(nif));
+		seq_printf(s, "%u\t%-10s: %5u      V%u\n", nif->index, nif->name, count_groups(nif),
+			   version_on(nif));
 		list_for_each_entry(g, &nif->groups, node) {
 			if (ip_addr_is_v4(&g->group))
 				show_group(s, nif, g);

@@ -7,22 +7,6 @@
 #include <weft/net/route.h>
 #include <weft/string.h>
 
-/* ---- the header ---- */
-
-/* RFC 1071 over the usual header of five words; 0 when it is right. */
-static u16 header_sum(const u8 *h)
-{
-	u32 w[5];
-	u64 sum;
-
-	memcpy(w, h, sizeof(w));
-	sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~((sum & 0xffff) + (sum >> 16));
-}
-
 int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 {
 	u16 frag;
@@ -37,9 +21,7 @@ int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 		return DROP_BAD_HEADER;
 	if (out->total_len > avail)
 		return DROP_TRUNCATED;
-	if (likely(out->header_len == IPV4_HEADER) ?
-		    header_sum(h) :
-		    csum_fold(csum_partial(h, out->header_len, 0)))
+	if (ipv4_header_sum(h, out->header_len))
 		return DROP_BADSUM;
 	frag = get_be16(h + 6);
 	out->tos = h[1];
@@ -76,7 +58,8 @@ static enum route_type whose(u32 addr)
 	a = ip_addr_v4(addr);
 	type = route_classify(&a);
 	_Static_assert(ROUTE_UNICAST <= KNOWN_TYPE && ROUTE_LOCAL <= KNOWN_TYPE &&
-			       ROUTE_BROADCAST <= KNOWN_TYPE, "the answers fit");
+			       ROUTE_BROADCAST <= KNOWN_TYPE,
+		       "the answers fit");
 	WRITE_ONCE(*slot, key | type);
 	return type;
 }
@@ -217,8 +200,8 @@ static void count_in(const struct ipv4_header *h)
 static int options_refused(struct pkt *p, enum drop_reason why, u32 pointer)
 {
 	ip_count(IP_IN_HDR_ERRORS);
-	return ip_reject(p, why,
-			 why == DROP_SOURCE_ROUTE ? IP_ERR_SOURCE_ROUTE : IP_ERR_HEADER, pointer);
+	return ip_reject(p, why, why == DROP_SOURCE_ROUTE ? IP_ERR_SOURCE_ROUTE : IP_ERR_HEADER,
+			 pointer);
 }
 
 int ipv4_input(struct netif *nif, struct pkt *p)

@@ -6,6 +6,7 @@
 #include <weft/net/flow.h>
 #include <weft/net/proto.h>
 #include <weft/spinlock.h>
+#include <weft/string.h>
 
 #include "mib.h"
 
@@ -46,6 +47,22 @@ static inline bool ipv4_is_loopback(u32 a)
 static inline bool ipv4_is_zero_net(u32 a)
 {
 	return a >> 24 == 0;
+}
+
+/* RFC 1071 over a header, nearly always one of five words: in memory order, complemented. */
+static inline u16 ipv4_header_sum(const u8 *h, u32 header_len)
+{
+	u32 w[IPV4_HEADER / 4];
+	u64 sum;
+
+	if (unlikely(header_len != IPV4_HEADER))
+		return csum_fold(csum_partial(h, header_len, 0));
+	memcpy(w, h, sizeof(w));
+	sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~((sum & 0xffff) + (sum >> 16));
 }
 
 /* input.c */

@@ -39,7 +39,7 @@ void ipv4_header_finish(u8 *h, u32 header_len)
 	u16 sum;
 
 	put_be16(h + 10, 0);
-	sum = csum_fold(csum_partial(h, header_len, 0));
+	sum = ipv4_header_sum(h, header_len);
 	memcpy(h + 10, &sum, sizeof(sum));
 }
 

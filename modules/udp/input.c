@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* input.c - datagrams and ICMP errors come in. A datagram is checked once (length, checksum), finds
- * its socket and is queued there. Nobody at the port is answered with port unreachable (RFC 1122 4.1.3.1). */
+ * its socket and is queued there. Nobody at the port is answered with port unreachable (RFC
+ * 1122 4.1.3.1). */
 #include "udp.h"
 
 u32 udp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len)

@@ -71,8 +71,7 @@ static const char *const mib_names[] = { UDP_MIB(IP_MIB_NAME) };
 /* InErrors counts all that were lost for whatever reason, the others say why. */
 static void mib_fill(s64 *v)
 {
-	v[UDP_IN_ERRORS] +=
-		v[UDP_RCVBUF_ERRORS] + v[UDP_IN_CSUM_ERRORS] + v[UDP_MEM_ERRORS];
+	v[UDP_IN_ERRORS] += v[UDP_RCVBUF_ERRORS] + v[UDP_IN_CSUM_ERRORS] + v[UDP_MEM_ERRORS];
 }
 
 struct ip_mib udp_mib = {

@@ -74,7 +74,7 @@ static struct hlist_head *pair_bucket(const struct ip_addr *laddr, u16 lport,
 
 static bool is_pair(const struct udp_end *e)
 {
-	return !ip_addr_is_any(&e->raddr) && !ip_addr_is_any(&e->laddr);
+	return e->connected && e->bound;
 }
 
 static void port_free_rcu(struct rcu_head *h)
@@ -134,18 +134,26 @@ static struct udp_end *end_alloc(struct udp_sock *us)
 	e->raddr = us->is.raddr;
 	e->lport = us->is.lport;
 	e->rport = us->is.rport;
+	e->bound = !ip_addr_is_any(&e->laddr);
+	e->connected = !ip_addr_is_any(&e->raddr);
 	return e;
+}
+
+/* Would a socket bound to no address take what is sent to one of IPv4, or of IPv6? */
+static bool any_covers(const struct inet_sock *is, bool v4)
+{
+	if (is->s->family == AF_INET)
+		return v4;
+	return !v4 || !(is->flags & INET_V6ONLY);
 }
 
 /* Would a socket bound to laddr take what is sent to dst? */
 static bool address_covers(const struct inet_sock *is, const struct ip_addr *laddr,
 			   const struct ip_addr *dst)
 {
-	if (!ip_addr_is_any(laddr))
-		return ip_addr_eq(laddr, dst);
-	if (ip_addr_is_v4(laddr))
-		return ip_addr_is_v4(dst);
-	return !(is->flags & INET_V6ONLY) || !ip_addr_is_v4(dst);
+	if (ip_addr_is_any(laddr))
+		return any_covers(is, ip_addr_is_v4(dst));
+	return ip_addr_eq(laddr, dst);
 }
 
 /* Does e keep us from binding to a port that e has? */
@@ -280,25 +288,24 @@ void udp_leave(struct udp_sock *us)
 static u32 end_score(const struct udp_end *e, const struct ip_rx *rx, u16 rport)
 {
 	const struct inet_sock *is = &e->us->is;
+	bool v4 = ip_addr_is_v4(&rx->dst);
 	u32 score = 1;
 
-	if (!address_covers(is, &e->laddr, &rx->dst))
+	if (e->bound ? !ip_addr_eq(&e->laddr, &rx->dst) : !any_covers(is, v4))
 		return 0;
-	if (!ip_addr_is_any(&e->raddr)) {
+	if (e->connected) {
 		if (e->rport != rport || !ip_addr_eq(&e->raddr, &rx->src))
 			return 0;
 		score += 8;
 	}
 	if (!inet_accepts(is, rx))
 		return 0;
-	if (!ip_addr_is_any(&e->laddr))
+	if (e->bound)
 		score += 4;
 	if (READ_ONCE(is->s->bound_if))
 		score += 2;
 	/* an IPv4 socket before one of IPv6 that takes both */
-	if (is->s->family == ip_addr_family(&rx->dst))
-		score += 1;
-	return score;
+	return score + (v4 == (is->s->family == AF_INET));
 }
 
 static struct udp_sock *find_connected(const struct ip_rx *rx, u16 lport, u16 rport)

@@ -25,6 +25,7 @@ struct udp_end {
 	struct udp_sock *us;
 	struct ip_addr laddr, raddr; /* any: not bound, not connected */
 	u16 lport, rport;
+	bool bound, connected; /* neither address is any; to save asking for each packet */
 };
 
 /* What MSG_MORE and UDP_CORK keep back. */
@@ -53,15 +54,15 @@ static inline struct udp_sock *udp_of(const struct socket *s)
 }
 
 /* Linux's names; the sum of InErrors is made when it is shown. */
-#define UDP_MIB(X)                               \
-	X(UDP_IN, "InDatagrams")                 \
-	X(UDP_NO_PORTS, "NoPorts")               \
-	X(UDP_IN_ERRORS, "InErrors")             \
-	X(UDP_OUT, "OutDatagrams")               \
-	X(UDP_RCVBUF_ERRORS, "RcvbufErrors")     \
-	X(UDP_SNDBUF_ERRORS, "SndbufErrors")     \
-	X(UDP_IN_CSUM_ERRORS, "InCsumErrors")    \
-	X(UDP_IGNORED_MULTI, "IgnoredMulti")     \
+#define UDP_MIB(X)                            \
+	X(UDP_IN, "InDatagrams")              \
+	X(UDP_NO_PORTS, "NoPorts")            \
+	X(UDP_IN_ERRORS, "InErrors")          \
+	X(UDP_OUT, "OutDatagrams")            \
+	X(UDP_RCVBUF_ERRORS, "RcvbufErrors")  \
+	X(UDP_SNDBUF_ERRORS, "SndbufErrors")  \
+	X(UDP_IN_CSUM_ERRORS, "InCsumErrors") \
+	X(UDP_IGNORED_MULTI, "IgnoredMulti")  \
 	X(UDP_MEM_ERRORS, "MemErrors")
 
 enum { UDP_MIB(IP_MIB_ID) UDP_MIB_FIELDS };

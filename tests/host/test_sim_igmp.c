@@ -89,10 +89,9 @@ static void heard_record(u8 type, u32 group, u32 nr, const u32 *sources)
 
 static void query(u32 group, u8 version, u8 code, u32 nr, const u32 *sources, u32 lies)
 {
-	struct ipv4_fields h = { .src = PEER,
-				 .dst = group ? group : ALL_HOSTS,
-				 .proto = 2,
-				 .ttl = lies & 1 ? 64 : 1 };
+	struct ipv4_fields h = {
+		.src = PEER, .dst = group ? group : ALL_HOSTS, .proto = 2, .ttl = lies & 1 ? 64 : 1
+	};
 	u8 mac[6] = { 1, 0, 0x5e }, q[64] = { 0x11, version == 1 ? 0 : code };
 	u32 len = version == 3 ? 12 + 4 * nr : 8, k;
 
@@ -437,8 +436,8 @@ static void each_socket_has_its_filter(void **state)
 
 static void whole_filters(void **state)
 {
-	u32 f[] = { htonl(GROUP), htonl(HOST), MCAST_INCLUDE, 3, htonl(PEER), htonl(SOURCE(1)),
-		    htonl(PEER) };
+	u32 f[] = { htonl(GROUP), htonl(HOST),	    MCAST_INCLUDE, 3,
+		    htonl(PEER),  htonl(SOURCE(1)), htonl(PEER) };
 	u8 any[8 + 2 * SOCKADDR_MAX] = { 0 };
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = htonl(GROUP2) };
 	struct socket *s;
@@ -510,7 +509,8 @@ static void random_messages(void **state)
 		if (i % 50 == 0)
 			mreq(s, i % 100 ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, GROUP, 0);
 		if (i % 70 == 0)
-			mreq(s, i % 140 ? IP_BLOCK_SOURCE : IP_UNBLOCK_SOURCE, GROUP, SOURCE(i & 7));
+			mreq(s, i % 140 ? IP_BLOCK_SOURCE : IP_UNBLOCK_SOURCE, GROUP,
+			     SOURCE(i & 7));
 	}
 	sock_close(s);
 	sim_run_s(10);

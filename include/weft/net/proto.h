@@ -140,8 +140,8 @@ struct ip_error {
 	struct ip_addr gateway;	      /* of IP_ERR_REDIRECT */
 };
 
-/* For transports that got IP_ERR_REDIRECT and know that they sent the quoted packet: checks it as RFC
- * 1122 3.2.2.2 says and, some time later, sends by the other gateway. False: not believed. Poll
+/* For transports that got IP_ERR_REDIRECT and know that they sent the quoted packet: checks it as
+ * RFC 1122 3.2.2.2 says and, some time later, sends by the other gateway. False: not believed. Poll
  * context. */
 bool ip_redirect(const struct ip_error *e);
 

@@ -52,7 +52,7 @@ void inet_sock_init(struct inet_sock *is, struct socket *s);
 /* Cancels the waiter, leaves groups, drops errors. Before the control block is freed. */
 void inet_sock_release(struct inet_sock *is);
 
-/* SOL_IP (and SOL_SOCKET leftovers) that all share. -ENOPROTOOPT: not one of them. */
+/* SOL_IP and SOL_IPV6, as far as all share them. -ENOPROTOOPT: not one of them. */
 int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u32 len);
 int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *len);
 
@@ -79,8 +79,17 @@ struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len);
 /* The control messages that the socket's options ask for, of a received packet (ip_rx(p)
  * intact). */
 void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p);
+/* Is a group's packet what the socket's memberships and filters let through? Under RCU. */
+bool inet_wants_group(const struct inet_sock *is, const struct ip_rx *rx);
 /* Fits SO_BINDTODEVICE and, for groups, the memberships? Under RCU, without the lock. */
-bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx);
+static inline bool inet_accepts(const struct inet_sock *is, const struct ip_rx *rx)
+{
+	u32 bound = READ_ONCE(is->s->bound_if);
+
+	if (unlikely(bound && bound != rx->ifindex))
+		return false;
+	return likely(!(rx->flags & IP_RX_MULTICAST)) || inet_wants_group(is, rx);
+}
 /* What the program of SO_ATTACH_FILTER leaves of p, which it sees from the offset start on; false:
  * nothing. For families that set s->filters. Poll context. */
 bool inet_filter_run(const struct inet_sock *is, struct pkt *p, u16 start);
