@@ -52,7 +52,7 @@ user_copy_mov8:
 
 user_copy_tail:				; rdx < 64
 	cmp edx, 8
-	jb user_copy_bytes
+	jb .below8
 .qword:
 .r:	mov rax, [rsi]
 .w:	mov [rdi], rax
@@ -63,6 +63,16 @@ user_copy_tail:				; rdx < 64
 	sub edx, 8
 	cmp edx, 8
 	jae .qword
+.below8:
+	cmp edx, 4
+	jb user_copy_bytes
+.rd:	mov eax, [rsi]
+.wd:	mov [rdi], eax
+	EX_TABLE .rd, user_copy_bytes
+	EX_TABLE .wd, user_copy_bytes
+	add rsi, 4
+	add rdi, 4
+	sub edx, 4
 	; the rest; also from the start of the piece that faulted, to find the exact byte
 user_copy_bytes:
 	test rdx, rdx

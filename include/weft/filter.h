@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* filter.h - classic BPF programs on sockets (SO_ATTACH_FILTER). The core checks a program once and
- * keeps it with the socket; a family that sets socket.filters asks socket_filter() about each packet
- * before it queues it. The interpreter sees a flat view of the packet, so it knows no protocol. */
+ * keeps it with the socket; a family that sets socket.filters asks socket_filter_run() about each
+ * packet before it queues it. The interpreter sees a flat view of the packet and knows no
+ * protocol. */
 #pragma once
 
 #include <uapi/filter.h>

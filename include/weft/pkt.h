@@ -104,16 +104,6 @@ struct pkt *pkt_writable(struct pkt *p, u32 headroom) __must_check;
 /* Nobody but the holder has p or its buffer: room and bytes may be changed. False for clones. */
 bool pkt_owned(const struct pkt *p);
 
-/* Prepends n bytes of header room: the new data. The caller has asked for the headroom: too little
- * is a bug. */
-u8 *pkt_push(struct pkt *p, u32 n);
-/* Strips n bytes in front: the new data, or NULL when the packet is shorter. */
-u8 *pkt_pull(struct pkt *p, u32 n);
-/* Appends n bytes: where they go. Too little tailroom is a bug. */
-u8 *pkt_put(struct pkt *p, u32 n);
-/* Cuts to n bytes; longer already shorter packets stay. */
-void pkt_trim(struct pkt *p, u32 n);
-
 /* Is p somebody else's buffer? */
 extern const struct pkt_owner pkt_clone_owner;
 static inline bool pkt_is_clone(const struct pkt *p)
@@ -129,6 +119,47 @@ static inline u32 pkt_headroom(const struct pkt *p)
 static inline u32 pkt_tailroom(const struct pkt *p)
 {
 	return p->end - p->data - p->len;
+}
+
+void pkt_no_room(const struct pkt *p, u32 n) __noreturn; /* says who asked for it */
+
+/* Prepends n bytes of header room: the new data. The caller has asked for the headroom: too little
+ * is a bug. */
+static inline u8 *pkt_push(struct pkt *p, u32 n)
+{
+	if (unlikely(pkt_headroom(p) < n))
+		pkt_no_room(p, n);
+	p->data -= n;
+	p->len += n;
+	return p->data;
+}
+
+/* Strips n bytes in front: the new data, or NULL when the packet is shorter. */
+static inline u8 *pkt_pull(struct pkt *p, u32 n)
+{
+	if (unlikely(n > p->len))
+		return NULL;
+	p->data += n;
+	p->len -= n;
+	return p->data;
+}
+
+/* Appends n bytes: where they go. Too little tailroom is a bug. */
+static inline u8 *pkt_put(struct pkt *p, u32 n)
+{
+	u8 *at = p->data + p->len;
+
+	if (unlikely(pkt_tailroom(p) < n))
+		pkt_no_room(p, n);
+	p->len += n;
+	return at;
+}
+
+/* Cuts to n bytes; already shorter packets stay. */
+static inline void pkt_trim(struct pkt *p, u32 n)
+{
+	if (n < p->len)
+		p->len = n;
 }
 
 static inline u8 *pkt_at(const struct pkt *p, u16 off)

@@ -49,6 +49,10 @@ static inline bool in_poll_context(void)
 	return cpu_batch() & CPU_BATCH_POLL;
 }
 
+/* In poll context: ktime when this CPU began its present round, cheaper than the clock. Elsewhere
+ * the clock. */
+u64 poll_now(void);
+
 /* Process context: what is sent between begin and finish shares one doorbell. Nests; does nothing
  * in poll context, which is one batch anyway. The caller may sleep in between: that, and being
  * preempted, ends the batch so far. For loops over several packets; a single one gains nothing. */

@@ -54,6 +54,10 @@ struct socket_ops {
 	void (*close)(struct socket *s);
 	/* Connects two fresh sockets to each other (socketpair). Neither lock is held. */
 	int (*pair)(struct socket *a, struct socket *b);
+	/* mmap of the descriptor: the pages (all of them, from offset 0) with a reference for the
+	 * mapping. ERR_PTR. Unset: -ENODEV. Without the lock, and may not take it: page faults
+	 * wait for whoever maps. */
+	struct socket_pages *(*mmap)(struct socket *s, u64 len);
 };
 
 struct socket {
@@ -102,6 +106,16 @@ struct socket {
 	struct rcu_head rcu;
 };
 
+/* ---- pages that a family shares with programs (a capture's ring) ---- */
+struct socket_pages {
+	struct refcount refs; /* the family's, and one for each mapping */
+	u32 nr;
+	u8 *page[]; /* 4096 bytes each, cleared when made */
+};
+/* NULL without memory. Process context, as put. */
+struct socket_pages *socket_pages_alloc(u32 nr) __must_check;
+void socket_pages_put(struct socket_pages *sp);
+
 /* ---- families ---- */
 struct socket_family {
 	u16 family;
@@ -140,8 +154,17 @@ long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, 
  * again, -ERESTARTSYS or (when there is a deadline) -EINTR for a signal, -EAGAIN at the deadline,
  * -ECONNABORTED when it was killed. */
 int socket_wait(struct socket *s, u64 deadline_ns);
+/* The same, and of several that wait so one wake-up wakes one: whoever comes back without taking
+ * what there is, or leaves something, wakes the next by socket_wake. */
+int socket_wait_one(struct socket *s, u64 deadline_ns);
 /* The deadline of a call that begins now, from SO_RCVTIMEO or SO_SNDTIMEO. */
-u64 socket_deadline(struct socket *s, bool send);
+u64 socket_deadline_after(u32 ms);
+static inline u64 socket_deadline(const struct socket *s, bool send)
+{
+	u32 ms = send ? s->sndtimeo_ms : s->rcvtimeo_ms;
+
+	return likely(!ms) ? 0 : socket_deadline_after(ms);
+}
 /* A packet for sending, from PKT_POOL_TX and charged to s until it is freed. Waits for room in the
  * send buffer unless flags have MSG_DONTWAIT. ERR_PTR(-EAGAIN, -EPIPE, -EMSGSIZE: never fits,
  * -ENOBUFS: the pool is empty, pending error, as socket_wait). Lock held. */
@@ -158,7 +181,10 @@ static inline u32 socket_tx_bytes(const struct socket *s)
 u32 socket_poll_default(struct socket *s);
 void socket_wake(struct socket *s, u32 events);	  /* any context but interrupt */
 void socket_set_error(struct socket *s, int err); /* err > 0 errno; wakes */
-int socket_take_error(struct socket *s);	  /* -errno or 0, cleared */
+static inline int socket_take_error(struct socket *s) /* -errno or 0, cleared */
+{
+	return likely(!READ_ONCE(s->error)) ? 0 : -xchg(&s->error, 0);
+}
 /* SIGURG for the owner set by F_SETOWN or FIOSETOWN. s has its file: it is not being closed. Poll or
  * process context. */
 void socket_urgent(struct socket *s);

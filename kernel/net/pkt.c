@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pkt.c - packet buffers. Three pools are three budgets over one store of equal buffers, so control
  * packets always find room. Each CPU keeps a short last-in-first-out list (the warmest memory
- * first) and a credit from each budget; memory beyond the lists goes back to the slab. Large buffers
- * have short lists of their own, given back when memory is short. Buffers are never cleared. */
+ * first) and a credit from each budget; memory beyond the lists goes back to the slab. Large
+ * buffers have short lists of their own, given back when memory is short. Buffers are never
+ * cleared. */
 #define LOG_NAME "pkt: "
 #include <core/net.h>
 #include <core/module.h>

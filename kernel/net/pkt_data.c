@@ -8,41 +8,12 @@
 
 #include "pkt_internal.h"
 
-u8 *pkt_push(struct pkt *p, u32 n)
+void pkt_no_room(const struct pkt *p, u32 n)
 {
-	BUG_ON(pkt_headroom(p) < n);
-	p->data -= n;
-	p->len += n;
-	return p->data;
+	panic("packet %p: %u bytes wanted, headroom %u, tailroom %u, caller %p", (const void *)p, n,
+	      pkt_headroom(p), pkt_tailroom(p), __builtin_return_address(0));
 }
-EXPORT(pkt_push);
-
-u8 *pkt_pull(struct pkt *p, u32 n)
-{
-	if (unlikely(n > p->len))
-		return NULL;
-	p->data += n;
-	p->len -= n;
-	return p->data;
-}
-EXPORT(pkt_pull);
-
-u8 *pkt_put(struct pkt *p, u32 n)
-{
-	u8 *at = p->data + p->len;
-
-	BUG_ON(pkt_tailroom(p) < n);
-	p->len += n;
-	return at;
-}
-EXPORT(pkt_put);
-
-void pkt_trim(struct pkt *p, u32 n)
-{
-	if (n < p->len)
-		p->len = n;
-}
-EXPORT(pkt_trim);
+EXPORT(pkt_no_room);
 
 void pkt_copy_fields(struct pkt *c, const struct pkt *p, u16 shift)
 {

@@ -123,6 +123,12 @@ void poller_done(struct poller *p)
 		poller_enqueue(p);
 }
 
+u64 poll_now(void)
+{
+	return likely(in_poll_context()) ? this_poll_cpu()->now : ktime_get();
+}
+EXPORT(poll_now);
+
 static void poller_run(struct poll_cpu *pc, struct poller *p)
 {
 	u32 done;
@@ -235,6 +241,7 @@ static void poll_hand_over(struct poll_cpu *pc)
 
 static void run_begin(struct poll_cpu *pc)
 {
+	pc->now = ktime_get();
 	pc->running = true;
 	cpu_batch_add(CPU_BATCH_POLL);
 }
@@ -250,9 +257,8 @@ static void poll_run(struct poll_cpu *pc)
 	u32 round = 0;
 	u64 end;
 
-	pc->now = ktime_get();
-	end = pc->now + POLL_RUN_NS;
 	run_begin(pc);
+	end = pc->now + POLL_RUN_NS;
 	pc->runs++;
 	timers_run();
 	do {
@@ -261,7 +267,7 @@ static void poll_run(struct poll_cpu *pc)
 			batch_close(pc); /* which may find that something was missed */
 		/* a reader that was woken takes its packets before its queue is full of them */
 	} while (poll_ready(pc) && !sched_nr_running() && ++round < POLL_ROUNDS &&
-		 ktime_get() < end);
+		 (pc->now = ktime_get()) < end);
 	batch_close(pc);
 	run_end(pc);
 }

@@ -30,19 +30,36 @@ static size_t clamp_len(u64 len)
 	return min(len, (u64)TRANSFER_MAX);
 }
 
+/* One piece: no list to walk. */
+static void iter_one(struct iov_iter *it, struct iovec *iov, u64 base, u64 len)
+{
+	iov->base = (void *)base;
+	iov->len = clamp_len(len);
+	it->iov = iov;
+	it->nr = iov->len != 0;
+	it->offset = 0;
+	it->count = iov->len;
+	it->kernel = false;
+}
+
 SYSCALL(44, sendto)
 {
 	u8 name[SOCKADDR_MAX];
-	struct iovec iov = { .base = (void *)b, .len = clamp_len(c) };
-	struct msg m = { 0 };
+	struct iovec iov;
+	struct msg m;
 	struct file *file;
 	struct socket *s;
-	long ret = socket_from_fd((int)a, &file, &s);
+	bool put;
+	long ret = socket_from_fd((int)a, &file, &s, &put);
 
 	if (ret)
 		return ret;
-	iter_init(&m.iter, &iov, 1, false);
+	m.name = NULL;
+	m.name_len = 0;
+	m.control = NULL;
+	m.control_len = m.control_used = 0;
 	m.flags = call_flags(file, d);
+	iter_one(&m.iter, &iov, b, c);
 	if (e) {
 		ret = socket_name_from_user(name, e, (u32)f);
 		m.name = name;
@@ -50,30 +67,39 @@ SYSCALL(44, sendto)
 	}
 	if (!ret)
 		ret = socket_sendmsg(s, &m);
-	file_put(file);
+	fd_return(file, put);
 	return ret;
 }
 
 SYSCALL(45, recvfrom)
 {
-	u8 name[SOCKADDR_MAX] = { 0 };
-	struct iovec iov = { .base = (void *)b, .len = clamp_len(c) };
-	struct msg m = { .name = name };
+	u8 name[SOCKADDR_MAX];
+	struct iovec iov;
+	struct msg m;
 	struct file *file;
 	struct socket *s;
-	long ret = socket_from_fd((int)a, &file, &s);
+	bool put;
+	long ret = socket_from_fd((int)a, &file, &s, &put);
 
 	if (ret)
 		return ret;
-	iter_init(&m.iter, &iov, 1, false);
+	m.name = NULL;
+	m.name_len = 0;
+	m.control = NULL;
+	m.control_len = m.control_used = 0;
 	m.flags = call_flags(file, d);
+	iter_one(&m.iter, &iov, b, c);
+	if (e) {
+		memset(name, 0, sizeof(name));
+		m.name = name;
+	}
 	ret = socket_recvmsg(s, &m);
 	if (ret >= 0 && e) {
 		int err = socket_name_to_user(e, f, name, m.name_len);
 
 		ret = err ? err : ret;
 	}
-	file_put(file);
+	fd_return(file, put);
 	return ret;
 }
 
@@ -234,12 +260,13 @@ SYSCALL(46, sendmsg)
 {
 	struct file *file;
 	struct socket *s;
-	long ret = socket_from_fd((int)a, &file, &s);
+	bool put;
+	long ret = socket_from_fd((int)a, &file, &s, &put);
 
 	if (ret)
 		return ret;
 	ret = send_one(file, s, b, c);
-	file_put(file);
+	fd_return(file, put);
 	return ret;
 }
 
@@ -247,12 +274,13 @@ SYSCALL(47, recvmsg)
 {
 	struct file *file;
 	struct socket *s;
-	long ret = socket_from_fd((int)a, &file, &s);
+	bool put;
+	long ret = socket_from_fd((int)a, &file, &s, &put);
 
 	if (ret)
 		return ret;
 	ret = recv_one(file, s, b, c);
-	file_put(file);
+	fd_return(file, put);
 	return ret;
 }
 
@@ -269,7 +297,8 @@ SYSCALL(307, sendmmsg)
 	u32 i, n = min((u32)c, (u32)MMSG_MAX);
 	struct file *file;
 	struct socket *s;
-	long ret = socket_from_fd((int)a, &file, &s);
+	bool put;
+	long ret = socket_from_fd((int)a, &file, &s, &put);
 
 	if (ret)
 		return ret;
@@ -284,7 +313,7 @@ SYSCALL(307, sendmmsg)
 			break;
 	}
 	batch_finish();
-	file_put(file);
+	fd_return(file, put);
 	return i ? (long)i : ret;
 }
 
@@ -294,6 +323,7 @@ SYSCALL(299, recvmmsg)
 	u64 deadline = 0;
 	struct file *file;
 	struct socket *s;
+	bool put;
 	long ret;
 
 	if (e) {
@@ -302,7 +332,7 @@ SYSCALL(299, recvmmsg)
 			return ret;
 		deadline += ktime_get();
 	}
-	ret = socket_from_fd((int)a, &file, &s);
+	ret = socket_from_fd((int)a, &file, &s, &put);
 	if (ret)
 		return ret;
 	for (i = 0; i < n; i++) {
@@ -321,6 +351,6 @@ SYSCALL(299, recvmmsg)
 			break;
 		}
 	}
-	file_put(file);
+	fd_return(file, put);
 	return i ? (long)i : ret;
 }

@@ -159,7 +159,8 @@ static long call_with_name(u64 fd, u64 user, u64 user_len, name_fn fn)
 	u8 name[SOCKADDR_MAX];
 	struct file *f;
 	struct socket *s;
-	long err = socket_from_fd((int)fd, &f, &s);
+	bool put;
+	long err = socket_from_fd((int)fd, &f, &s, &put);
 
 	if (err)
 		return err;
@@ -172,7 +173,7 @@ static long call_with_name(u64 fd, u64 user, u64 user_len, name_fn fn)
 		err = fn(f, s, name, (u32)user_len);
 		socket_leave(s);
 	}
-	file_put(f);
+	fd_return(f, put);
 	return err;
 }
 
@@ -191,7 +192,8 @@ SYSCALL(50, listen)
 	int backlog = (u32)b > (u32)socket_sysctls.somaxconn ? socket_sysctls.somaxconn : (int)b;
 	struct file *file;
 	struct socket *s;
-	long err = socket_from_fd((int)a, &file, &s);
+	bool put;
+	long err = socket_from_fd((int)a, &file, &s, &put);
 
 	if (err)
 		return err;
@@ -202,7 +204,7 @@ SYSCALL(50, listen)
 			s->listening = true;
 		socket_leave(s);
 	}
-	file_put(file);
+	fd_return(file, put);
 	return err;
 }
 
@@ -224,15 +226,16 @@ static long call_name(u64 fd, u64 user, u64 user_len, bool peer)
 	u8 name[SOCKADDR_MAX];
 	struct file *f;
 	struct socket *s;
+	bool put;
 	u32 len;
-	long err = socket_from_fd((int)fd, &f, &s);
+	long err = socket_from_fd((int)fd, &f, &s, &put);
 
 	if (err)
 		return err;
 	err = socket_name(s, name, &len, peer);
 	if (!err)
 		err = socket_name_to_user(user, user_len, name, len);
-	file_put(f);
+	fd_return(f, put);
 	return err;
 }
 
@@ -311,15 +314,16 @@ static long call_accept(u64 fd, u64 user, u64 user_len, u64 flags)
 {
 	struct file *f;
 	struct socket *s;
+	bool put;
 	long ret;
 
 	if (flags & ~(u64)TYPE_FLAGS)
 		return -EINVAL;
-	ret = socket_from_fd((int)fd, &f, &s);
+	ret = socket_from_fd((int)fd, &f, &s, &put);
 	if (ret)
 		return ret;
 	ret = do_accept(f, s, user, user_len, flags);
-	file_put(f);
+	fd_return(f, put);
 	return ret;
 }
 
@@ -337,7 +341,8 @@ SYSCALL(48, shutdown)
 {
 	struct file *file;
 	struct socket *s;
-	long err = socket_from_fd((int)a, &file, &s);
+	bool put;
+	long err = socket_from_fd((int)a, &file, &s, &put);
 
 	if (err)
 		return err;
@@ -349,7 +354,7 @@ SYSCALL(48, shutdown)
 		socket_leave(s);
 		socket_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLRDNORM | POLLWRNORM);
 	}
-	file_put(file);
+	fd_return(file, put);
 	return err;
 }
 
@@ -431,8 +436,9 @@ SYSCALL(54, setsockopt)
 	u32 len = (u32)e;
 	struct file *file;
 	struct socket *s;
+	bool put;
 	void *val;
-	long err = socket_from_fd((int)a, &file, &s);
+	long err = socket_from_fd((int)a, &file, &s, &put);
 
 	if (err)
 		return err;
@@ -444,7 +450,7 @@ SYSCALL(54, setsockopt)
 	else
 		err = set_option(s, (int)b, (int)c, val, len);
 	option_buffer_free(small, val);
-	file_put(file);
+	fd_return(file, put);
 	return err;
 }
 
@@ -453,10 +459,11 @@ SYSCALL(55, getsockopt)
 	u8 small[OPTION_ON_STACK] __aligned(8);
 	struct file *file;
 	struct socket *s;
+	bool put;
 	void *val = NULL;
 	int len;
 	u32 got;
-	long err = socket_from_fd((int)a, &file, &s);
+	long err = socket_from_fd((int)a, &file, &s, &put);
 
 	if (err)
 		return err;
@@ -484,6 +491,6 @@ SYSCALL(55, getsockopt)
 	if (!err)
 		err = copy_to_user((void __user *)e, &got, sizeof(got));
 	option_buffer_free(small, val);
-	file_put(file);
+	fd_return(file, put);
 	return err;
 }

@@ -193,14 +193,14 @@ struct file *socket_file(struct socket *s, u32 flags)
 	return f;
 }
 
-int socket_from_fd(int fd, struct file **file, struct socket **s)
+int socket_from_fd(int fd, struct file **file, struct socket **s, bool *put)
 {
-	struct file *f = fd_get(fd);
+	struct file *f = fd_borrow(fd, put);
 
-	if (!f)
+	if (unlikely(!f))
 		return -EBADF;
-	if (f->ops != &socket_file_ops) {
-		file_put(f);
+	if (unlikely(f->ops != &socket_file_ops)) {
+		fd_return(f, *put);
 		return -ENOTSOCK;
 	}
 	*file = f;

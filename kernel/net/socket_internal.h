@@ -25,8 +25,9 @@ struct socket *socket_create_child(struct socket *s);
 void socket_close(struct socket *s);
 /* An open file for s; when it fails s is closed. ERR_PTR. */
 struct file *socket_file(struct socket *s, u32 flags);
-/* The socket of a descriptor with a reference on its file. -EBADF, -ENOTSOCK. */
-int socket_from_fd(int fd, struct file **file, struct socket **s);
+/* The socket of a descriptor, for the length of this call: the file is borrowed, fd_return() it.
+ * -EBADF, -ENOTSOCK. */
+int socket_from_fd(int fd, struct file **file, struct socket **s, bool *put);
 /* Into the family: door and lock. -ECONNABORTED when the protocol was taken away. */
 int socket_enter(struct socket *s);
 void socket_leave(struct socket *s);
@@ -40,6 +41,9 @@ int socket_getsockopt_core(struct socket *s, int opt, void *val, u32 *len);
 /* ---- sockfilter.c ---- */
 int socket_filter_setsockopt(struct socket *s, int opt, const void *val, u32 len);
 void socket_filter_free(struct socket *s); /* nobody runs it any more */
+
+/* ---- sockmap.c ---- */
+int socket_mmap(struct file *f, struct vma *v);
 
 /* ---- sockmsg.c ---- */
 long socket_sendmsg(struct socket *s, struct msg *m);

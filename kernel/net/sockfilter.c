@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sockfilter.c - SO_ATTACH_FILTER and its like: a program is copied, checked and hung on the socket,
- * where packets find it under RCU. Only sockets whose family asks for the verdict take one. */
+/* sockfilter.c - SO_ATTACH_FILTER and its like: a program is copied, checked and hung on the
+ * socket, where packets find it under RCU. Only sockets whose family asks for the verdict take
+ * one. */
 #include <weft/alloc.h>
 #include <weft/filter.h>
 #include <weft/string.h>

@@ -281,12 +281,6 @@ static int get_number(struct socket *s, int opt, int *v)
 	case SO_DOMAIN:
 		*v = s->family;
 		break;
-	case SO_LOCK_FILTER:
-		*v = s->filter_locked;
-		break;
-	case SO_BPF_EXTENSIONS:
-		*v = SKF_AD_MAX;
-		break;
 	case SO_BINDTOIFINDEX:
 		*v = s->bound_if;
 		break;
@@ -327,7 +321,7 @@ static int get_meminfo(struct socket *s, void *val, u32 *len)
 int socket_getsockopt_core(struct socket *s, int opt, void *val, u32 *len)
 {
 	int v[2];
-	int err;
+	int err = 0;
 
 	switch (opt) {
 	case SO_LINGER:
@@ -353,7 +347,12 @@ int socket_getsockopt_core(struct socket *s, int opt, void *val, u32 *len)
 	default:
 		break;
 	}
-	err = get_number(s, opt, &v[0]);
+	if (opt == SO_LOCK_FILTER)
+		v[0] = s->filter_locked;
+	else if (opt == SO_BPF_EXTENSIONS)
+		v[0] = SKF_AD_MAX;
+	else
+		err = get_number(s, opt, &v[0]);
 	if (err)
 		return err;
 	*len = min(*len, (u32)sizeof(v[0]));

@@ -13,7 +13,12 @@ void socket_wake(struct socket *s, u32 events)
 {
 	__atomic_add_fetch(&s->wake_seq, 1, __ATOMIC_SEQ_CST);
 	/* A sleeper is on the queue before it compares wake_seq. */
-	if (wait_queue_active(&s->wait))
+	if (!wait_queue_active(&s->wait))
+		return;
+	/* the end concerns all of those who wait to be the one */
+	if (events & POLLHUP)
+		wake_up_all(&s->wait);
+	else
 		wake_up_key(&s->wait, events);
 }
 EXPORT(socket_wake);
@@ -25,26 +30,18 @@ void socket_set_error(struct socket *s, int err)
 }
 EXPORT(socket_set_error);
 
-int socket_take_error(struct socket *s)
+u64 socket_deadline_after(u32 ms)
 {
-	return likely(!READ_ONCE(s->error)) ? 0 : -xchg(&s->error, 0);
+	return ktime_get() + ms * NSEC_PER_MSEC;
 }
-EXPORT(socket_take_error);
+EXPORT(socket_deadline_after);
 
-u64 socket_deadline(struct socket *s, bool send)
-{
-	u32 ms = send ? s->sndtimeo_ms : s->rcvtimeo_ms;
-
-	return ms ? ktime_get() + ms * NSEC_PER_MSEC : 0;
-}
-EXPORT(socket_deadline);
-
-int socket_wait(struct socket *s, u64 deadline_ns)
+static int wait_woken(struct socket *s, u64 deadline_ns, bool exclusive)
 {
 	struct sleeper sl;
 	int err = 0;
 
-	sleep_prepare(&s->wait, &sl, true, false);
+	sleep_prepare(&s->wait, &sl, true, exclusive);
 	smp_mb();
 	if (READ_ONCE(s->wake_seq) == s->wake_seen && !READ_ONCE(s->dead)) {
 		mutex_unlock(&s->lock);
@@ -60,7 +57,18 @@ int socket_wait(struct socket *s, u64 deadline_ns)
 	/* Linux: a call with a time-out is not restarted after a signal. */
 	return err == -ERESTARTSYS && deadline_ns ? -EINTR : err;
 }
+
+int socket_wait(struct socket *s, u64 deadline_ns)
+{
+	return wait_woken(s, deadline_ns, false);
+}
 EXPORT(socket_wait);
+
+int socket_wait_one(struct socket *s, u64 deadline_ns)
+{
+	return wait_woken(s, deadline_ns, true);
+}
+EXPORT(socket_wait_one);
 
 int socket_queue(struct socket *s, struct pkt *p)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* core.c - who runs next. Per-CPU queues, fair by virtual run time; a woken thread runs where it
- * ran last unless that CPU is busy and another idles; a CPU that runs dry takes work from others.
+/* core.c - who runs next. Per-CPU queues, fair by virtual run time; a woken thread runs beside its
+ * waker where that is likely to sleep, else where it ran last unless that CPU is busy and another
+ * idles; a CPU that runs dry takes work from others.
  * The queue's lock is held across the switch, so nobody can run a thread before its registers are
  * saved. */
 #include "rq.h"
@@ -99,22 +100,36 @@ static bool cpu_allowed(const struct thread *t, u32 cpu)
 	return (t->affinity & BIT(cpu)) && run_queues[cpu].online;
 }
 
+/* Is t best woken here? A packet's reader is, while nobody runs here: its packet is here and awake.
+ * So is whom a thread wakes that runs alone: most wakers sleep next, and waking a halted CPU costs
+ * more than both. If this one goes on running, an early tick has an idle CPU take t (enqueue). */
+static bool place_here(const struct thread *t, u32 here)
+{
+	u32 nr = READ_ONCE(run_queues[here].nr);
+
+	if (!cpu_allowed(t, here))
+		return false;
+	return in_poll_context() ? !nr : nr == 1 && current()->proc;
+}
+
 /* The CPU to wake t on. */
 u32 sched_place(struct thread *t)
 {
 	u32 last = t->cpu, here = cpu_id(), cpu;
 
+	if (place_here(t, here))
+		return here;
 	if (cpu_allowed(t, last) && !READ_ONCE(run_queues[last].nr))
 		return last;
 	if (cpu_allowed(t, here) && !READ_ONCE(run_queues[here].nr))
 		return here;
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
 		if (cpu_allowed(t, cpu) && !READ_ONCE(run_queues[cpu].nr))
 			return cpu;
 	}
 	if (cpu_allowed(t, last))
 		return last;
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
 		if (cpu_allowed(t, cpu))
 			return cpu;
 	}
@@ -157,7 +172,8 @@ static void enqueue(struct rq *rq, struct thread *t)
 			__atomic_fetch_or(&curr->user_work, USER_WORK_RESCHED, __ATOMIC_RELAXED);
 		}
 		if (curr != rq->idle)
-			tick_ensure(rq, curr->run_start + SCHED_SLICE_NS);
+			tick_ensure(rq, curr->run_start +
+						(nr_cpus > 1 ? SCHED_SPREAD_NS : SCHED_SLICE_NS));
 	} else if (preempt || rq->nr == 2) {
 		/* at 2 the other CPU may have no tick yet */
 		rq_send_kick(cpu);
@@ -236,8 +252,8 @@ static bool pull(struct rq *rq)
 	struct thread *t;
 	struct rq *from;
 
-	for (i = 1; i < MAX_CPUS; i++) {
-		from = &run_queues[(me + i) % MAX_CPUS];
+	for (i = 1; i < nr_cpus; i++) {
+		from = &run_queues[me + i < nr_cpus ? me + i : me + i - nr_cpus];
 		if (!from->online || READ_ONCE(from->nr) < 2 || !spin_trylock(&from->lock))
 			continue;
 		for (t = from->heap; t; t = rq_heap_next(from->heap, t)) {

@@ -114,7 +114,7 @@ static void kick_an_idle_cpu(void)
 {
 	u32 cpu;
 
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
 		if (run_queues[cpu].online && READ_ONCE(run_queues[cpu].idling)) {
 			rq_send_kick(cpu);
 			return;
@@ -174,7 +174,7 @@ static bool work_elsewhere(u32 me)
 {
 	u32 cpu;
 
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
 		if (cpu != me && run_queues[cpu].online && READ_ONCE(run_queues[cpu].nr) > 1)
 			return true;
 	}
@@ -270,7 +270,7 @@ u32 sched_runnable(void)
 {
 	u32 cpu, n = 0;
 
-	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (cpu = 0; cpu < nr_cpus; cpu++)
 		n += READ_ONCE(run_queues[cpu].nr);
 	return n;
 }
@@ -280,7 +280,7 @@ u64 sched_switches(void)
 	u64 n = 0;
 	u32 cpu;
 
-	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (cpu = 0; cpu < nr_cpus; cpu++)
 		n += READ_ONCE(run_queues[cpu].switches);
 	return n;
 }

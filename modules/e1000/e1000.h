@@ -108,8 +108,29 @@ int e1000_tx_alloc(struct nic *nic, u32 size);
 void e1000_tx_free(struct nic *nic); /* the device is quiet: frees all packets */
 /* Queues a frame; the doorbell is the caller's. Consumes. Transmit lock held. 0 or -ENOBUFS. */
 int e1000_tx_xmit(struct nic *nic, struct pkt *p);
-void e1000_tx_reclaim(struct nic *nic);	    /* transmit lock held */
-u32 e1000_tx_untold(const struct nic *nic); /* descriptors the device does not know of yet */
-void e1000_tx_doorbell(struct nic *nic);    /* transmit lock held */
-u32 e1000_tx_room(const struct nic *nic);   /* free descriptors */
-bool e1000_tx_busy(const struct nic *nic);  /* descriptors told to the device and not reclaimed */
+void e1000_tx_reclaim(struct nic *nic);	 /* transmit lock held */
+void e1000_tx_doorbell(struct nic *nic); /* transmit lock held */
+
+/* From descriptor a up to, not including, b. */
+static inline u32 e1000_tx_distance(const struct tx_ring *tx, u32 a, u32 b)
+{
+	return b >= a ? b - a : b + tx->size - a;
+}
+
+/* Free descriptors. Transmit lock held, as for the next. */
+static inline u32 e1000_tx_room(const struct nic *nic)
+{
+	return nic->tx.size - 1 - e1000_tx_distance(&nic->tx, nic->tx.clean, nic->tx.tail);
+}
+
+/* Descriptors that the device does not know of yet. */
+static inline u32 e1000_tx_untold(const struct nic *nic)
+{
+	return e1000_tx_distance(&nic->tx, nic->tx.told, nic->tx.tail);
+}
+
+/* Are there descriptors told to the device and not reclaimed? */
+static inline bool e1000_tx_busy(const struct nic *nic)
+{
+	return READ_ONCE(nic->tx.clean) != READ_ONCE(nic->tx.told);
+}

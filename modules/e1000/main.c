@@ -331,15 +331,8 @@ static void free_irqs(struct nic *nic)
 	irq_free(nic->irq);
 }
 
-static int nic_probe(struct pci_dev *pci, const struct pci_id *id)
+static void nic_init(struct nic *nic)
 {
-	struct nic *nic = kzalloc(sizeof(*nic));
-	int err = -ENOMEM;
-
-	if (!nic)
-		return -ENOMEM;
-	nic->pci = pci;
-	nic->family = id->data;
 	spin_init(&nic->stats_lock);
 	timer_init(&nic->tx_timer, tx_timer);
 	nic->poller = (struct poller){
@@ -350,6 +343,18 @@ static int nic_probe(struct pci_dev *pci, const struct pci_id *id)
 		.name = "e1000",
 	};
 	nic->tx_kick.fn = tx_kick;
+}
+
+static int nic_probe(struct pci_dev *pci, const struct pci_id *id)
+{
+	struct nic *nic = kzalloc(sizeof(*nic));
+	int err = -ENOMEM;
+
+	if (!nic)
+		return -ENOMEM;
+	nic->pci = pci;
+	nic->family = id->data;
+	nic_init(nic);
 	pci_enable(pci);
 	nic->regs = pci_map_bar(pci, 0);
 	if (!nic->regs)

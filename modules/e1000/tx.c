@@ -49,29 +49,6 @@ static u32 after(const struct tx_ring *tx, u32 i)
 	return ++i == tx->size ? 0 : i;
 }
 
-/* From descriptor a up to, not including, b. */
-static u32 distance(const struct tx_ring *tx, u32 a, u32 b)
-{
-	return b >= a ? b - a : b + tx->size - a;
-}
-
-u32 e1000_tx_room(const struct nic *nic)
-{
-	const struct tx_ring *tx = &nic->tx;
-
-	return tx->size - 1 - distance(tx, tx->clean, tx->tail);
-}
-
-u32 e1000_tx_untold(const struct nic *nic)
-{
-	return distance(&nic->tx, nic->tx.told, nic->tx.tail);
-}
-
-bool e1000_tx_busy(const struct nic *nic)
-{
-	return READ_ONCE(nic->tx.clean) != READ_ONCE(nic->tx.told);
-}
-
 /* The device's report of descriptor i is asked for. */
 static void report(struct tx_ring *tx, u32 i)
 {
@@ -189,6 +166,20 @@ static struct pkt *pad(struct pkt *p)
 	return p;
 }
 
+/* The emulated 82574 sums the pseudo header anew, with the padding counted as payload: what was
+ * padded is summed here. The zeros behind the payload add nothing. */
+static void sum_short(struct pkt *p)
+{
+	u8 *start = p->head + p->csum_start;
+	u16 sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
+
+	/* RFC 768: 0 would mean that there is none */
+	if (!sum)
+		sum = 0xffff;
+	memcpy(start + p->csum_off, &sum, sizeof(sum));
+	p->csum = PKT_CSUM_NONE;
+}
+
 static int queue_frame(struct tx_ring *tx, struct pkt *p)
 {
 	bool fill = p->csum == PKT_CSUM_FILL;
@@ -197,6 +188,9 @@ static int queue_frame(struct tx_ring *tx, struct pkt *p)
 		p = pad(p);
 		if (!p)
 			return -ENOMEM;
+		if (fill)
+			sum_short(p);
+		fill = false;
 	}
 	if (fill)
 		load_csum_context(tx, p);
