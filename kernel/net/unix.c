@@ -421,6 +421,7 @@ void unix_init(void)
 	int err = socket_family_register_owner(&unix_family, NULL);
 
 	unix_data_init();
+	unix_proc_init();
 	if (err)
 		pr_err("not registered: error %d\n", err);
 }

@@ -82,3 +82,6 @@ int unix_scm_parse(const struct msg *m, struct unix_scm *scm);
 void unix_scm_free(struct unix_scm *scm);
 /* Gives the receiver what its socket asked for; peek: copies stay with the message. */
 void unix_scm_deliver(struct socket *s, struct msg *m, struct unix_scm *scm, bool peek);
+
+/* ---- unix_proc.c ---- */
+void unix_proc_init(void);

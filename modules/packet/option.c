@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* option.c - SOL_PACKET: memberships (promiscuous, all groups, one group), statistics, ancillary
- * data. There is no ring: whoever asks for one hears ENOPROTOOPT, as from a kernel without it. */
+ * data, and what a ring looks like. Of rings there is the second version: whoever asks for the
+ * third hears EINVAL, and libpcap then takes this one. */
 #include "packet.h"
 
 #include <weft/alloc.h>
 #include <weft/string.h>
 
 #define MEMBERS_MAX 256 /* a socket */
+#define RESERVE_MAX 65536
 
 /* ---- memberships ---- */
 
@@ -133,6 +135,38 @@ static bool *flag_option(struct packet_sock *ps, int opt)
 	}
 }
 
+static int ring_option(struct packet_sock *ps, int opt, int v)
+{
+	if (ps->ring)
+		return -EBUSY;
+	if (opt == PACKET_VERSION) {
+		if (v != TPACKET_V2)
+			return -EINVAL;
+		ps->version = v;
+		return 0;
+	}
+	if (v < 0 || v > RESERVE_MAX)
+		return -EINVAL;
+	ps->reserve = v;
+	return 0;
+}
+
+/* PACKET_HDRLEN: asked with the version in the buffer. */
+static int header_length(void *val, u32 *len)
+{
+	int v;
+
+	if (*len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (v != TPACKET_V2)
+		return -EINVAL;
+	v = sizeof(struct tpacket2_hdr);
+	*len = sizeof(v);
+	memcpy(val, &v, sizeof(v));
+	return 0;
+}
+
 int packet_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
 {
 	struct packet_sock *ps = packet_of(s);
@@ -143,12 +177,16 @@ int packet_setsockopt(struct socket *s, int level, int opt, const void *val, u32
 		return -ENOPROTOOPT;
 	if (opt == PACKET_ADD_MEMBERSHIP || opt == PACKET_DROP_MEMBERSHIP)
 		return membership(ps, opt, val, len);
+	if (opt == PACKET_RX_RING)
+		return packet_ring_set(ps, val, len);
 	flag = flag_option(ps, opt);
-	if (!flag)
+	if (!flag && opt != PACKET_VERSION && opt != PACKET_RESERVE)
 		return -ENOPROTOOPT;
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
+	if (!flag)
+		return ring_option(ps, opt, v);
 	if (opt == PACKET_IGNORE_OUTGOING && (v < 0 || v > 1))
 		return -EINVAL;
 	WRITE_ONCE(*flag, v != 0);
@@ -172,10 +210,17 @@ int packet_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
 		memcpy(val, &st, *len);
 		return 0;
 	}
+	if (opt == PACKET_HDRLEN)
+		return header_length(val, len);
 	flag = flag_option(ps, opt);
-	if (!flag)
+	if (flag)
+		v = *flag;
+	else if (opt == PACKET_VERSION)
+		v = ps->version;
+	else if (opt == PACKET_RESERVE)
+		v = ps->reserve;
+	else
 		return -ENOPROTOOPT;
-	v = *flag;
 	*len = min(*len, (u32)sizeof(v));
 	memcpy(val, &v, *len);
 	return 0;

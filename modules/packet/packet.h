@@ -23,6 +23,8 @@ struct packet_member {
 	u32 users;
 };
 
+struct packet_ring;
+
 struct packet_sock {
 	/* fixed once created */
 	struct socket *s;
@@ -37,7 +39,9 @@ struct packet_sock {
 	/* guarded by s->lock, flags also read by the tap */
 	bool auxdata, origdev, ignore_outgoing;
 	struct list_head members;
-	u64 stamp_ns; /* ktime of the packet received last, 0: none */
+	u32 version, reserve;	  /* of the next ring */
+	struct packet_ring *ring; /* read under RCU; NULL: frames are queued */
+	u64 stamp_ns;		  /* ktime of the packet received last, 0: none */
 	/* since they were last asked for */
 	struct atomic packets, drops;
 };
@@ -77,6 +81,14 @@ void packet_leave_all(struct packet_sock *ps);
 /* ---- recv.c ---- */
 void packet_frame(struct netif_tap *t, struct netif *nif, struct pkt *p, bool sent);
 long packet_recv(struct socket *s, struct msg *m, size_t len);
+
+/* ---- ring.c ---- */
+int packet_ring_set(struct packet_sock *ps, const void *val, u32 len);
+void packet_ring_free(struct packet_ring *r); /* NULL is fine */
+/* The next frame, cut to what fits; false: it is not free. Under RCU. */
+bool packet_ring_put(struct packet_ring *r, const struct packet_cb *cb, const u8 *data, u32 len);
+bool packet_ring_readable(struct packet_ring *r);
+struct socket_pages *packet_mmap(struct socket *s, u64 len);
 
 /* ---- send.c ---- */
 long packet_send(struct socket *s, struct msg *m, size_t len);

@@ -82,11 +82,9 @@ static u32 status_of(const struct netif *nif, const struct pkt *p)
 	return TP_STATUS_USER | (p->csum == PKT_CSUM_OK ? TP_STATUS_CSUM_VALID : 0);
 }
 
-static void fill_cb(struct pkt *c, const struct netif *nif, const struct pkt *p,
+static void fill_cb(struct packet_cb *cb, const struct netif *nif, const struct pkt *p,
 		    const struct frame_kind *k, u32 skip)
 {
-	struct packet_cb *cb = packet_cb(c);
-
 	memset(cb, 0, sizeof(*cb));
 	cb->from.sll_family = AF_PACKET;
 	cb->from.sll_protocol = htons(k->ethertype);
@@ -117,12 +115,30 @@ static u32 filter(const struct packet_sock *ps, const struct netif *nif, const s
 	return min(socket_filter_run(ps->s, &v), p->len - skip);
 }
 
+static bool queue(struct packet_sock *ps, const struct packet_cb *cb, const u8 *data, u32 len,
+		  u64 stamp_ns)
+{
+	struct pkt *copy = NULL;
+
+	/* a full queue is seen before the bytes are copied; socket_queue decides */
+	if (READ_ONCE(ps->s->rx_bytes) < READ_ONCE(ps->s->rcvbuf))
+		copy = pkt_alloc(PKT_POOL_RX, 0, len);
+	if (!copy)
+		return false;
+	memcpy(pkt_put(copy, len), data, len);
+	copy->stamp_ns = stamp_ns;
+	*packet_cb(copy) = *cb;
+	return socket_queue(ps->s, copy) == 0;
+}
+
 void packet_frame(struct netif_tap *t, struct netif *nif, struct pkt *p, bool sent)
 {
 	struct packet_sock *ps = container_of(t, struct packet_sock, tap);
+	struct packet_ring *ring = rcu_dereference(ps->ring);
+	struct packet_cb cb;
 	struct frame_kind k;
-	struct pkt *copy = NULL;
 	u32 skip, keep;
+	bool taken;
 
 	if (!read_frame(nif, p, sent, &k) || !wanted(ps, p, &k, sent))
 		return;
@@ -131,18 +147,15 @@ void packet_frame(struct netif_tap *t, struct netif *nif, struct pkt *p, bool se
 	if (!keep && p->len > skip)
 		return;
 	atomic_inc(&ps->packets);
-	/* a full queue is seen before the bytes are copied; socket_queue decides */
-	if (READ_ONCE(ps->s->rx_bytes) < READ_ONCE(ps->s->rcvbuf))
-		copy = pkt_alloc(PKT_POOL_RX, 0, keep);
-	if (!copy) {
-		atomic_inc(&ps->drops);
-		ip_drop_count(DROP_SOCKET_FULL);
-		return;
+	fill_cb(&cb, nif, p, &k, skip);
+	if (ring) {
+		taken = packet_ring_put(ring, &cb, p->data + skip, keep);
+		socket_wake(ps->s, POLLIN | POLLRDNORM);
+	} else {
+		taken = queue(ps, &cb, p->data + skip, keep,
+			      sent || !p->stamp_ns ? ktime_get() : p->stamp_ns);
 	}
-	memcpy(pkt_put(copy, keep), p->data + skip, keep);
-	copy->stamp_ns = sent || !p->stamp_ns ? ktime_get() : p->stamp_ns;
-	fill_cb(copy, nif, p, &k, skip);
-	if (socket_queue(ps->s, copy)) {
+	if (!taken) {
 		atomic_inc(&ps->drops);
 		ip_drop_count(DROP_SOCKET_FULL);
 	}

@@ -149,6 +149,19 @@ static long packet_ioctl(struct socket *s, u32 cmd, unsigned long arg)
 	return copy_to_user((void __user *)arg, out, sizeof(out));
 }
 
+static u32 packet_poll(struct socket *s)
+{
+	u32 events = socket_poll_default(s);
+	struct packet_ring *r;
+
+	rcu_read_lock();
+	r = rcu_dereference(packet_of(s)->ring);
+	if (r && packet_ring_readable(r))
+		events |= POLLIN | POLLRDNORM;
+	rcu_read_unlock();
+	return events;
+}
+
 static void packet_close(struct socket *s)
 {
 	struct packet_sock *ps = packet_of(s);
@@ -156,6 +169,7 @@ static void packet_close(struct socket *s)
 	packet_list_remove(ps);
 	silence(ps);
 	packet_leave_all(ps);
+	packet_ring_free(ps->ring);
 	kfree(ps);
 }
 
@@ -166,7 +180,9 @@ static const struct socket_ops packet_ops = {
 	.recv = packet_recv,
 	.setsockopt = packet_setsockopt,
 	.getsockopt = packet_getsockopt,
+	.poll = packet_poll,
 	.ioctl = packet_ioctl,
+	.mmap = packet_mmap,
 	.close = packet_close,
 };
 

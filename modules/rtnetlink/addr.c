@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* addr.c - IP addresses as RTM_*ADDR tells and changes them. For IPv4 IFA_LOCAL is the address and
- * IFA_ADDRESS the peer's or the same; for IPv6 IFA_ADDRESS is the address unless there is a peer. */
+ * IFA_ADDRESS the peer's or the same; for IPv6 IFA_ADDRESS is the address unless there is a
+ * peer. */
 #include "netlink.h"
 
 #include <weft/net/proto.h>

@@ -21,10 +21,36 @@ static inline void fuzz_begin(void)
 	stack_know_peer();
 }
 
+/* Loads these too, once, as far as they are there. */
+static inline void fuzz_modules(const char *names)
+{
+	static bool loaded;
+	char word[16];
+	u32 n = 0;
+
+	if (loaded)
+		return;
+	loaded = true;
+	ifconfig("lo", IP4(127, 0, 0, 1), 8);
+	for (;; names++) {
+		if (*names && *names != ' ') {
+			word[n++] = *names;
+			continue;
+		}
+		word[n] = 0;
+		if (n && sim_module_there(word) && sim_insmod(word, NULL))
+			__builtin_trap();
+		n = 0;
+		if (!*names)
+			break;
+	}
+}
+
 /* Lets the input take effect; from time to time time-outs come, and the host must answer a ping. */
 static inline void fuzz_end(void)
 {
 	static u32 n;
+	static u64 blocks;
 	struct sim_memory m;
 
 	sim_run(200 * NSEC_PER_USEC);
@@ -40,4 +66,15 @@ static inline void fuzz_end(void)
 	sim_memory_get(&m);
 	if (m.packets > 2000)
 		__builtin_trap();
+	if (n % 512)
+		return;
+	/* every time-out is over: nothing of the inputs may be left but what tables keep */
+	sim_run_s(180);
+	sim_memory_get(&m);
+	if (!blocks)
+		blocks = m.held;
+	if (m.held > blocks + 100) {
+		sim_memory_print();
+		__builtin_trap();
+	}
 }

@@ -97,3 +97,13 @@ def test_a_shell_by_telnet_when_asked_for(start):
         s.sendall(b"echo we''ft-$((6*7))\r\n")
         while b"weft-42" not in said:
             said += s.recv(4096)
+
+
+def test_autorun_finds_the_network(start, tmp_path):
+    (tmp_path / "extra/root").mkdir(parents=True)
+    script = tmp_path / "extra/root/hello"
+    script.write_text("#!/bin/sh\nping -c 1 -W 3 10.0.2.2 && echo the network is there\n")
+    script.chmod(0o755)
+    g = start(plain=False, cmdline="autorun=/root/hello,poweroff", extra=str(tmp_path / "extra"))
+    g.expect("the network is there", 30)
+    assert g.wait_exit(20) == 0
