@@ -233,9 +233,12 @@ void socket_leave(struct socket *s)
 /* Linux: who ends does not linger over its sockets. */
 static void stop_lingering(struct socket *s)
 {
-	const struct proc *p = current()->proc;
+	const struct proc *p;
 
-	if (s->linger > 0 && p && READ_ONCE(p->exiting))
+	if (s->linger <= 0)
+		return;
+	p = current()->proc;
+	if (p && READ_ONCE(p->exiting))
 		s->linger = -1;
 }
 

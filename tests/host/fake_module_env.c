@@ -476,6 +476,10 @@ int signal_send_thread(struct thread *t, int sig, const struct ksiginfo *info)
 	return 0;
 }
 
+void signal_send_owner(int owner, int sig)
+{
+}
+
 /* ---- files ---- */
 
 int env_files(void)

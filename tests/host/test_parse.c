@@ -13,6 +13,7 @@
 extern int kstrtoull(const char *s, unsigned int base, unsigned long long *out);
 extern int kstrtoll(const char *s, unsigned int base, long long *out);
 extern int kstrtoint(const char *s, unsigned int base, int *out);
+extern int kstrtoints(const char *s, int *out, unsigned int n);
 
 static void accepts(void **state)
 {
@@ -65,12 +66,29 @@ static void signed_range(void **state)
 	assert_int_equal(kstrtoint("2147483648", 10, &i), -ERANGE);
 }
 
+static void several(void **state)
+{
+	int v[3] = { 0 };
+
+	assert_int_equal(kstrtoints("1 2\t0x3\n", v, 3), 0);
+	assert_int_equal(v[0] + 10 * v[1] + 100 * v[2], 321);
+	assert_int_equal(kstrtoints("  -7  ", v, 1), 0);
+	assert_int_equal(v[0], -7);
+	assert_int_equal(kstrtoints("1 2", v, 3), -EINVAL);
+	assert_int_equal(kstrtoints("1 2 3 4", v, 3), -EINVAL);
+	assert_int_equal(kstrtoints("1,2", v, 2), -EINVAL);
+	assert_int_equal(kstrtoints("", v, 1), -EINVAL);
+	assert_int_equal(kstrtoints("99999999999999999999", v, 1), -ERANGE);
+	assert_int_equal(kstrtoints("4294967296", v, 1), -ERANGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(signed_range),
+		cmocka_unit_test(several),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,8 @@
 #define STAMP 0x1000
 #define FENCE_PAGES ((USER_END - 2 * PAGE_SIZE) / PAGE_SIZE - WINDOW_PAGES)
 
+struct proc *init_proc;
+
 struct model_page {
 	bool mapped, file;
 	u8 prot;
