@@ -257,7 +257,8 @@ memset_stosb:
 	ret
 
 ; u32 csum_partial(const void *p, size_t n, u32 sum): RFC 1071. Words as they lie in memory.
-; csum_split adds the halves of 64-bit loads into two 64-bit sums: no carry is lost below 32 GiB.
+; csum_split adds 64-bit words without carries into one sum, and their upper halves into another:
+; from both follows the lower halves' sum, and nothing is lost below 32 GiB.
 ; csum_adc keeps the carry flag through a chain of 64-bit adds: better on hardware, worse emulated.
 align 16
 global csum_partial, csum_jump, csum_split, csum_adc
@@ -266,26 +267,42 @@ csum_partial:
 csum_jump:
 	jmp strict near csum_split
 
+%macro split_words 1			; of %1 bytes at rdi
+%assign i 0
+%rep %1 / 8
+	mov rcx, [rdi + i]
+	add rax, rcx
+	shr rcx, 32
+	add r8, rcx
+%assign i i + 8
+%endrep
+%endmacro
+
 align 16
 csum_split:
 	xor r8d, r8d
-.next32:
-	cmp rsi, 32
-	jb csum_tail
-%assign i 0
-%rep 4
-	mov rcx, [rdi + i * 8]
-	mov r9d, ecx
-	shr rcx, 32
-	add rax, r9
-	add r8, rcx
-%assign i i + 1
-%endrep
-	add rdi, 32
-	sub rsi, 32
-	jmp .next32
+	sub rsi, 64
+	jb .short
+.next64:
+	split_words 64
+	add rdi, 64
+	sub rsi, 64
+	jae .next64
+.short:
+	add rsi, 64
+.next16:
+	cmp esi, 16
+	jb .halves
+	split_words 16
+	add rdi, 16
+	sub esi, 16
+	jmp .next16
+.halves:				; what is not the upper halves is the lower ones
+	mov rcx, r8
+	shl rcx, 32
+	sub rax, rcx
 
-; rax and r8: sums of 32-bit words; rsi < 32 bytes left at rdi
+; rax and r8: sums of 32-bit words; esi bytes left at rdi, less than 64
 csum_tail:
 	add rax, r8
 .next4:
@@ -335,9 +352,8 @@ csum_adc:
 	jmp .next64
 .fold:
 	mov r8, rax
-	mov eax, eax
 	shr r8, 32
-	jmp csum_split.next32
+	jmp csum_split.next16
 
 ; u64 routine_call(fn, rdi, rsi, rdx, rax): enters one of the forms above, for memselect.c's timing
 align 16

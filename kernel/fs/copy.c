@@ -22,7 +22,8 @@ static long write_kernel(struct file *out, struct iovec *iov, u32 nr, u64 *pos)
 	return transfer(out, &it, pos, true);
 }
 
-/* Pages of in from pos on, one after the other without a hole, with a reference each; their number. */
+/* Pages of in from pos on, one after the other without a hole, with a reference each; their number.
+ */
 static u32 collect(struct copying *c, struct inode *ino, u64 pos, size_t max)
 {
 	u64 size = READ_ONCE(ino->size);

@@ -54,6 +54,7 @@ struct epitem {
 	u32 events;
 	u64 data;
 	struct hook *hooks;
+	struct hook first; /* most files have one queue */
 	/* guarded by ep->ready_lock */
 	struct list_head ready_node;
 	bool on_ready;
@@ -97,10 +98,10 @@ static void make_unready(struct epitem *item)
 	spin_unlock_irqrestore(&item->ep->ready_lock, flags);
 }
 
-static struct epitem *next_ready(struct eventpoll *ep)
+static struct epitem *next_ready(struct eventpoll *ep, struct list_head *from)
 {
 	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-	struct epitem *item = list_first_entry_or_null(&ep->ready, struct epitem, ready_node);
+	struct epitem *item = list_first_entry_or_null(from, struct epitem, ready_node);
 
 	if (item) {
 		list_del(&item->ready_node);
@@ -148,7 +149,7 @@ static bool item_woken(struct wait_entry *w, u32 key)
 static void item_hang(struct poll_table *pt, struct wait_queue *q)
 {
 	struct hang_table *t = (struct hang_table *)pt;
-	struct hook *h = kzalloc(sizeof(*h));
+	struct hook *h = t->item->hooks ? kzalloc(sizeof(*h)) : &t->item->first;
 
 	if (!h) {
 		t->failed = true;
@@ -213,7 +214,8 @@ static void remove_item(struct epitem *item)
 
 		item->hooks = h->next;
 		wait_del(h->queue, &h->wait);
-		kfree(h);
+		if (h != &item->first)
+			kfree(h);
 	}
 	make_unready(item);
 	hlist_del(&item->hash_node);
@@ -284,7 +286,7 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, &ep->poll_wait);
 	mutex_lock(&ep->lock);
-	while (!events && (item = next_ready(ep))) {
+	while (!events && (item = next_ready(ep, &ep->ready))) {
 		if (!ask_item(item, NULL))
 			continue;
 		make_ready(item);
@@ -450,16 +452,20 @@ static long control(struct file *epf, int op, struct file *f, int fd, const stru
 
 /* ---- epoll_wait ---- */
 
-/* Hands out what is ready: events copied, or a negative errno when none was. */
+/* Hands out what is ready: events copied, or a negative errno when none was. Each item once: what
+ * wakes meanwhile, and what is level triggered, is for the next call. */
 static long send_events(struct eventpoll *ep, u64 uevents, long max)
 {
-	struct list_head again = LIST_HEAD_INIT(again);
+	struct list_head round = LIST_HEAD_INIT(round);
 	struct epitem *item;
 	unsigned long flags;
 	long n = 0, err = 0;
 
 	mutex_lock(&ep->lock);
-	while (n < max && !err && (item = next_ready(ep))) {
+	flags = spin_lock_irqsave(&ep->ready_lock);
+	list_splice_tail(&ep->ready, &round);
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	while (n < max && !err && (item = next_ready(ep, &round))) {
 		struct user_event ev = { ask_item(item, NULL), item->data };
 
 		if (!ev.events)
@@ -472,16 +478,12 @@ static long send_events(struct eventpoll *ep, u64 uevents, long max)
 			if (item->events & (EPOLLET | EPOLLONESHOT))
 				continue;
 		}
-		/* level triggered: asked again next time, behind all others */
-		flags = spin_lock_irqsave(&ep->ready_lock);
-		if (!item->on_ready) {
-			item->on_ready = true;
-			list_add_tail(&item->ready_node, &again);
-		}
-		spin_unlock_irqrestore(&ep->ready_lock, flags);
+		make_ready(item);
 	}
+	/* what max left over comes first */
 	flags = spin_lock_irqsave(&ep->ready_lock);
-	list_splice_tail(&again, &ep->ready);
+	list_splice_tail(&ep->ready, &round);
+	list_splice_tail(&round, &ep->ready);
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	mutex_unlock(&ep->lock);
 	pass_on(ep);
@@ -527,13 +529,14 @@ static long wait_events(struct file *f, u64 uevents, long max, u64 deadline, boo
 
 static long do_wait(int epfd, u64 uevents, int max, u64 deadline, bool wait)
 {
-	struct file *f = fd_get(epfd);
+	bool put;
+	struct file *f = fd_borrow(epfd, &put);
 	long ret;
 
 	if (!f)
 		return -EBADF;
 	ret = wait_events(f, uevents, max, deadline, wait);
-	file_put(f);
+	fd_return(f, put);
 	return ret;
 }
 
@@ -559,18 +562,19 @@ SYSCALL(233, epoll_ctl)
 {
 	struct user_event ev = { 0 };
 	struct file *epf, *file;
+	bool put_ep, put;
 	long ret = -EBADF;
 
 	if ((int)b != EPOLL_CTL_DEL && copy_from_user(&ev, (const void __user *)d, sizeof(ev)))
 		return -EFAULT;
-	epf = fd_get((int)a);
-	file = fd_get((int)c);
+	epf = fd_borrow((int)a, &put_ep);
+	file = fd_borrow((int)c, &put);
 	if (epf && file)
 		ret = control(epf, (int)b, file, (int)c, &ev);
 	if (file)
-		file_put(file);
+		fd_return(file, put);
 	if (epf)
-		file_put(epf);
+		fd_return(epf, put_ep);
 	return ret;
 }
 

@@ -6,17 +6,31 @@
 #include <core/syscall.h>
 #include <weft/module.h>
 
-#define MAX_FILES 65536 /* open files in the whole system: ENFILE beyond */
+#define MAX_FILES 65536
 
 struct super *anon_super, *pipe_super, *sock_super;
 static struct atomic nr_files;
+
+/* Open files in the whole system, ENFILE beyond. As on Linux: what memory allows when a tenth of it
+ * goes there at a kilobyte each, and root may exceed it, so that it can put things right. */
+static bool too_many_files(u32 n)
+{
+	static u32 limit;
+	struct mem_stats mem;
+
+	if (unlikely(!limit)) {
+		mem_stats_get(&mem);
+		limit = min(mem.total_pages * (PAGE_SIZE / 1024) / 10, (u64)MAX_FILES);
+	}
+	return unlikely(n > limit) && require_root() != 0;
+}
 
 struct vfile *vfile_new(u32 flags)
 {
 	static const u32 modes[4] = { FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0 };
 	struct vfile *v = ERR_PTR(-ENFILE);
 
-	if (atomic_inc(&nr_files) > MAX_FILES)
+	if (too_many_files(atomic_inc(&nr_files)))
 		goto failed;
 	v = kzalloc(sizeof(*v));
 	if (!v) {
@@ -24,7 +38,7 @@ struct vfile *vfile_new(u32 flags)
 		goto failed;
 	}
 	refcount_set(&v->f.refs, 1);
-	v->f.flags = flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	v->f.flags = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 	v->mode = flags & O_PATH ? 0 : modes[flags & O_ACCMODE];
 	mutex_init(&v->pos_mutex);
 	list_init(&v->epitems);
@@ -135,6 +149,7 @@ struct file *file_open_path(const struct path *p, u32 flags)
 		if (err)
 			v->f.ops = NULL; /* nothing to release */
 	}
+	v->f.flags &= ~(u32)O_NOCTTY; /* was for a terminal's open */
 	if (err)
 		goto failed;
 	/* a stream (terminal, pipe) has no position, and a blocked reader must not block writers */

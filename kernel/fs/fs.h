@@ -260,13 +260,6 @@ struct file *file_open_at(int dirfd, const char *name, u32 flags, u32 mode);
 struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, u32 how);
 int file_to_path(struct file *f,
 		 struct path *out); /* referenced; anonymous objects get a loose entry */
-/* fd look-up that saves the reference where the table is not shared. NULL: EBADF. */
-struct file *fd_borrow(int fd, bool *put);
-static inline void fd_return(struct file *f, bool put)
-{
-	if (put)
-		file_put(f);
-}
 extern struct super *anon_super, *pipe_super, *sock_super;
 
 s64 generic_seek(struct file *f, s64 off, int whence);

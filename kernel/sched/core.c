@@ -157,6 +157,9 @@ static void enqueue(struct rq *rq, struct thread *t)
 	rq_heap_insert(rq, t);
 	t->on_rq = true;
 	rq->nr++;
+	/* nobody waited until now, however long this thread has been running */
+	if (rq->nr == 2)
+		rq->last_switch = ktime_get();
 	if (!rq->online)
 		return;
 	preempt = curr == rq->idle;

@@ -20,7 +20,7 @@ struct rq {
 	u64 min_vruntime;
 	u64 user_ns; /* sampled user time of threads that ran here */
 	u64 switches;
-	u64 last_switch;
+	u64 last_switch; /* or when the first other one began to wait */
 	bool lockup_told;
 	/* this CPU's own, interrupts off */
 	struct thread *prev; /* who was switched away from, for the next one's first step */

@@ -97,13 +97,17 @@ void timers_run(void)
 {
 	struct timer_cpu *tc = &timer_cpus[cpu_id()];
 	struct timer *t;
+	u64 now;
 
 	if (!READ_ONCE(tc->due))
 		return;
 	spin_lock(&tc->lock);
 	/* cleared first: an interrupt from here on may find something due again */
 	WRITE_ONCE(tc->due, false);
-	while ((t = timer_heap_first(&tc->heap)) && t->expires <= ktime_get()) {
+	/* what is due now and no more: thousands that are set again while they run would keep the
+	 * pollers waiting for ever */
+	now = ktime_get();
+	while ((t = timer_heap_first(&tc->heap)) && t->expires <= now) {
 		timer_heap_remove(&tc->heap, t);
 		tc->running = t;
 		tc->running_fn = (u64)t->fn;

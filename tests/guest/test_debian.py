@@ -149,5 +149,5 @@ def test_streams_over_tcp(box):
     box.sh("head -c 3000000 /dev/urandom > /tmp/r; socat TCP-LISTEN:7777,fork,reuseaddr EXEC:/bin/cat & sleep 1")
     sums = box.sh("socat -t 10 - TCP:127.0.0.1:7777 < /tmp/r | md5sum; md5sum < /tmp/r", 60).split()
     assert sums[0] == sums[2]
-    box.sh("nc.openbsd -l 8888 > /tmp/out & sleep 1; nc.openbsd -N 127.0.0.1 8888 < /tmp/r; wait", 60)
+    box.sh("killall socat; nc.openbsd -l 8888 > /tmp/out & sleep 1; nc.openbsd -N 127.0.0.1 8888 < /tmp/r; wait $!", 60)
     assert box.run("cmp /tmp/r /tmp/out")[1] == 0

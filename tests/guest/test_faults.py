@@ -42,7 +42,7 @@ def test_damaged_elf_files_are_refused_or_die(g):
     assert "ok truncated" in out and "ok damaged" in out
 
 
-@pytest.mark.parametrize("what", ["descriptors", "pipes", "sockets", "threads", "mappings", "files", "processes"])
+@pytest.mark.parametrize("what", ["descriptors", "pipes", "sockets", "datagrams", "threads", "mappings", "files", "processes"])
 def test_exhaustion_harms_nobody_else(g, what):
     out, status = g.run(f"/test/exhaust {what}", 90)
     assert "ok " in out or status > 128, f"status {status}: {out}"

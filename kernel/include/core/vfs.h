@@ -79,6 +79,14 @@ struct fs_context *fs_context_get(struct fs_context *fs);
 void fd_table_put(struct fd_table *t); /* last: closes all */
 void fd_table_close_on_exec(struct fd_table *t);
 struct file *fd_get(int fd); /* reference, NULL: EBADF */
+/* The same for the length of a system call, without the reference where nobody else could close it
+ * meanwhile. */
+struct file *fd_borrow(int fd, bool *put);
+static inline void fd_return(struct file *f, bool put)
+{
+	if (put)
+		file_put(f);
+}
 int fd_install(
 	struct file *f,
 	u32 flags); /* lowest free; takes the reference; O_CLOEXEC; -EMFILE (then not taken) */

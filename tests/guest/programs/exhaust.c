@@ -67,6 +67,23 @@ static void pipes(void)
 	printf("ok %d pipes, errno %d\n", n, errno);
 }
 
+/* As a common user. They stay until the caller is killed or two seconds have passed. */
+static void datagram_sockets(void)
+{
+	struct sockaddr any = { .sa_family = AF_INET };
+	struct rlimit lim = { 100000, 100000 };
+	int fd, n = 0, bound = 0;
+
+	check(setrlimit(RLIMIT_NOFILE, &lim) == 0 && setuid(65534) == 0);
+	while ((fd = socket(AF_INET, SOCK_DGRAM, 0)) >= 0) {
+		bound += bind(fd, &any, sizeof(any)) == 0;
+		n++;
+	}
+	printf("ok %d datagram sockets, %d bound, errno %d\n", n, bound, errno);
+	fflush(stdout);
+	sleep(2);
+}
+
 static void sockets(void)
 {
 	static char block[4096];
@@ -141,10 +158,15 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(void);
 	} kinds[] = {
-		{ "memory", memory },		{ "processes", processes },
-		{ "descriptors", descriptors }, { "pipes", pipes },
-		{ "sockets", sockets },		{ "threads", threads },
-		{ "mappings", mappings },	{ "files", files },
+		{ "memory", memory },
+		{ "processes", processes },
+		{ "descriptors", descriptors },
+		{ "pipes", pipes },
+		{ "datagrams", datagram_sockets },
+		{ "sockets", sockets },
+		{ "threads", threads },
+		{ "mappings", mappings },
+		{ "files", files },
 	};
 
 	for (size_t i = 0; argc > 1 && i < LENGTH(kinds); i++)

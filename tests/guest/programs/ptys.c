@@ -230,6 +230,33 @@ static void closed_ends(void)
 	fails(write(t, "x", 1), EIO);
 }
 
+/* A session leader gets a controlling terminal by opening one, unless it says that it does not want
+ * it; then another session may have it. */
+static void not_controlling_unasked(void)
+{
+	int status, fd;
+	pid_t pid;
+
+	open_pair();
+	if (!fork()) {
+		check(setsid() > 0);
+		fd = open(ptsname(m), O_RDWR | O_NOCTTY);
+		check(fd >= 0 && !(fcntl(fd, F_GETFL) & O_NOCTTY));
+		fails(open("/dev/tty", O_RDWR), ENXIO);
+		pid = fork();
+		if (!pid) {
+			check(setsid() > 0 && ioctl(fd, TIOCSCTTY, 0) == 0);
+			check(open("/dev/tty", O_RDWR) >= 0);
+			_exit(0);
+		}
+		check(waitpid(pid, &status, 0) == pid && status == 0);
+		check(open(ptsname(m), O_RDWR) >= 0);
+		check(open("/dev/tty", O_RDWR) >= 0);
+		_exit(0);
+	}
+	check(wait(&status) > 0 && status == 0);
+}
+
 static void many_pairs(void)
 {
 	for (int round = 0; round < 3; round++) {
@@ -251,7 +278,7 @@ static const struct test tests[] = {
 	TEST(cooked_lines),	     TEST(editing),	      TEST(end_of_file),
 	TEST(output_processing),     TEST(raw_bytes),	      TEST(control_characters_and_size),
 	TEST(background_reads_stop), TEST(suspend_character), TEST(hangup),
-	TEST(closed_ends),	     TEST(many_pairs),
+	TEST(closed_ends),	     TEST(many_pairs),	      TEST(not_controlling_unasked),
 };
 
 int main(int argc, char **argv)

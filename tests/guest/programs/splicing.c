@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* splicing.c - data that moves without passing through the program: splice, tee, vmsplice,
- * sendfile, copy_file_range; memory behind a descriptor; and openat2's restricted ways to a file. */
+ * sendfile, copy_file_range; memory behind a descriptor; openat2's restricted ways to a file. */
 #include "check.h"
 
 #include <fcntl.h>

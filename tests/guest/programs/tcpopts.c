@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tcpopts.c - options of TCP sockets: defaults, bounds and errnos of SOL_TCP and SOL_SOCKET, TCP_INFO,
- * what /proc/net/tcp and the counters tell. */
+/* tcpopts.c - options of TCP sockets: defaults, bounds and errnos of SOL_TCP and SOL_SOCKET,
+ * TCP_INFO, what /proc/net/tcp and the counters tell. */
 #include "check.h"
 
 #include <arpa/inet.h>
@@ -32,8 +32,7 @@ static int tcp(void)
 
 static void pair(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
 
 	listener = tcp();
@@ -87,11 +86,8 @@ static void defaults(void)
 static const struct {
 	int opt, low, high, factor; /* one less and one more are refused */
 } bounds[] = {
-	{ TCP_KEEPIDLE, 1, 32767, 1 },
-	{ TCP_KEEPINTVL, 1, 32767, 1 },
-	{ TCP_KEEPCNT, 1, 127, 1 },
-	{ TCP_SYNCNT, 1, 127, 1 },
-	{ TCP_MAXSEG, 88, 32767, 1 },
+	{ TCP_KEEPIDLE, 1, 32767, 1 }, { TCP_KEEPINTVL, 1, 32767, 1 }, { TCP_KEEPCNT, 1, 127, 1 },
+	{ TCP_SYNCNT, 1, 127, 1 },     { TCP_MAXSEG, 88, 32767, 1 },
 };
 
 static void numbers(void)
@@ -131,7 +127,8 @@ static void numbers(void)
 	check(get(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT) == 4096);
 	check(set(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1) == 0);
 	fails(set(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 2), EINVAL);
-	check(set(fd, IPPROTO_TCP, TCP_FASTOPEN, 5) == 0 && get(fd, IPPROTO_TCP, TCP_FASTOPEN) == 5);
+	check(set(fd, IPPROTO_TCP, TCP_FASTOPEN, 5) == 0 &&
+	      get(fd, IPPROTO_TCP, TCP_FASTOPEN) == 5);
 	fails(set(fd, IPPROTO_TCP, TCP_FASTOPEN, -1), EINVAL);
 }
 
@@ -279,7 +276,8 @@ static int find_line(int port, char *line, size_t n, int state)
 	unsigned p, st;
 
 	check(f);
-	check(fgets(line, n, f) && strstr(line, "local_address rem_address   st tx_queue rx_queue"));
+	check(fgets(line, n, f) &&
+	      strstr(line, "local_address rem_address   st tx_queue rx_queue"));
 	while (fgets(line, n, f)) {
 		check(strlen(line) == 150);
 		check(sscanf(line, "%*d: %*8x:%x %*8x:%*x %x", &p, &st) == 2);
@@ -321,7 +319,7 @@ static void proc(void)
 	check(find_line(port, line, sizeof(line), 1));
 	close(client);
 	sleep_ms(100);
-	check(find_line(port, line, sizeof(line), 5)); /* FIN-WAIT-2 */
+	check(find_line(port, line, sizeof(line), 5));		    /* FIN-WAIT-2 */
 	check(find_line(port_of(listener), line, sizeof(line), 8)); /* CLOSE-WAIT */
 	while (recv(server, line, 5, 0) > 0)
 		;
@@ -376,8 +374,9 @@ static void counters(void)
 }
 
 static const struct test tests[] = {
-	TEST(defaults), TEST(numbers),	  TEST(unknown),  TEST(buffers), TEST(times),	TEST(multicast),
-	TEST(info),	TEST(congestion), TEST(identity), TEST(proc),	 TEST(counters),
+	TEST(defaults), TEST(numbers),	 TEST(unknown),	 TEST(buffers),
+	TEST(times),	TEST(multicast), TEST(info),	 TEST(congestion),
+	TEST(identity), TEST(proc),	 TEST(counters),
 };
 
 int main(int argc, char **argv)

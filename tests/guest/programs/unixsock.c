@@ -202,12 +202,57 @@ static void carries_much(void)
 	check(status_of(pid) == 0 && total == 100 * (long)sizeof(block));
 }
 
+/* Is there a line of /proc/net/unix with that name, and these flags and state? */
+static int has_line(const char *name, const char *flags_type_state)
+{
+	char line[512];
+	FILE *f = fopen("/proc/net/unix", "r");
+	int found = 0;
+
+	check(f);
+	check(fgets(line, sizeof(line), f) &&
+	      !strcmp(line, "Num       RefCount Protocol Flags    Type St Inode Path\n"));
+	while (fgets(line, sizeof(line), f)) {
+		size_t n = strlen(line);
+
+		line[--n] = 0;
+		if (n > strlen(name) && !strcmp(line + n - strlen(name), name) &&
+		    strstr(line, flags_type_state))
+			found = 1;
+	}
+	fclose(f);
+	return found;
+}
+
+static void listed(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char path[64];
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), d = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	snprintf(path, sizeof(path), "/tmp/listed.%d", getpid());
+	strcpy(a.sun_path, path);
+	check(bind(l, (void *)&a, sizeof(a)) == 0);
+	check(has_line(path, " 00000000 00000000 0001 01 "));
+	check(listen(l, 1) == 0);
+	check(has_line(path, " 00000000 00010000 0001 01 "));
+	a.sun_path[0] = 0;
+	check(bind(d, (void *)&a, 2 + strlen(path)) == 0);
+	path[0] = '@';
+	check(has_line(path, " 00000000 00000000 0002 01 "));
+	close(d);
+	check(!has_line(path, " 0002 01 "));
+	path[0] = '/';
+	close(l);
+	unlink(path);
+}
+
 static const struct test tests[] = {
 	TEST(pair_of_streams),	  TEST(pair_of_datagrams),
 	TEST(named_stream),	  TEST(named_datagrams),
 	TEST(passes_descriptors), TEST(polls),
 	TEST(fills_up),		  TEST(errors),
-	TEST(carries_much),
+	TEST(carries_much),	  TEST(listed),
 };
 
 int main(int argc, char **argv)
