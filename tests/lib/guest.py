@@ -3,6 +3,8 @@
 
 Every wait has a time limit, what the serial line said is kept whole (Guest.log), QEMU is ended by its own
 process handle. Boot images with another command line are made once and kept under build/test."""
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +25,15 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][A-Z0-9]?")
 
 class GuestError(AssertionError):
     pass
+
+
+@contextlib.contextmanager
+def alone(name):
+    """One process at a time in the block: test files run side by side and share what they build."""
+    os.makedirs(os.path.join(BUILD, "test"), exist_ok=True)
+    with open(os.path.join(BUILD, "test", name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def text_of(raw):

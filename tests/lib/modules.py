@@ -14,11 +14,11 @@ FOLDER = "/lib/modules/0.1.0-weft"
 @functools.cache
 def outside(*folders):
     """A folder to lay over the root file system, with the modules of tests/external/NAME as /lib/outside/NAME.ko."""
-    root = os.path.join(BUILD, "test/outside-" + "-".join(folders))
+    root = os.path.join(BUILD, f"test/outside-{os.getpid()}-" + "-".join(folders))
     shutil.rmtree(root, ignore_errors=True)
     os.makedirs(os.path.join(root, "lib/outside"))
     for name in folders:
-        work = os.path.join(BUILD, "test/external", name)
+        work = os.path.join(BUILD, f"test/external-{os.getpid()}", name)
         shutil.copytree(os.path.join(TOP, "tests/external", name), work, dirs_exist_ok=True)
         subprocess.run(["make", "-C", TOP, f"M={work}"], check=True, stdout=subprocess.DEVNULL)
         shutil.copy(os.path.join(work, name + ".ko"), os.path.join(root, "lib/outside"))

@@ -6,6 +6,7 @@ a network namespace until its standard input ends; prints `ready` first. All fro
 import argparse
 import fcntl
 import heapq
+import itertools
 import os
 import random
 import select
@@ -16,6 +17,7 @@ import time
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 2, 0x1000
 FRAME_MAX = 66000
+order = itertools.count()  # frames of one time leave in the order they came
 
 
 class Way:
@@ -43,9 +45,9 @@ class Way:
         if rng.random() * 100 < a.corrupt:
             frame = bytearray(frame)
             frame[rng.randrange(14, len(frame))] ^= 1 << rng.randrange(8)
-        heapq.heappush(heap, (at, rng.random(), self, bytes(frame)))
+        heapq.heappush(heap, (at, next(order), self, bytes(frame)))
         if rng.random() * 100 < a.duplicate:
-            heapq.heappush(heap, (at, rng.random(), self, bytes(frame)))
+            heapq.heappush(heap, (at, next(order), self, bytes(frame)))
 
     def leave(self, frame):
         self.queued = max(0, self.queued - len(frame))
@@ -74,6 +76,7 @@ def main():
     rng = random.Random(a.seed)
     wire = open_tap(a.wire)
     port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    port.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE: the wire alone loses frames
     port.bind((a.port, 0))
     port.setblocking(False)
     to_guest, to_host = Way(a, port.send, rng), Way(a, lambda f: os.write(wire, f), rng)
