@@ -100,6 +100,8 @@ help:
 	'make M=DIR               build the module folder DIR, outside the tree, to DIR/NAME.ko' \
 	'make check               layers, headers, warnings, sizes, Linux numbers' \
 	'make host-tests          unit and simulation tests on this machine, with ASan and UBSan' \
+	'make sim                 whole stacks in one process by seed (SEEDS=1..200); a failing seed replays' \
+	'make bench-host          a TCP segment and a datagram on this machine, beside lwIP' \
 	'make bench               boot and network figures beside a Linux guest (root; BENCH="net -n 5")' \
 	'make soak                a thousand loads and unloads under a ping flood (root; SOAK="-n 5000")' \
 	'make fuzz                libFuzzer on the simulated stack, FUZZ_SECONDS each (10)' \

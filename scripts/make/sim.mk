@@ -5,17 +5,17 @@
 # driver (tests/host/sim/drive_NAME.c -> build/sim/NAME) loads several times. tests/fuzz/fuzz_NAME.c
 # are linked with one by clang with libFuzzer: `make fuzz` runs each for FUZZ_SECONDS.
 
-SEEDS := 1..12#	of `make sim`
+SEEDS := 1..200#	of `make sim`
 SIM_MODULES := $(MODULES)
 SIM_KERNEL := $(patsubst %,kernel/sched/%.c,core cpu kthread loadavg mutex rcu runqueue spinlock thread \
 	wait workqueue) kernel/time/heap.c kernel/time/timer.c \
-	$(filter-out kernel/net/pkt_show.c,$(sort $(wildcard kernel/net/*.c))) \
+	$(filter-out kernel/net/pkt_show.c kernel/net/sockmap.c,$(sort $(wildcard kernel/net/*.c))) \
 	kernel/module/ledger.c kernel/module/refs.c kernel/module/list.c kernel/module/unload.c \
 	kernel/lib/iter.c kernel/lib/parse.c kernel/lib/siphash.c
 # What all machines of a process share, and what each has.
 SIM_WORLD := tests/host/sim/world.c tests/host/sim/link.c
 SIM_MACHINE := $(SIM_KERNEL) $(sort $(wildcard tests/host/sim/machine_*.c tests/host/sim/model_*.c)) \
-	$(patsubst %,tests/host/sim/%.c,nic peer stack calls) $(wildcard tests/host/sim/tcp_peer.c) \
+	$(patsubst %,tests/host/sim/%.c,nic peer stack calls tcp_peer tcp_text) \
 	$(foreach m,$(SIM_MODULES),$(patsubst %.o,modules/$(m)/%.c,$(objs_$(m))))
 SIM_SOURCES := $(SIM_WORLD) $(SIM_MACHINE)
 SIM_GUEST := $(patsubst %,tests/host/sim/%.c,guest app app_udp)
@@ -44,7 +44,7 @@ sim_sections = $(foreach m,$(call sim_module,$(1)),$(OBJCOPY) --rename-section .
 # $(call sim_object,SOURCE,FOLDER,COMPILER,FLAGS)
 define sim_object
 $(O)/$(2)/$(1:.c=.o): $(1) scripts/make/sim.mk $(O)/gen/sim.flags | $(ABI_H)
-	$$(call say,$(if $(filter fuzz,$(2)),FUZZCC,SIMCC),$(1))
+	$$(call say,$(if $(filter fuzz,$(2)),FUZZCC,$(if $(filter bench-host,$(2)),BENCHCC,SIMCC)),$(1))
 	@mkdir -p $$(@D)
 	$(Q)$(3) $(4) $(call sim_module_flags,$(1)) -MMD -MP -c $(1) -o $$@
 	$(Q)$$(call sim_sections,$(1))
@@ -99,7 +99,31 @@ $(foreach s,$(SIM_SOURCES),$(eval $(call sim_object,$(s),fuzz,$(FUZZ_CC),$(FUZZ_
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_rules,$(t))))
 endif
 
-.PHONY: sim sim-build fuzz fuzz-build
+# The same sources without sanitizers and checks: what a segment costs. BENCH_HOST: words for its script.
+BENCH_CFLAGS := $(filter-out -DWEFT_DEBUG,$(SIM_BASE)) -fPIC -O2 -mno-red-zone -DNDEBUG
+BENCH_MACHINE := $(filter-out tests/host/sim/machine_mem.c tests/host/sim/nic.c,$(SIM_MACHINE)) $(SIM_GUEST) \
+	$(patsubst %,tests/host/bench/%.c,bench_mem bench_nic bench_app)
+BENCH_DRIVER := tests/host/bench/bench.c $(patsubst %,tests/host/sim/%.c,host world link)
+$(O)/bench-host/memroutines.o: arch/$(ARCH)/memroutines.asm
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(NASMFLAGS) -f elf64 $< -o $@ && $(OBJCOPY) --keep-global-symbol=csum_adc $@
+$(O)/bench-host/stack-0.so: $(patsubst %.c,$(O)/bench-host/%.o,$(BENCH_MACHINE)) $(O)/bench-host/memroutines.o
+	$(call say,BENCHLD,$@)
+	$(Q)$(HOSTCC) -shared -Wl,-Bsymbolic $^ -o $@
+$(O)/bench-host/stack-%.so: $(O)/bench-host/stack-0.so
+	$(Q)cp $< $@
+$(O)/bench-host/weft: $(patsubst %.c,$(O)/bench-host/%.o,$(BENCH_DRIVER)) | $(O)/bench-host/stack-0.so $(O)/bench-host/stack-1.so
+	$(call say,BENCHLD,$@)
+	$(Q)$(HOSTCC) -rdynamic $^ -o $@ -ldl
+ifneq ($(filter bench-host $(O)/bench-host/%,$(MAKECMDGOALS)),)
+$(call keep,$(O)/gen/sim_modules.h,$(foreach m,$(SIM_MODULES),X($(m)$(comma) "$(strip $(deps_$(m)))")))
+$(call keep,$(O)/gen/sim.flags,$(HOSTCC) $(SIM_CFLAGS) $(FUZZ_CC) $(FUZZ_CFLAGS))
+$(foreach s,$(BENCH_MACHINE) $(BENCH_DRIVER),$(eval $(call sim_object,$(s),bench-host,$(HOSTCC),$(BENCH_CFLAGS))))
+endif
+
+.PHONY: sim sim-build fuzz fuzz-build bench-host
+bench-host: $(O)/bench-host/weft
+	$(Q)scripts/bench-host $(O)/bench-host $(BENCH_HOST)
 sim-build: $(SIM_PROGRAMS) $(SIM_LIBRARIES)
 sim: sim-build
 	$(Q)$(O)/sim/matrix $(SEEDS)

@@ -34,9 +34,9 @@ $(foreach t,$(filter-out $(SIM_TESTS),$(HOST_TESTS)),$(eval $(call host_test_rul
 endif
 
 .PHONY: host-build host-tests check format
-host-build: $(HOST_TESTS:%=$(O)/host/%)
+host-build: $(HOST_TESTS:%=$(O)/host/%) sim-build
 host-tests: host-build
-	$(Q)scripts/host-tests $(HOST_TESTS:%=$(O)/host/%)
+	$(Q)scripts/host-tests $(HOST_TESTS:%=$(O)/host/%) $(SIM_PROGRAMS)
 
 C_STYLED := $(wildcard include/*/*.h include/*/*/*.h arch/$(ARCH)/*.[ch] arch/$(ARCH)/*/*.[ch] \
 	arch/$(ARCH)/*/*/*.[ch] kernel/*.[ch] kernel/*/*.[ch] kernel/*/*/*.[ch] modules/*/*.[ch] \

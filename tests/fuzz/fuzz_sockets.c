@@ -67,7 +67,8 @@ static void message(const u8 *r, bool send)
 {
 	u8 name[SOCKADDR_MAX], control[128];
 	struct iovec iov[2] = { { buf, r[4] * 97 }, { buf + 30000, r[5] } };
-	struct user_msghdr m = { .iov = (u64)iov, .iov_len = 1 + (r[3] & 1),
+	struct user_msghdr m = { .iov = (u64)iov,
+				 .iov_len = 1 + (r[3] & 1),
 				 .control = (u64)control,
 				 .control_len = r[3] & 2 ? r[5] % sizeof(control) : 0 };
 
@@ -80,8 +81,8 @@ static void message(const u8 *r, bool send)
 	control[8] = r[3] & 8 ? SOL_SOCKET : SOL_IP;
 	control[12] = r[4];
 	if (send)
-		sim_sys_sendmsg(*slot(r[1]), (u64)&m, MSG_DONTWAIT | MSG_NOSIGNAL | (r[3] & 16 ? r[5] : 0),
-				0, 0, 0);
+		sim_sys_sendmsg(*slot(r[1]), (u64)&m,
+				MSG_DONTWAIT | MSG_NOSIGNAL | (r[3] & 16 ? r[5] : 0), 0, 0, 0);
 	else
 		sim_sys_recvmsg(*slot(r[1]), (u64)&m, MSG_DONTWAIT | (r[3] & 16 ? r[5] : 0), 0, 0,
 				0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_tcp.c - segments against live connections. The input is a sequence of records, each a segment
- * whose numbers are near those that the connection is at, or something that the program or time
- * does; checksums are right. The first byte chooses the connection's beginning. */
+/* fuzz_tcp.c - segments against live connections. The input is a sequence of records, each a
+ * segment whose numbers are near those that the connection is at, or something that the program or
+ * time does; checksums are right. The first byte chooses the connection's beginning. */
 #include "fuzz.h"
 
 #include "tcp_peer.h"

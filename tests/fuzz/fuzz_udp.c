@@ -27,7 +27,8 @@ static void sockets(void)
 
 static void datagram(const u8 *r, const u8 *payload, u32 len)
 {
-	struct ipv4_fields h = { .src = PEER, .dst = r[0] & 1 ? HOST_BROADCAST : HOST,
+	struct ipv4_fields h = { .src = PEER,
+				 .dst = r[0] & 1 ? HOST_BROADCAST : HOST,
 				 .proto = IPPROTO_UDP };
 	u8 u[12 + 8 + 1500] = { 0 }, *d = u + 12;
 	u16 sum;

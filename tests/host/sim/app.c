@@ -49,8 +49,8 @@ struct talk {
 	int fd;
 	u8 *buf;
 	u32 sends, since_pause, vain; /* vain: ready, and yet nothing moved, so many times */
-	bool ended, idled; /* our FIN is on its way; the first pause is over */
-	u64 rest_until;	   /* the reader's */
+	bool ended, idled;	      /* our FIN is on its way; the first pause is over */
+	u64 rest_until;		      /* the reader's */
 };
 
 static void note(struct app *a, const char *where, long err)
@@ -161,8 +161,8 @@ static int make_connection(struct app *a)
 		if (fd >= 0)
 			break;
 		/* lost too often; a full backlog; the other end is not there yet */
-		if (!passes(fd) && fd != -ETIMEDOUT && fd != -ECONNRESET &&
-		    fd != -ECONNREFUSED && fd != -EADDRINUSE && fd != -EHOSTUNREACH)
+		if (!passes(fd) && fd != -ETIMEDOUT && fd != -ECONNRESET && fd != -ECONNREFUSED &&
+		    fd != -EADDRINUSE && fd != -EHOSTUNREACH)
 			break;
 		a->again = true;
 		sleep_ns(RETRY_NS * (tries + 1));
@@ -296,8 +296,10 @@ static void wait_some(struct talk *t)
 	if (!got)
 		note(a, "poll: nothing for ten minutes", -ETIMEDOUT);
 	else if (++t->vain > VAIN_MAX)
-		note(a, got & POLLOUT ? "ready for writing, but nothing moves" :
-					"ready for reading, but nothing moves", -EIO);
+		note(a,
+		     got & POLLOUT ? "ready for writing, but nothing moves" :
+				     "ready for reading, but nothing moves",
+		     -EIO);
 	else if (t->vain > 1) /* without memory it may be so for a moment */
 		sleep_ns(t->vain * NSEC_PER_MSEC);
 }

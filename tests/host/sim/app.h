@@ -8,12 +8,12 @@
 
 /* One direction of a conversation, as its writer and its reader behave. */
 struct app_stream {
-	u64 key;   /* of its octets */
-	u64 bytes; /* to be written before the end */
-	u32 chunk; /* octets a send */
+	u64 key;			/* of its octets */
+	u64 bytes;			/* to be written before the end */
+	u32 chunk;			/* octets a send */
 	u32 pause_every, read_pause_ms; /* the reader rests after so many octets; 0: never */
-	u32 first_pause_ms; /* before the reader's first octet: a window of zero */
-	u32 oob_every;	    /* an urgent octet in every so many sends (in line) */
+	u32 first_pause_ms;		/* before the reader's first octet: a window of zero */
+	u32 oob_every;			/* an urgent octet in every so many sends (in line) */
 };
 
 enum app_end {
@@ -30,7 +30,7 @@ struct app {
 	bool simultaneous; /* both ends connect, from fixed ports */
 	u32 start_ms;	   /* waits so long first */
 	const struct app_stream *out, *in;
-	u32 rounds; /* 0: both directions at once, else so many requests and answers */
+	u32 rounds;  /* 0: both directions at once, else so many requests and answers */
 	u32 idle_ms; /* after connecting */
 	enum app_end end;
 	u64 abort_at;
@@ -44,7 +44,7 @@ struct app {
 	int error; /* the first one, a negative errno */
 	const char *where;
 	bool connected, saw_end, again; /* again: it took more than one connection */
-	u64 wrong_at; /* first octet that differed, + 1 */
+	u64 wrong_at;			/* first octet that differed, + 1 */
 	u64 done_ns;
 };
 
@@ -58,9 +58,9 @@ struct app_worker {
 };
 
 struct app_ops {
-	long (*connect)(void *app); /* struct app; a job apart */
+	long (*connect)(void *app);  /* struct app; a job apart */
 	long (*serve)(void *worker); /* struct app_worker; a job apart */
-	long (*listen)(void *req); /* struct app_listen: a listening socket's number, or errno */
+	long (*listen)(void *req);   /* struct app_listen: a listening socket's number, or errno */
 	long (*close)(void *number); /* int *: shuts a listener down and closes it */
 };
 struct app_listen {

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <weft/err.h>
 #include <weft/string.h>
 
 #include "host.h"
@@ -19,14 +20,17 @@
 #define SERVER IP4(10, 0, 0, 1)
 #define NEAR_ROUTER IP4(10, 0, 0, 9)
 #define FAR_ROUTER IP4(10, 0, 1, 9)
+#define LOOP IP4(127, 0, 0, 1)
 #define FAR_SERVER IP4(10, 0, 1, 1)
 #define FIRST_PORT 2000 /* servers' */
 #define CLIENT_PORT 20000
 #define TIME_LIMIT (4ull * 3600 * NSEC_PER_SEC)
 #define MEMORY_BACK (300 * NSEC_PER_SEC)
-#define TIME_WAIT_OVER (130 * NSEC_PER_SEC)
+#define TIME_WAIT_OVER (70 * NSEC_PER_SEC)
+#define ORPHANS_OVER (900 * NSEC_PER_SEC)
+#define WORKERS_MAX 400
 #define REAL_TIME_LIMIT 25
-#define DEFAULT_SEEDS "1..16"
+#define DEFAULT_SEEDS "1..63"
 
 #define X(name, deps) #name " "
 static const char all_modules[] =
@@ -34,14 +38,14 @@ static const char all_modules[] =
 	;
 #undef X
 
-static const u8 macs[4][6] = { { 2, 0, 0, 0, 0, 1 },
-			       { 2, 0, 0, 0, 0, 2 },
-			       { 2, 0, 0, 0, 0, 3 },
-			       { 2, 0, 0, 0, 0, 4 } };
+static const u8 macs[4][6] = {
+	{ 2, 0, 0, 0, 0, 1 }, { 2, 0, 0, 0, 0, 2 }, { 2, 0, 0, 0, 0, 3 }, { 2, 0, 0, 0, 0, 4 }
+};
 
 struct matrix {
 	struct plan plan;
 	struct host host[3]; /* client, server, router */
+	struct host *server; /* whose programs accept */
 	struct guest_config config[3];
 	struct sim_link link[2];
 	u32 server_addr;
@@ -111,19 +115,18 @@ static void machines_up(struct matrix *m)
 	long err;
 
 	choose_modules(modules, sizeof(modules));
+	m->server = &m->host[p->kind != PLAN_LOCAL];
 	m->server_addr = routed ? FAR_SERVER : SERVER;
 	m->config[0].nic[0] = (struct guest_nic){ macs[0], CLIENT, 24, 0, p->features[0], NULL };
-	m->config[1].nic[0] = (struct guest_nic){
-		macs[1], m->server_addr, 24, p->far_mtu, p->features[1], NULL
-	};
+	m->config[1].nic[0] =
+		(struct guest_nic){ macs[1], m->server_addr, 24, p->far_mtu, p->features[1], NULL };
 	if (routed) {
 		m->config[0].gateway = NEAR_ROUTER;
 		m->config[1].gateway = FAR_ROUTER;
 		m->config[1].nic[0].mtu = 0; /* only the router knows */
 		m->config[2].nic[0] = (struct guest_nic){ macs[2], NEAR_ROUTER, 24, 0, 0, NULL };
-		m->config[2].nic[1] = (struct guest_nic){
-			macs[3], FAR_ROUTER, 24, p->far_mtu, 0, NULL
-		};
+		m->config[2].nic[1] =
+			(struct guest_nic){ macs[3], FAR_ROUTER, 24, p->far_mtu, 0, NULL };
 		m->config[2].forward = true;
 	}
 	for (i = 0; i < nr; i++) {
@@ -157,12 +160,12 @@ static void open_listeners(struct matrix *m)
 	m->listeners = calloc(n, sizeof(int));
 	for (i = 0; i < n; i++) {
 		const struct app *a = &p->talk[i].end[1];
-		struct app_listen l = { .addr = m->server_addr,
+		struct app_listen l = { .addr = a->local,
 					.port = FIRST_PORT + i,
 					.backlog = p->backlog,
 					.rcvbuf = n > 1 ? a->rcvbuf : 0,
 					.sndbuf = n > 1 ? a->sndbuf : 0 };
-		long fd = host_call(&m->host[1], m->host[1].ops->app->listen, &l);
+		long fd = host_call(m->server, m->server->ops->app->listen, &l);
 
 		if (fd < 0)
 			fail(m, "no listener", fd);
@@ -181,19 +184,22 @@ static void start_servers(struct matrix *m)
 		struct conversation *c = &p->talk[i];
 		bool shared = p->shared_listener;
 
+		m->jobs[1][i].done = true;
+
 		if (c->end[1].simultaneous) {
-			host_spawn(&m->host[1], &m->jobs[1][i], m->host[1].ops->app->connect,
+			host_spawn(m->server, &m->jobs[1][i], m->server->ops->app->connect,
 				   &c->end[1]);
 			continue;
 		}
-		m->workers[i] = (struct app_worker){ .listener = m->listeners[shared ? 0 : i],
-						     .end = shared ? &p->talk[0].end[1] :
-								     &c->end[1],
-						     .stride = sizeof(*c),
-						     .nr_ends = shared ? p->nr : 1,
-						     .first_port = CLIENT_PORT };
-		host_spawn(&m->host[1], &m->jobs[1][i], m->host[1].ops->app->serve,
-			   &m->workers[i]);
+		if (shared && i >= WORKERS_MAX)
+			continue;
+		m->workers[i] =
+			(struct app_worker){ .listener = m->listeners[shared ? 0 : i],
+					     .end = shared ? &p->talk[0].end[1] : &c->end[1],
+					     .stride = sizeof(*c),
+					     .nr_ends = shared ? p->nr : 1,
+					     .first_port = CLIENT_PORT };
+		host_spawn(m->server, &m->jobs[1][i], m->server->ops->app->serve, &m->workers[i]);
 	}
 }
 
@@ -216,8 +222,8 @@ static void set_addresses(struct matrix *m)
 		struct app *c = &p->talk[i].end[0], *s = &p->talk[i].end[1];
 		bool both = c->simultaneous;
 
-		c->local = s->remote = CLIENT;
-		c->remote = s->local = m->server_addr;
+		c->local = s->remote = p->kind == PLAN_LOCAL ? LOOP : CLIENT;
+		c->remote = s->local = p->kind == PLAN_LOCAL ? LOOP : m->server_addr;
 		c->remote_port = FIRST_PORT + (p->shared_listener && !both ? 0 : i);
 		c->local_port = p->shared_listener || both ? CLIENT_PORT + i : 0;
 		s->remote_port = c->local_port;
@@ -234,6 +240,20 @@ static bool all_done(const struct guest_job *jobs, u32 n)
 	for (i = 0; i < n && jobs[i].done; i++)
 		;
 	return i == n;
+}
+
+/* The connections there are, as the machines see them. */
+static void show_tables(struct matrix *m)
+{
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		const char *file[2] = { "/proc/net/tcp", NULL };
+
+		host_call(&m->host[i], m->host[i].ops->read, file);
+		fprintf(stderr, "%s of %s:\n%.6000s", file[0], i ? "the server" : "the client",
+			file[1] ? file[1] : "(not there)\n");
+	}
 }
 
 /* Runs until the jobs are done. */
@@ -259,6 +279,7 @@ static void wait_for(struct matrix *m, const struct guest_job *jobs, u32 n, cons
 				who, i, c->end[0].written, c->up.bytes, c->end[1].read,
 				c->end[1].written, c->down.bytes, c->end[0].read);
 		}
+		show_tables(m);
 		fail(m, "stuck", shown);
 	}
 }
@@ -302,7 +323,7 @@ static void talk(struct matrix *m)
 	wait_for_servers(m);
 	set_failures(m, 0);
 	for (i = 0; i < m->nr_listeners; i++)
-		host_call(&m->host[1], m->host[1].ops->app->close, &m->listeners[i]);
+		host_call(m->server, m->server->ops->app->close, &m->listeners[i]);
 	wait_for(m, m->jobs[1], m->plan.nr, "server");
 }
 
@@ -327,7 +348,8 @@ static void datagrams_start(struct matrix *m)
 static void datagrams_end(struct matrix *m)
 {
 	const struct sim_link *l = &m->plan.faults;
-	bool good = !l->loss && !l->corrupt && !l->rate && m->plan.kind != PLAN_NO_MEMORY;
+	bool good = !l->loss && !l->corrupt && !l->rate && m->plan.nr_links == 1 &&
+		    m->plan.kind != PLAN_NO_MEMORY;
 
 	while (!m->udp_jobs[0].done)
 		world_run(100 * NSEC_PER_MSEC);
@@ -336,7 +358,8 @@ static void datagrams_end(struct matrix *m)
 		world_run(100 * NSEC_PER_MSEC);
 	if (m->udp[0].wrong)
 		fail(m, "datagrams came back with other contents", m->udp[0].wrong);
-	if (good && m->udp[0].received < m->udp[0].sent)
+	/* a few wait for a neighbour, and not all can */
+	if (good && m->udp[0].received * 10 < m->udp[0].sent * 9)
 		fail(m, "datagrams were lost on a good link", m->udp[0].received);
 }
 
@@ -367,6 +390,13 @@ static void complain(struct matrix *m, u32 i, const char *what)
 	fail(m, what, i);
 }
 
+/* A short queue that overflows answers with SYN cookies, which leave no trace behind: when the ACK
+ * that brings one back finds no room, or comes behind the data, the peer is reset. */
+static bool turned_away(const struct plan *p, const struct app *c)
+{
+	return p->shared_listener && p->backlog < 100 && c->error == -ECONNRESET;
+}
+
 /* How many conversations did not come to their end, where that may be. */
 static u32 judge(struct matrix *m)
 {
@@ -381,28 +411,38 @@ static u32 judge(struct matrix *m)
 		if (whole(c) && whole(s))
 			continue;
 		broken++;
-		if (!abrupt && m->plan.kind != PLAN_NO_MEMORY && !c->simultaneous)
+		if (!abrupt && m->plan.kind != PLAN_NO_MEMORY && !c->simultaneous &&
+		    !turned_away(&m->plan, c))
 			complain(m, i, "not whole: conversation");
 	}
 	return broken;
 }
 
+/* Connections that a machine still keeps, TIME-WAIT and orphans among them. */
+static u32 kept_by(struct matrix *m, u32 i)
+{
+	const char *file[2] = { "/proc/net/sockstat", NULL }, *tcp;
+	int inuse = 0, orphan = 0, tw = 0;
+
+	host_call(&m->host[i], m->host[i].ops->read, file);
+	tcp = file[1] ? strstr(file[1], "TCP:") : NULL;
+	if (!tcp || sscanf(tcp, "TCP: inuse %d orphan %d tw %d", &inuse, &orphan, &tw) < 3)
+		return 0;
+	return inuse + orphan + tw;
+}
+
+/* Orphans whose peer does not answer any more take their time. */
 static void nothing_left(struct matrix *m)
 {
 	u32 i, nr = m->plan.nr_links == 2 ? 3 : 2;
+	u64 start = sim_now();
 
 	world_run(TIME_WAIT_OVER);
-	for (i = 0; i < nr && have_tcp; i++) {
-		const char *file[2] = { "/proc/net/sockstat", NULL }, *tcp;
-		int inuse = 0, orphan = 0, tw = 0;
-
-		host_call(&m->host[i], m->host[i].ops->read, file);
-		tcp = file[1] ? strstr(file[1], "TCP:") : NULL;
-		if (!tcp ||
-		    sscanf(tcp, "TCP: inuse %d orphan %d tw %d", &inuse, &orphan, &tw) < 3)
-			continue;
-		if (inuse || orphan || tw)
-			fail(m, tcp, inuse + orphan + tw);
+	for (i = 0; i < 2 && have_tcp; i++) {
+		while (kept_by(m, i) && sim_now() - start < ORPHANS_OVER)
+			world_run(NSEC_PER_SEC);
+		if (kept_by(m, i))
+			fail(m, "connections are left", kept_by(m, i));
 	}
 	for (i = 0; i < nr; i++)
 		host_call(&m->host[i], m->host[i].ops->check, NULL);
@@ -416,8 +456,10 @@ static void run(u64 seed)
 
 	plan_draw(&m.plan, seed);
 	plan_print(&m.plan, m.text, sizeof(m.text));
-	snprintf(m.banner, sizeof(m.banner), "# seed %lu, %s\n# again: build/sim/matrix "
-		 "--pcap build/sim/%lu.pcap %lu", seed, m.text, seed, seed);
+	snprintf(m.banner, sizeof(m.banner),
+		 "# seed %lu, %s\n# again: build/sim/matrix "
+		 "--pcap build/sim/%lu.pcap %lu",
+		 seed, m.text, seed, seed);
 	world_banner = m.banner;
 	machines_up(&m);
 	start = sim_now();
@@ -430,10 +472,11 @@ static void run(u64 seed)
 	if (have_udp)
 		datagrams_end(&m);
 	if (verbose)
-		fprintf(stderr, "# %s\n# %lu s simulated, %u not whole, %lu lost, %lu queue full, "
-			"%u of %u datagrams back\n", m.text, (u64)((sim_now() - start) / NSEC_PER_SEC),
-			broken, m.link[0].lost, m.link[0].tail_dropped, m.udp[0].received,
-			m.udp[0].sent);
+		fprintf(stderr,
+			"# %s\n# %lu s simulated, %u not whole, %lu lost, %lu queue full, "
+			"%u of %u datagrams back\n",
+			m.text, (u64)((sim_now() - start) / NSEC_PER_SEC), broken, m.link[0].lost,
+			m.link[0].tail_dropped, m.udp[0].received, m.udp[0].sent);
 	nothing_left(&m);
 	sim_link_trace_end(&m.link[0]);
 	_exit(0);

@@ -22,9 +22,9 @@ struct guest_job {
 
 struct guest_nic {
 	const u8 *mac;
-	u32 ip, plen; /* host order */
-	u32 mtu;      /* 0: 1500 */
-	u32 features; /* NETIF_F_* */
+	u32 ip, plen;	     /* host order */
+	u32 mtu;	     /* 0: 1500 */
+	u32 features;	     /* NETIF_F_* */
 	struct sim_end *end; /* filled in */
 };
 

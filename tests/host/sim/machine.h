@@ -12,7 +12,7 @@ void machine_log_tail(void);
 void machine_seed(u64 seed); /* of the kernel's random numbers */
 /* Boots beside other machines: first is its first thread. */
 void machine_start(int (*first)(void *arg));
-void machine_core_init(void); /* pkt_init() and the like; on the idle thread */
+void machine_core_init(void);  /* pkt_init() and the like; on the idle thread */
 void machine_core_start(void); /* sockets; on the first thread */
 
 /* Counts for sim_mark and sim_check. */

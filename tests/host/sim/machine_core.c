@@ -98,8 +98,7 @@ void sim_fatal(const char *fmt, ...)
 
 void machine_log_tail(void)
 {
-	fprintf(stderr, "the log ends:\n%s",
-		log_len > 2000 ? log_text + log_len - 2000 : log_text);
+	fprintf(stderr, "the log ends:\n%s", log_len > 2000 ? log_text + log_len - 2000 : log_text);
 }
 
 void panic(const char *fmt, ...)
@@ -124,11 +123,13 @@ void bug_at(const char *file, int line, const char *what)
 	sim_fatal("BUG_ON(%s) at %s:%d", what, file, line);
 }
 
+#ifdef WEFT_DEBUG
 void might_sleep(void)
 {
 	if (in_atomic() || in_poll_context())
 		sim_fatal("something that may sleep is called in atomic context");
 }
+#endif
 
 /* ---- random numbers: two generators, so that a test's choices do not move the kernel's ---- */
 
@@ -173,7 +174,7 @@ void random_add(const void *p, size_t n, u32 bits)
 
 /* ---- checksums and text ---- */
 
-u32 csum_partial(const void *p, size_t n, u32 sum)
+__weak u32 csum_partial(const void *p, size_t n, u32 sum)
 {
 	const u8 *b = p;
 	u64 s = sum;

@@ -63,6 +63,12 @@ struct file *fd_get(int fd)
 	return (u32)fd < FDS_MAX && table[fd] ? file_get(table[fd]) : NULL;
 }
 
+struct file *fd_borrow(int fd, bool *put)
+{
+	*put = true; /* all threads share the table */
+	return fd_get(fd);
+}
+
 int fd_reserve(u32 flags)
 {
 	u32 fd;
@@ -214,4 +220,14 @@ int timespec_to_user(u64 user, u64 ns)
 
 	memcpy((void *)user, &t, sizeof(t));
 	return 0;
+}
+
+/* ---- there are no user address spaces to map anything into ---- */
+
+struct vma;
+int socket_mmap(struct file *f, struct vma *v);
+
+int socket_mmap(struct file *f, struct vma *v)
+{
+	return -ENODEV;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* machine_files.c - include/weft/seqfile.h: files under /proc and /sys that tests read and write by
  * path. Registering one allocates and stands in the ledger, as in the kernel. */
+#include <core/sched.h>
 #include <stdio.h>
 #include <weft/alloc.h>
 #include <weft/sched.h>
@@ -8,8 +9,6 @@
 #include <weft/string.h>
 
 #include "machine.h"
-
-void might_sleep(void);
 
 struct node {
 	struct list_head list;

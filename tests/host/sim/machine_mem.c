@@ -456,16 +456,6 @@ static void packets_print(void)
 	}
 }
 
-void sim_memory_get(struct sim_memory *m)
-{
-	struct pkt_stats ps;
-
-	pkt_stats_get(&ps);
-	*m = (struct sim_memory){
-		.blocks = alive, .bytes = alive_bytes, .packets = ps.alive, .failures = failures
-	};
-}
-
 /* ---- before and after ---- */
 
 static void (*shrink)(void);
@@ -485,6 +475,18 @@ static u64 counted_blocks(void)
 	for (i = 0; i < capacity; i++)
 		n += counts(&table[i]);
 	return n;
+}
+
+void sim_memory_get(struct sim_memory *m)
+{
+	struct pkt_stats ps;
+
+	pkt_stats_get(&ps);
+	*m = (struct sim_memory){ .blocks = alive,
+				  .held = counted_blocks(),
+				  .bytes = alive_bytes,
+				  .packets = ps.alive,
+				  .failures = failures };
 }
 
 static struct {

@@ -127,7 +127,9 @@ u8 pci_read8(struct pci_dev *dev, u16 reg)
 {
 	struct sim_pci_model *m = slot_of(dev)->model;
 
-	return reg >= CAPS_START && reg - CAPS_START < (int)m->caps_len ? m->caps[reg - CAPS_START] : 0;
+	return reg >= CAPS_START && reg - CAPS_START < (int)m->caps_len ?
+		       m->caps[reg - CAPS_START] :
+		       0;
 }
 
 u16 pci_read16(struct pci_dev *dev, u16 reg)
@@ -394,8 +396,8 @@ void sim_pci_add(struct sim_pci_model *m)
 	s->dev.bus = m->bus;
 	s->dev.devfn = m->devfn;
 	s->dev.bar[0] = (struct pci_bar){ .addr = m->bar_io ? 0xc000 : 0xfeb00000,
-					.size = m->bar_size,
-					.io = m->bar_io };
+					  .size = m->bar_size,
+					  .io = m->bar_io };
 	snprintf(s->dev.name, sizeof(s->dev.name), "0000:%02x:%02x.%x", m->bus, m->devfn >> 3,
 		 m->devfn & 7);
 }

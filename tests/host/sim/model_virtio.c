@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model_virtio.c - registers, split queues and interrupts of a virtio network device. Transmission
- * happens a microsecond after the notification and reads the buffers then, so a driver that frees one
- * too early is caught by the address sanitizer. */
+ * happens a microsecond after the notification and reads the buffers then, so a driver that frees
+ * one too early is caught by the address sanitizer. */
 #include "model_virtio.h"
 
 #include <weft/bytes.h>
@@ -24,7 +24,11 @@
 static const u8 caps[] = {
 	CAP(0x50, 16, CFG_COMMON, 5, 0, 64),
 	CAP(0x60, 16, CFG_COMMON, 0, AT_COMMON, 64),
-	CAP(0x74, 20, CFG_NOTIFY, 0, AT_NOTIFY, 64), NOTIFY_STEP, 0, 0, 0,
+	CAP(0x74, 20, CFG_NOTIFY, 0, AT_NOTIFY, 64),
+	NOTIFY_STEP,
+	0,
+	0,
+	0,
 	CAP(0x84, 16, CFG_ISR, 0, AT_ISR, 4),
 	CAP(0x00, 16, CFG_DEVICE, 0, AT_DEVICE, 16),
 };
@@ -152,7 +156,7 @@ static u32 chain_write(const struct model_virtq *q, u32 head, const u8 *from, u3
 static u32 header_len(const struct model_virtio *m)
 {
 	return m->features & (F_MRG_RXBUF | F_VERSION_1) ? sizeof(struct net_header) :
-							  NET_HEADER_SHORT;
+							   NET_HEADER_SHORT;
 }
 
 static u32 chain_room(const struct model_virtq *q, u32 head)

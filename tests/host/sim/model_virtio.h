@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model_virtio.h - a virtio network device as virtio 1.2 describes it, with the modern or the legacy
- * register interface; it can be told to lie as a broken or hostile device would. */
+/* model_virtio.h - a virtio network device as virtio 1.2 describes it, with the modern or the
+ * legacy register interface; it can be told to lie as a broken or hostile device would. */
 #pragma once
 
 #include "link.h"
@@ -24,8 +24,8 @@ struct model_virtio {
 	bool link_up; /* set by model_virtio_link */
 	bool tx_hold; /* takes nothing until model_virtio_tx_go */
 	/* what it does wrong */
-	bool bad_id;	  /* the next used element names a descriptor that does not exist */
-	u16 bad_buffers;  /* not 0: the next frame's header says so many */
+	bool bad_id;	 /* the next used element names a descriptor that does not exist */
+	u16 bad_buffers; /* not 0: the next frame's header says so many */
 	bool refuse_control;
 	/* for tests to look at */
 	u64 rx_frames, rx_dropped, tx_frames, tx_gso, notifies, irqs;

@@ -174,6 +174,7 @@ static const struct {
 	[PLAN_WINDOWS] = { "windows", 1, 40, 60 * KB, 1000 },
 	[PLAN_ROUTED] = { "routed", 1, 20, 300 * KB, 1000 },
 	[PLAN_NO_MEMORY] = { "no memory", 1, 40, 200 * KB, 2000 },
+	[PLAN_LOCAL] = { "local", 1, 60, 1 * MB, 500 },
 	[PLAN_ABRUPT] = { "abrupt", 10, 150, 60 * KB, 5000 },
 };
 

@@ -8,14 +8,15 @@
 #define CONVERSATIONS_MAX 4000
 
 enum plan_kind {
-	PLAN_CLEAN,    /* a good link, much data */
-	PLAN_LOSSY,    /* loss, reordering, duplication, corruption */
-	PLAN_MANY,     /* many short connections */
-	PLAN_NARROW,   /* little bandwidth and short queues, long delay */
-	PLAN_WINDOWS,  /* tiny buffers, readers that rest */
-	PLAN_ROUTED,   /* a router between, with a smaller MTU behind */
+	PLAN_CLEAN,	/* a good link, much data */
+	PLAN_LOSSY,	/* loss, reordering, duplication, corruption */
+	PLAN_MANY,	/* many short connections */
+	PLAN_NARROW,	/* little bandwidth and short queues, long delay */
+	PLAN_WINDOWS,	/* tiny buffers, readers that rest */
+	PLAN_ROUTED,	/* a router between, with a smaller MTU behind */
 	PLAN_NO_MEMORY, /* allocations fail on both machines */
-	PLAN_ABRUPT,   /* resets, early closes, simultaneous opens */
+	PLAN_ABRUPT,	/* resets, early closes, simultaneous opens */
+	PLAN_LOCAL,	/* both ends on one machine, over its loop */
 	PLAN_KINDS
 };
 

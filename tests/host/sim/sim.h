@@ -42,13 +42,14 @@ void sim_irq_raise(struct sim_irq *irq);
 /* ---- memory (machine_mem.c) ---- */
 struct sim_memory {
 	u64 blocks, bytes; /* kmalloc, percpu, DMA, ... alive */
+	u64 held;	   /* the same without what rests in pools */
 	u64 packets;
 	u64 failures; /* on purpose, since boot */
 };
 void sim_memory_get(struct sim_memory *m);
 /* One allocation of n fails, drawn at random; 0: none. */
 void sim_fail_every(u32 n);
-/* dma_alloc keeps its promise of addresses below 4 GiB, at the price of the sanitizer's red zones. */
+/* dma_alloc keeps its promise of addresses below 4 GiB, for the red zones. */
 extern bool sim_dma_low;
 void sim_memory_print(void); /* who allocated what is alive */
 
@@ -74,8 +75,8 @@ struct sim_pci_model {
 	u16 vendor, device;
 	u8 bus, devfn;
 	u32 bar_size;
-	bool bar_io;	  /* BAR 0 is I/O ports */
-	const u8 *caps;	  /* capability list as it lies in configuration space from 0x40; NULL: none */
+	bool bar_io;	/* BAR 0 is I/O ports */
+	const u8 *caps; /* as they lie in configuration space from 0x40; NULL: none */
 	u32 caps_len;
 	u32 msix_vectors; /* 0: none */
 	u32 (*read)(struct sim_pci_model *m, u32 reg, u32 size);

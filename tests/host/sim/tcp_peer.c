@@ -7,32 +7,19 @@
 #include <stdlib.h>
 
 #include "machine.h"
+#include "tcp_text.h"
 
 #define FIRST_ISS 0x10000000
 #define SEGMENT_MAX 1600
 #define NOW_MS 1
-#define ANY 0xffffffff
-
-enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128, AE = 256 };
-
-/* A segment as written, or as it came. */
-struct segment {
-	u16 flags;
-	bool has_seq, has_ack, has_win, has_urg, has_options, push;
-	u32 seq, end, len, ack, win, urg;
-	u32 mss, wscale, ts_val, ts_ecr; /* ANY: not there, or whatever */
-	bool sack_ok, ts;
-	u32 nr_sacks, sack[4][2];
-	u8 raw[40];
-	u32 raw_len;
-};
 
 struct tcp_peer tp;
 static u32 sent_octets, read_octets; /* of the host's program */
-static const char *current_text = "";
+static bool unchecked;		     /* payload is not the script's */
+const char *tp_text = "";
 static int current_line;
 
-__printf(1, 2) __noreturn static void mismatch(const char *fmt, ...)
+void tp_mismatch(const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -40,125 +27,7 @@ __printf(1, 2) __noreturn static void mismatch(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	sim_fatal("line %d, \"%s\": %s", current_line, current_text, text);
-}
-
-/* ---- text ---- */
-
-static u32 number(const char **s)
-{
-	char *end;
-	long v;
-
-	while (**s == ' ')
-		++*s;
-	if (**s == '*') {
-		++*s;
-		return ANY;
-	}
-	v = strtol(*s, &end, 0);
-	if (end == *s)
-		mismatch("a number is wanted at \"%s\"", *s);
-	*s = end;
-	return v;
-}
-
-static bool word(const char **s, const char *w)
-{
-	size_t n = strlen(w);
-
-	if (strncmp(*s, w, n))
-		return false;
-	*s += n;
-	return true;
-}
-
-static void skip(const char **s, const char *set)
-{
-	while (**s && strchr(set, **s))
-		++*s;
-}
-
-static void parse_flags(struct segment *g, const char **s)
-{
-	static const char letters[] = "FSRP.UEWA";
-	const char *at;
-
-	for (; **s && **s != ' '; ++*s) {
-		at = strchr(letters, **s);
-		if (!at)
-			mismatch("flag %c", **s);
-		g->flags |= 1 << (at - letters);
-	}
-	g->push = g->flags & PSH;
-}
-
-static void parse_raw(struct segment *g, const char **s)
-{
-	unsigned int b;
-
-	skip(s, " ");
-	while (sscanf(*s, "%2x", &b) == 1) {
-		g->raw[g->raw_len++] = b;
-		*s += 2;
-	}
-}
-
-static void parse_options(struct segment *g, const char **s)
-{
-	g->has_options = true;
-	for (skip(s, " ,"); **s && **s != '>'; skip(s, " ,")) {
-		if (word(s, "mss")) {
-			g->mss = number(s);
-		} else if (word(s, "wscale")) {
-			g->wscale = number(s);
-		} else if (word(s, "sackOK")) {
-			g->sack_ok = true;
-		} else if (word(s, "sack")) {
-			g->sack[g->nr_sacks][0] = number(s);
-			++*s; /* : */
-			g->sack[g->nr_sacks++][1] = number(s);
-		} else if (word(s, "ts")) {
-			g->ts = true;
-			g->ts_val = number(s);
-			g->ts_ecr = number(s);
-		} else if (word(s, "raw")) {
-			parse_raw(g, s);
-		} else if (!word(s, "nop")) {
-			mismatch("option \"%s\"", *s);
-		}
-	}
-	++*s;
-}
-
-static void parse(struct segment *g, const char *s)
-{
-	current_text = s;
-	memset(g, 0, sizeof(*g));
-	g->mss = g->wscale = ANY;
-	g->win = 65535;
-	parse_flags(g, &s);
-	for (skip(&s, " "); *s; skip(&s, " ")) {
-		if (word(&s, "ack")) {
-			g->has_ack = true;
-			g->ack = number(&s);
-		} else if (word(&s, "win")) {
-			g->has_win = true;
-			g->win = number(&s);
-		} else if (word(&s, "urg")) {
-			g->has_urg = true;
-			g->urg = number(&s);
-		} else if (word(&s, "<")) {
-			parse_options(g, &s);
-		} else {
-			g->has_seq = true;
-			g->seq = number(&s);
-			if (word(&s, ":"))
-				number(&s);
-			if (word(&s, "("))
-				g->len = number(&s), ++s;
-		}
-	}
+	sim_fatal("line %d, \"%s\": %s", current_line, tp_text, text);
 }
 
 /* ---- in ---- */
@@ -247,7 +116,7 @@ void tp_in(const char *text)
 {
 	struct segment g;
 
-	parse(&g, text);
+	segment_parse(&g, text);
 	if (!g.has_options && tp.ts && !(g.flags & (RST | SYN))) {
 		g.ts = true;
 		g.ts_val = tp.ts_value;
@@ -260,6 +129,27 @@ void tp_in(const char *text)
 	sim_run(300 * NSEC_PER_USEC);
 }
 
+void tp_in_raw(const struct tcp_segment *r)
+{
+	struct segment g = { .flags = r->flags,
+			     .seq = r->seq,
+			     .ack = r->ack,
+			     .len = min(r->len, 1400u),
+			     .win = r->win,
+			     .urg = r->urg,
+			     .mss = ANY,
+			     .wscale = ANY,
+			     .ts = r->ts,
+			     .ts_val = r->ts_value,
+			     .ts_ecr = r->ts_echo };
+
+	g.raw_len = min(r->nr_options, r->ts ? 28u : 40u);
+	if (g.raw_len)
+		memcpy(g.raw, r->options, g.raw_len);
+	send_segment(&g);
+	sim_run(100 * NSEC_PER_USEC);
+}
+
 /* ---- out ---- */
 
 static void read_options(struct segment *g, const u8 *o, u32 n)
@@ -268,7 +158,7 @@ static void read_options(struct segment *g, const u8 *o, u32 n)
 		u32 len = *o == 1 ? 1 : n > 1 ? o[1] : 0, i;
 
 		if (!len || len > n || (*o != 1 && len < 2))
-			mismatch("malformed options");
+			tp_mismatch("malformed options");
 		if (*o == 2)
 			g->mss = get_be16(o + 2);
 		else if (*o == 3)
@@ -310,7 +200,7 @@ static void check_payload(const struct segment *g, const u8 *p)
 
 	for (i = 0; i < g->len; i++) {
 		if (p[i] != octet(true, g->seq + i + (g->flags & SYN ? 1 : 0)))
-			mismatch("octet %u of the payload at %u is wrong", i, g->seq);
+			tp_mismatch("octet %u of the payload at %u is wrong", i, g->seq);
 	}
 }
 
@@ -320,9 +210,9 @@ static void read_segment(struct segment *g, const struct frame *f)
 	u32 len = get_be16(ip + 2) - (ip[0] & 15) * 4, header = (t[12] >> 4) * 4;
 
 	if (!frame_sound(f) || header < 20 || header > len)
-		mismatch("a malformed frame came");
+		tp_mismatch("a malformed frame came");
 	if (tcp_sum(t, len, HOST, PEER))
-		mismatch("a wrong checksum came");
+		tp_mismatch("a wrong checksum came");
 	memset(g, 0, sizeof(*g));
 	g->mss = g->wscale = ANY;
 	g->flags = get_be16(t + 12) & 0x1ff;
@@ -333,7 +223,10 @@ static void read_segment(struct segment *g, const struct frame *f)
 	g->win = get_be16(t + 14);
 	g->urg = get_be16(t + 18);
 	g->len = len - header;
-	check_payload(g, t + header);
+	if (!unchecked)
+		check_payload(g, t + header);
+	if ((s32)(g->seq + g->len - tp.ack_high) > 0)
+		tp.ack_high = g->seq + g->len;
 	tp.at = f->at;
 	tp.seq = g->seq;
 	tp.ack = g->ack;
@@ -356,31 +249,6 @@ static bool take(struct segment *g)
 		return true;
 	}
 	return false;
-}
-
-static void describe(const struct segment *g, char *text, size_t size)
-{
-	static const char letters[] = "FSRP.UEWA";
-	char flags[12] = "";
-	u32 i, n = 0;
-
-	for (i = 0; i < 9; i++) {
-		if (g->flags & 1 << i)
-			flags[n++] = letters[i];
-	}
-	n = snprintf(text, size, "%s %u:%u(%u) ack %u win %u urg %u <", flags, g->seq,
-		     g->seq + g->len, g->len, g->ack, g->win, g->urg);
-	if (g->mss != ANY)
-		n += snprintf(text + n, size - n, "mss %u,", g->mss);
-	if (g->sack_ok)
-		n += snprintf(text + n, size - n, "sackOK,");
-	if (g->ts)
-		n += snprintf(text + n, size - n, "ts %u %u,", g->ts_val, g->ts_ecr);
-	if (g->wscale != ANY)
-		n += snprintf(text + n, size - n, "wscale %u,", g->wscale);
-	for (i = 0; i < g->nr_sacks; i++)
-		n += snprintf(text + n, size - n, "sack %u:%u,", g->sack[i][0], g->sack[i][1]);
-	snprintf(text + n, size - n, ">");
 }
 
 static bool same(u32 want, u32 got)
@@ -414,8 +282,8 @@ static void compare(const struct segment *w, const struct segment *g)
 	    (!w->has_ack || same(w->ack, g->ack)) && (!w->has_win || same(w->win, g->win)) &&
 	    (!w->has_urg || same(w->urg, g->urg)) && (!w->has_options || options_fit(w, g)))
 		return;
-	describe(g, text, sizeof(text));
-	mismatch("%s came", text);
+	segment_describe(g, text, sizeof(text));
+	tp_mismatch("%s came", text);
 }
 
 void tp_out_within(int line, u32 from_ms, u32 to_ms, const char *text)
@@ -424,16 +292,16 @@ void tp_out_within(int line, u32 from_ms, u32 to_ms, const char *text)
 	struct segment want, got;
 
 	current_line = line;
-	parse(&want, text);
+	segment_parse(&want, text);
 	while (!take(&got)) {
 		if (sim_now() >= deadline)
-			mismatch("nothing came");
+			tp_mismatch("nothing came");
 		sim_run(NSEC_PER_MSEC / 4);
 	}
 	compare(&want, &got);
 	if (tp.at + NSEC_PER_MSEC < tp.last_at + from_ms * NSEC_PER_MSEC ||
 	    tp.at > deadline + NSEC_PER_MSEC)
-		mismatch("it came after %.3f ms", (double)(tp.at - tp.last_at) / NSEC_PER_MSEC);
+		tp_mismatch("it came after %.3f ms", (double)(tp.at - tp.last_at) / NSEC_PER_MSEC);
 	tp.last_at = tp.at;
 }
 
@@ -454,12 +322,12 @@ void tp_silence(int line, u32 ms)
 	char text[256];
 
 	current_line = line;
-	current_text = "silence";
+	tp_text = "silence";
 	sim_run(ms * NSEC_PER_MSEC);
 	if (!take(&got))
 		return;
-	describe(&got, text, sizeof(text));
-	mismatch("%s came after %.3f ms", text, (double)(tp.at - tp.last_at) / NSEC_PER_MSEC);
+	segment_describe(&got, text, sizeof(text));
+	tp_mismatch("%s came after %.3f ms", text, (double)(tp.at - tp.last_at) / NSEC_PER_MSEC);
 }
 
 bool tp_next(void)
@@ -467,6 +335,15 @@ bool tp_next(void)
 	struct segment got;
 
 	return take(&got);
+}
+
+void tp_watch(void)
+{
+	struct segment got;
+
+	unchecked = true;
+	while (take(&got))
+		;
 }
 
 u32 tp_waiting(void)
@@ -493,7 +370,10 @@ void tp_icmp(u8 type, u8 code, u32 rest, u32 seq)
 {
 	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = IPPROTO_ICMP };
 	u8 quote[14 + 20 + 8 + 64] = { 0 }, m[128];
-	struct ipv4_fields q = { .src = HOST, .dst = PEER, .proto = IPPROTO_TCP, .flags_off = 0x4000,
+	struct ipv4_fields q = { .src = HOST,
+				 .dst = PEER,
+				 .proto = IPPROTO_TCP,
+				 .flags_off = 0x4000,
 				 .total_len = 1500 };
 	u8 *t = quote + 34;
 
@@ -526,6 +406,7 @@ void tp_new(u16 peer_port, u16 host_port)
 				.iss = FIRST_ISS * n + 12345 * n,
 				.ts_value = 1000 };
 	sent_octets = read_octets = 0;
+	unchecked = false;
 }
 
 void tp_up(void)

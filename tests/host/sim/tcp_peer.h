@@ -4,11 +4,11 @@
  *
  *	FLAGS [SEQ[:END](LEN)] [ack N] [win N] [urg N] [<option,...>]
  *
- * FLAGS are of S F R P U E W A (AE) and . (ACK); sequence numbers count from the sender's first one;
+ * FLAGS are of S F R P U E W A (AE) and . (ACK); numbers count from the sender's first;
  * options: mss N, wscale N, sackOK, ts VAL ECR, sack A:B (of the other's numbers), raw HEX. What is
  * not written of an outgoing segment is not compared, P never unless written; an incoming one has
- * window 65535 and, once agreed on, a time stamp; "ts N *" echoes the host's. Payload is the same function of the sequence
- * number on both sides, and is checked. A mismatch ends the program. */
+ * window 65535 and, once agreed on, a time stamp; "ts N *" echoes the host's. Payload is the same
+ *function of the sequence number on both sides, and is checked. A mismatch ends the program. */
 #pragma once
 
 #include "calls.h"
@@ -20,13 +20,14 @@ struct tcp_peer {
 	bool heard_host; /* host_iss is known */
 	bool ts;	 /* incoming segments have time stamps: value, echo */
 	u32 ts_value, ts_echo;
-	u8 host_wscale;	 /* of the host's SYN */
-	u8 tos;		 /* ECN bits of what is sent */
+	u8 host_wscale; /* of the host's SYN */
+	u8 tos;		/* ECN bits of what is sent */
 	bool bad_sum;
 	/* of the last segment that came out */
 	u64 at, last_at; /* when; and when the script last did or saw something */
 	u32 seq, ack, win, len, ts_val, ts_ecr;
 	u8 ip_tos;
+	u32 ack_high; /* behind the last octet that ever came out */
 };
 extern struct tcp_peer tp;
 
@@ -41,6 +42,17 @@ void tp_new(u16 peer_port, u16 host_port);
 
 /* Sends a segment into the host. */
 void tp_in(const char *text);
+/* The same without text; options are as on the wire, a time stamp goes before them. */
+struct tcp_segment {
+	u16 flags, win, urg;
+	u32 seq, ack, len;
+	const u8 *options;
+	u32 nr_options;
+	bool ts;
+	u32 ts_value, ts_echo;
+};
+void tp_in_raw(const struct tcp_segment *g);
+void tp_watch(void); /* learns from all that has come, compares nothing */
 /* The next segment must come now (within a millisecond), or between two times after the step
  * before, in ms. */
 void tp_out(int line, const char *text);
@@ -60,7 +72,7 @@ bool tp_next(void);   /* takes the next one into tp, whatever it is; false: none
 void tp_icmp(u8 type, u8 code, u32 rest, u32 seq);
 
 /* ---- the host's program ---- */
-int tp_listen(void);		   /* a listener on tp.host_port */
+int tp_listen(void); /* a listener on tp.host_port */
 /* Listener, handshake with options of the peer's SYN and accept: the connection's descriptor, not
  * blocking. */
 int tp_accepted(const char *syn_options);

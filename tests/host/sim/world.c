@@ -77,7 +77,9 @@ void fiber_prepare(struct fiber *f, void *stack, size_t size, void (*fn)(void *)
 
 	*--top = 0;
 	*--top = (u64)fiber_entry; /* where world_swap returns to, six registers below */
-	*f = (struct fiber){ .sp = top - 6, .fn = fn, .arg = arg, .stack = stack, .stack_size = size };
+	*f = (struct fiber){
+		.sp = top - 6, .fn = fn, .arg = arg, .stack = stack, .stack_size = size
+	};
 }
 
 /* ---- the clock and what happens in time ---- */

@@ -31,7 +31,7 @@ struct world_machine {
 void world_add(struct world_machine *m);
 /* An idle CPU: returns when irq is set or the timer is due, other machines having run meanwhile. */
 void world_wait(struct world_machine *m);
-u64 world_step(u64 ns); /* advances the clock: the new time */
+u64 world_step(u64 ns);	   /* advances the clock: the new time */
 void world_seed(u64 seed); /* of sim_random() */
 
 /* ---- the end ---- */

@@ -6,10 +6,10 @@
 #include <weft/err.h>
 #include <weft/uaccess.h>
 
-#define SYSCALL(number, sname)                                                                   \
-	long sim_sys_##sname(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);                          \
-	long sim_sys_##sname(u64 a __attribute__((unused)), u64 b __attribute__((unused)),       \
-			     u64 c __attribute__((unused)), u64 d __attribute__((unused)),       \
+#define SYSCALL(number, sname)                                                             \
+	long sim_sys_##sname(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);                    \
+	long sim_sys_##sname(u64 a __attribute__((unused)), u64 b __attribute__((unused)), \
+			     u64 c __attribute__((unused)), u64 d __attribute__((unused)), \
 			     u64 e __attribute__((unused)), u64 f __attribute__((unused)))
 
 struct timespec64 {
