@@ -105,7 +105,8 @@ static u32 holders(struct module_state *st)
 	return n;
 }
 
-static bool has_dependents(struct module_state *st)
+/* A module that is linked to st, NULL: none. module_mutex held. */
+static struct module_state *dependent_of(struct module_state *st)
 {
 	struct module_state *other;
 	struct module_dep *dep;
@@ -113,10 +114,26 @@ static bool has_dependents(struct module_state *st)
 	list_for_each_entry(other, &modules, node) {
 		list_for_each_entry(dep, &other->uses, node) {
 			if (dep->ref.module == st->module)
-				return true;
+				return other;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+/* With force the modules linked to `name` go first, and those linked to them before. */
+static void take_dependents_down(const char *name)
+{
+	char first[MODULE_NAME_MAX];
+	struct module_state *st, *dependent;
+
+	do {
+		mutex_lock(&module_mutex);
+		st = module_find_locked(name);
+		dependent = st && !st->builtin ? dependent_of(st) : NULL;
+		if (dependent)
+			__builtin_memcpy(first, dependent->name, sizeof(first));
+		mutex_unlock(&module_mutex);
+	} while (dependent && !module_unload(first, true));
 }
 
 static void kill_one(struct socket *s, void *arg)
@@ -181,13 +198,15 @@ int module_unload(const char *name, bool force)
 	int err = -ENOENT;
 
 	reap_late();
+	if (force)
+		take_dependents_down(name);
 	mutex_lock(&module_mutex);
 	st = module_find_locked(name);
 	if (st)
 		err = may_leave(st);
-	/* Force only helps against users, not against modules linked to it. Pinned, so that a
-	 * second rmmod cannot free it while the users go down. */
-	force = force && !err && !has_dependents(st) && module_hold(st->module, &pin, "rmmod");
+	/* A module linked to it that could not leave holds it still. Pinned, so that a second rmmod
+	 * cannot free it while the users go down. */
+	force = force && !err && !dependent_of(st) && module_hold(st->module, &pin, "rmmod");
 	if (force) {
 		pin.pid = current_pid();
 		st->forcing = true;
