@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ack.c - the ACK field of a segment (RFC 9293 3.10.7.4, fifth): what it acknowledges leaves the
- * queue and the scoreboard, gives a round trip, opens windows. The usual ACK of a connection without
- * trouble takes a short way; losses are recovery.c's. */
+ * queue and the scoreboard, gives a round trip, opens windows. The usual ACK of a connection
+ * without trouble takes a short way; losses are recovery.c's. */
 #include <weft/net/neigh.h>
 
 #include "recovery.h"

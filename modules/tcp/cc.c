@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cc.c - congestion control's registry. Algorithms come and go as modules while connections use them:
- * each knows its users, and when it leaves they go on with the one built in here, RFC 5681's. Order:
- * a connection's lock > cc_lock. */
+/* cc.c - congestion control's registry. Algorithms come and go as modules while connections use
+ * them: each knows its users, and when it leaves they go on with the one built in here, RFC 5681's.
+ * Order: a connection's lock > cc_lock. */
 #include <weft/sched.h>
 
 #include "recovery.h"

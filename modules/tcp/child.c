@@ -80,3 +80,36 @@ struct tcp_conn *tcp_child_make(struct tcp_conn *l, const struct tcp_handshake *
 	tcp_count(TCP_PassiveOpens);
 	return child;
 }
+
+void tcp_child_queue(struct tcp_conn *l, struct tcp_conn *child)
+{
+	struct tcp_listen *ln = l->listen;
+
+	child->parent = l;
+	list_add_tail(&child->accept_node, &ln->accept);
+	ln->nr_accept++;
+	tcp_defer(l, TCP_TODO_READ);
+}
+
+/* Goes on as a connection: what is in this segment is its first business. Takes p, unlocks. */
+void tcp_child_open(struct tcp_conn *l, struct tcp_conn *child, struct pkt *p,
+		    const struct tcp_seg *seg, u8 tos, u64 first_rtt)
+{
+	u64 now = p->stamp_ns ? p->stamp_ns : ktime_get();
+	bool hang;
+
+	tcp_child_queue(l, child);
+	child->snd_wnd = child->snd_max_wnd = (u32)seg->window << child->snd_wscale;
+	child->snd_wl1 = seg->seq;
+	child->snd_wl2 = seg->ack;
+	child->last_recv_ns = now;
+	if (first_rtt)
+		tcp_rtt_sample(child, first_rtt);
+	tcp_established(child);
+	tcp_segment_arrives(child, p, seg, tos, now);
+	/* if that was its end already, it stays in the queue, as on Linux */
+	hang = tcp_hang_prepare(child);
+	spin_unlock(&child->lock);
+	if (hang)
+		batch_end_add(&child->batch);
+}

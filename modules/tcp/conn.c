@@ -50,7 +50,7 @@ void tcp_conn_free(struct tcp_end *e)
 {
 	struct tcp_conn *tc = tcp_of_end(e);
 
-	/* they hold no references: stopped when it was over, and they may have found nobody since */
+	/* they hold no references: stopped when it was over, but one may have been running */
 	ip_waiter_cancel(&tc->is.waiter);
 	timer_cancel_sync(&tc->timer);
 	tcp_cc_stop(tc); /* a child that came to nothing */
@@ -140,6 +140,7 @@ void tcp_done(struct tcp_conn *tc, int err)
 	if (!tc->is.s && !tc->parent)
 		tcp_rxq_purge(tc);
 	not_orphan(tc);
+	tcp_fastopen_settled(tc);
 	tell_error(tc, err);
 	tcp_wake(tc, POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP |
 			     (err ? POLLERR : 0));

@@ -15,7 +15,9 @@
 
 /* Ascending: the largest that the peer takes. Common MSS of the Internet (Alcock and Nelson 2013),
  * with those of jumbo frames and lo. */
-static const u16 mss_table[1 << MSS_BITS] = { TCP_MSS_MIN, 536, 1220, 1400, 1440, 1460, 8960, 65495 };
+static const u16 mss_table[1 << MSS_BITS] = {
+	TCP_MSS_MIN, 536, 1220, 1400, 1440, 1460, 8960, 65495
+};
 
 static struct siphash_key cookie_key;
 

@@ -15,10 +15,11 @@ static u32 offered(const struct tcp_conn *tc)
 	return seq_gt(edge, tc->rcv_nxt) ? edge - tc->rcv_nxt : 0;
 }
 
-/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, or not at all. */
+/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, or not at all. The buffer is
+ * counted by true size, twice the window it is good for. */
 static u32 window_step(const struct tcp_conn *tc)
 {
-	return min(max(tc->rcv_mss, 1u), max(tc->rcvbuf / 2, 1u));
+	return min(max(tc->rcv_mss, 1u), max(tc->rcvbuf / 4, 1u));
 }
 
 u16 tcp_window_field(struct tcp_conn *tc)
@@ -99,7 +100,6 @@ static void note_ack_sent(struct tcp_conn *tc)
 	tc->todo &= ~(u32)TCP_TODO_ACK;
 	tc->deadline[TCP_TIMER_DELACK] = 0;
 	tc->last_ack_sent = tc->rcv_nxt;
-	tc->ack_segs = 0;
 }
 
 int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
@@ -180,18 +180,23 @@ void tcp_send_ack(struct tcp_conn *tc)
 /* RFC 9293 3.8.6.3, RFC 5681 4.2: every second full segment at once, others within 40 ms. */
 void tcp_ack_later(struct tcp_conn *tc)
 {
+	u32 unacked = tc->rcv_nxt - tc->last_ack_sent;
+	bool quick;
+
 	tc->last_data_recv_ns = tc->last_recv_ns;
-	if (tc->rcv_nxt - tc->last_ack_sent > tc->rcv_mss) {
+	if (unacked > tc->rcv_mss) {
 		tcp_defer(tc, TCP_TODO_ACK);
 		return;
 	}
-	if (tc->quick_acks && !tc->pingpong) {
+	quick = tc->quick_acks && !tc->pingpong;
+	if (quick)
 		tc->quick_acks--;
+	/* a short one is a request mostly: its answer carries the ACK if it comes soon */
+	if (quick && unacked == tc->rcv_mss)
 		tcp_defer(tc, TCP_TODO_ACK);
-		return;
-	}
-	if (!tc->deadline[TCP_TIMER_DELACK])
-		tcp_timer_set(tc, TCP_TIMER_DELACK, ktime_get() + TCP_DELACK_NS);
+	else if (!tc->deadline[TCP_TIMER_DELACK])
+		tcp_timer_set(tc, TCP_TIMER_DELACK,
+			      ktime_get() + (quick ? TCP_ANSWER_NS : TCP_DELACK_NS));
 }
 
 void tcp_send_challenge(struct tcp_conn *tc)
@@ -233,8 +238,9 @@ static u32 put_syn_options(struct tcp_conn *tc, u8 *o, bool answer)
 		.tsecr = answer ? tc->ts_recent : 0,
 	};
 
-	w.wscale = w.wscale_on ? tcp_wscale_for(tc) : 0;
-	tc->rcv_wscale = w.wscale;
+	if (!answer)
+		tc->rcv_wscale = tcp_wscale_for(tc);
+	w.wscale = w.wscale_on ? tc->rcv_wscale : 0;
 	return tcp_build_options(o, &w);
 }
 
@@ -248,7 +254,7 @@ static u16 syn_flags(const struct tcp_conn *tc, bool answer)
 
 static int emit_syn(struct tcp_conn *tc)
 {
-	bool answer = tc->state == TCP_SYN_RECV;
+	bool answer = tc->state != TCP_SYN_SENT; /* also a pending Fast Open's */
 	struct flow *f = &tc->is.flow;
 	int err = ip_flow_check(f, TCP_HEADER_MAX, &tc->is.waiter);
 	u8 options[TCP_OPTIONS_MAX];
@@ -276,17 +282,20 @@ static int emit_syn(struct tcp_conn *tc)
 
 void tcp_send_syn(struct tcp_conn *tc)
 {
-	struct tcp_rec *r = tcp_rec_first(tc);
-	int err = emit_syn(tc);
+	bool again = tcp_rec_first(tc) != NULL;
+	int err;
 
+	/* what no record tells of would not be repeated */
+	if (!again && !tcp_rec_add(tc, tc->iss, tc->iss + 1, NULL, TCP_REC_SYN)) {
+		tcp_timer_set(tc, TCP_TIMER_PACE, ktime_get() + TCP_RETRY_NS);
+		return;
+	}
+	tc->snd_nxt = tc->iss + 1;
+	err = emit_syn(tc);
 	if (err)
 		tc->soft_error = tcp_later(err) ? tc->soft_error : -err;
-	if (!r) {
-		/* without a record there is no RTT sample; the time-out repeats it all the same */
-		tcp_rec_add(tc, tc->iss, tc->iss + 1, NULL, TCP_REC_SYN);
-		tc->snd_nxt = tc->iss + 1;
-	} else if (!err) {
-		tcp_rec_resent(tc, r, ktime_get());
+	if (again && !err) {
+		tcp_rec_resent(tc, tcp_rec_first(tc), ktime_get());
 		tcp_count(TCP_RetransSegs);
 		tcp_count(TCP_TCPSynRetrans);
 		tc->total_retrans++;
@@ -324,6 +333,8 @@ void tcp_flow_fill(struct tcp_conn *tc, struct flow *f)
 	} else {
 		f->dst = tc->is.raddr;
 		f->src = tc->is.laddr;
+		f->oif = tc->end.bound_if;
+		f->flags = inet_pmtu_flags(&tc->is);
 		f->sport = tc->is.lport;
 		f->dport = tc->is.rport;
 		f->tos = tc->is.tos;

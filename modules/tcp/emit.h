@@ -6,6 +6,7 @@
 
 #define TCP_RETRY_NS (10 * NSEC_PER_MSEC)  /* no buffer: asked again after it */
 #define TCP_DELACK_NS (40 * NSEC_PER_MSEC) /* Linux's; RFC 1122 4.2.3.2 allows 500 ms */
+#define TCP_ANSWER_NS (10 * NSEC_PER_MSEC) /* at the start, for a short segment */
 #define TCP_CORK_NS (200 * NSEC_PER_MSEC)
 
 /* Bytes of options of the next segment. */

@@ -7,9 +7,9 @@
 
 #include "listen.h"
 
-#define QUOTE_MIN 8	  /* RFC 792: ports and sequence number */
-#define MTU_MIN_V4 552	  /* less is no path of today, but would make us send dust */
-#define MTU_MIN_V6 1280	  /* RFC 8201 4 */
+#define QUOTE_MIN 8	/* RFC 792: ports and sequence number */
+#define MTU_MIN_V4 552	/* less is no path of today, but would make us send dust */
+#define MTU_MIN_V6 1280 /* RFC 8201 4 */
 
 /* RFC 1191 7.1: what a router meant that did not say */
 static const u16 plateaus[] = { 32000, 17914, 8166, 4352, 2002, 1492, 1006, 576, MTU_MIN_V4 };

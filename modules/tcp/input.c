@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* input.c - a segment arrives (RFC 9293 3.10.7): it is parsed once, finds its end under RCU, and goes
- * through the steps of 3.10.7.3 or 3.10.7.4 in the RFC's order, one function a step, with the checks
- * that RFC 5961 and 7323 add. In front of them stands header prediction: what an established
+/* input.c - a segment arrives (RFC 9293 3.10.7): it is parsed once, finds its end under RCU, and
+ * goes through the steps of 3.10.7.3 or 3.10.7.4 in the RFC's order, one function a step, with the
+ * checks that RFC 5961 and 7323 add. In front of them stands header prediction: what an established
  * connection mostly gets needs none of the steps. ACKs, wake-ups and output wait for the end of the
  * batch. */
 #include "tcp.h"
@@ -12,16 +12,22 @@
 #include "timewait.h"
 
 /* RFC 7323 5.5: a time stamp this old may have wrapped since */
-#define PAWS_LIFE_NS (24 * 24 * 3600 * NSEC_PER_SEC)
+#define PAWS_LIFE_NS ((s64)(24 * 24 * 3600 * NSEC_PER_SEC))
 
 /* A step's answer: the segment goes on, or is dropped for a reason. */
 #define PASS (-1)
 
 /* ---- RFC 7323: time stamps ---- */
 
+/* Signed: a segment that was stamped before the one that set ts_recent is no age ahead of it. */
+static bool timestamp_expired(const struct tcp_conn *tc, u64 now)
+{
+	return (s64)(now - tc->ts_recent_ns) >= PAWS_LIFE_NS;
+}
+
 static bool timestamp_is_old(const struct tcp_conn *tc, const struct tcp_seg *seg, u64 now)
 {
-	return seq_lt(seg->tsval, tc->ts_recent) && now - tc->ts_recent_ns < PAWS_LIFE_NS;
+	return seq_lt(seg->tsval, tc->ts_recent) && !timestamp_expired(tc, now);
 }
 
 static bool is_pure_ack(const struct tcp_seg *seg)
@@ -66,7 +72,7 @@ static int check_timestamp(struct tcp_conn *tc, const struct tcp_seg *seg, u64 n
 static void take_timestamp(struct tcp_conn *tc, const struct tcp_seg *seg, u64 now)
 {
 	if (seg->has_ts && (tc->options & TCP_OPT_TS) && seq_le(seg->seq, tc->last_ack_sent) &&
-	    (seq_ge(seg->tsval, tc->ts_recent) || now - tc->ts_recent_ns >= PAWS_LIFE_NS)) {
+	    (seq_ge(seg->tsval, tc->ts_recent) || timestamp_expired(tc, now))) {
 		tc->ts_recent = seg->tsval;
 		tc->ts_recent_ns = now;
 	}
@@ -102,6 +108,11 @@ static int check_sequence(struct tcp_conn *tc, const struct tcp_seg *seg, u64 no
 		return PASS;
 	if (seg->flags & TCP_RST)
 		return DROP_BAD_SEQUENCE;
+	if (unlikely(tc->fastopen_from) && (seg->flags & TCP_SYN) && seg->seq == tc->irs) {
+		/* RFC 7413 4.2.2: it has not heard our SYN-ACK */
+		tcp_send_syn(tc);
+		return DROP_BAD_SEQUENCE;
+	}
 	/* RFC 2883 4: data that was received before */
 	if (seg->len && (tc->options & TCP_OPT_SACK) && seq_lt(seg->seq, tc->rcv_nxt)) {
 		tc->dsack.start = seg->seq;
@@ -170,6 +181,8 @@ static int check_ack(struct tcp_conn *tc, const struct tcp_seg *seg)
 	}
 	if (!tcp_ack(tc, seg))
 		return DROP_BAD_SEQUENCE;
+	if (unlikely(tc->fastopen_from) && tc->snd_una != tc->iss)
+		tcp_fastopen_settled(tc);
 	if (tc->fin_sent && tc->snd_una == tc->snd_nxt)
 		tcp_fin_acked(tc);
 	return tc->state == TCP_CLOSE ? DROP_CLOSED : PASS;
@@ -334,7 +347,7 @@ static bool predicted(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *
 		     seg->has_ts != !!(tc->options & TCP_OPT_TS)))
 		return false;
 	if (unlikely(seg->len > tcp_rcv_window(tc) || (tos & 3) == 3 ||
-		     tc->urgent_state == TCP_URGENT_PENDING))
+		     tc->urgent_state == TCP_URGENT_PENDING || tc->fastopen_from))
 		return false;
 	if (seg->has_ts) {
 		if (unlikely(seq_lt(seg->tsval, tc->ts_recent)))
@@ -389,12 +402,12 @@ static bool conn_input(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg 
 	return true;
 }
 
-/* RFC 9293 3.10.7.1 and 3.10.7.2: nobody knows the 4-tuple. iss: for a SYN that follows a TIME-WAIT;
- * 0: any. */
+/* RFC 9293 3.10.7.1 and 3.10.7.2: nobody knows the 4-tuple. iss: for a SYN that follows a
+ * TIME-WAIT; 0: any. */
 static int input_unknown(struct pkt *p, const struct ip_rx *rx, const struct tcp_seg *seg, u32 iss)
 {
-	struct tcp_conn *l = tcp_find_listener(&rx->dst, seg->dport, &rx->src, seg->sport,
-					       rx->ifindex);
+	struct tcp_conn *l =
+		tcp_find_listener(&rx->dst, seg->dport, &rx->src, seg->sport, rx->ifindex);
 
 	if (l)
 		return tcp_listen_input(l, p, rx, seg, iss);
@@ -422,8 +435,8 @@ static int deliver(struct pkt *p, struct ip_rx *rx, const struct tcp_seg *seg)
 {
 	/* an end that is just going leaves what took its place, seldom more than once */
 	for (u32 tries = 0; tries < 3; tries++) {
-		struct tcp_end *e = tcp_find(&rx->dst, seg->dport, &rx->src, seg->sport,
-					     rx->ifindex);
+		struct tcp_end *e =
+			tcp_find(&rx->dst, seg->dport, &rx->src, seg->sport, rx->ifindex);
 
 		if (!e)
 			return input_unknown(p, rx, seg, 0);

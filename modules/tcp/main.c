@@ -29,7 +29,7 @@ static const struct {
 	{ tcp_count_init, tcp_count_exit },	  { tcp_sysctl_init, tcp_sysctl_exit },
 	{ tcp_memory_init, tcp_memory_exit },	  { tcp_isn_init, NULL },
 	{ tcp_table_init, tcp_table_exit },	  { tcp_conn_init, tcp_conn_exit },
-	{ tcp_records_init, tcp_records_exit },	  { tcp_listen_init, tcp_listen_exit },
+	{ tcp_records_init, tcp_records_exit },	  { tcp_request_init, tcp_request_exit },
 	{ tcp_timewait_init, tcp_timewait_exit }, { tcp_cc_init, tcp_cc_exit },
 	{ tcp_proc_init, tcp_proc_exit },
 };
@@ -64,6 +64,8 @@ static int __init tcp_init(void)
 	int err;
 
 	tcp_respond_init();
+	tcp_cookies_init();
+	tcp_fastopen_init();
 	for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
 		err = parts[i].init();
 		if (err) {

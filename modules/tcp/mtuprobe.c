@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mtuprobe.c - paths whose MTU is smaller than we think: told by ICMP (RFC 1191, checked by error.c),
- * or found out when full segments vanish again and again and nobody says why (a black hole, RFC 4821
- * 7.6.3, 8899 5.2). What was too long goes again at once, without blame on congestion. */
+/* mtuprobe.c - paths whose MTU is smaller than we think: told by ICMP (RFC 1191, checked by
+ * error.c), or found out when full segments vanish again and again and nobody says why (a black
+ * hole, RFC 4821 7.6.3, 8899 5.2). What was too long goes again at once, without blame on
+ * congestion. */
 #include "recovery.h"
 
 #define TIMEOUTS_BEFORE 2 /* the same full segment was lost so often */

@@ -5,6 +5,8 @@
  * an ACK, the waiter, or a timer. */
 #include "emit.h"
 
+#define PIECE_SEGS 8u
+
 /* ---- pieces of the stream ---- */
 
 /* A copy of len bytes from seq on; p holds seq. */
@@ -54,11 +56,11 @@ static void check_mss(struct tcp_conn *tc)
 {
 	if (unlikely(tc->is.flow.mtu != tc->path_mtu))
 		tcp_mss_update(tc);
-	tc->mss_now = tc->mss;
+	tc->mss_now = tc->cc.mss = tcp_mss_for_window(tc);
 	if (unlikely(tc->nr_sack_out || tc->dsack.start != tc->dsack.end)) {
 		u32 extra = tcp_options_len(tc) - (tc->options & TCP_OPT_TS ? 12 : 0);
 
-		tc->mss_now = max((u32)tc->mss, extra + 8) - extra;
+		tc->mss_now = max((u32)tc->mss_now, extra + 8) - extra;
 	}
 }
 
@@ -70,7 +72,8 @@ static int flow_ready(struct tcp_conn *tc, u32 len)
 
 	if (unlikely(err) && !tcp_later(err))
 		tc->soft_error = -err;
-	return err;
+	/* the route has changed: what was measured out does not fit any more */
+	return unlikely(!err && tc->is.flow.mtu != tc->path_mtu) ? -EAGAIN : err;
 }
 
 /* ---- new data ---- */
@@ -191,6 +194,18 @@ static u32 fit_window(const struct tcp_conn *tc, u32 n, u32 wnd)
 	return wnd && wnd >= tc->snd_max_wnd / 2 ? wnd : 0;
 }
 
+/* A large packet goes in pieces of some size, not of what each ACK lets out, when the next ACK is
+ * less than half a round trip away. */
+static bool worth_waiting(struct tcp_conn *tc, u32 n)
+{
+	u32 piece =
+		min(tc->cc.cwnd / max(tcp_sysctls.tso_win_divisor, 1), PIECE_SEGS * tc->mss_now);
+	const struct tcp_rec *first = tcp_rec_first(tc);
+
+	return n < piece && tc->ca_state == TCP_CA_OPEN && first &&
+	       ktime_get() - first->sent_ns > tc->srtt_ns / 2;
+}
+
 /* How much of the packet at snd_nxt leaves now, in one packet; 0: none. */
 static u32 next_len(struct tcp_conn *tc)
 {
@@ -211,14 +226,11 @@ static u32 next_len(struct tcp_conn *tc)
 		if (cw < min(mss, n))
 			return limited_by_cwnd(tc);
 		n = cw < mss ? cw : cw - cw % mss;
-		/* a large packet goes in one piece if that is near: more ACKs are to come */
-		if (n < left && n < tc->cc.cwnd / max(tcp_sysctls.tso_win_divisor, 1) &&
-		    tc->ca_state == TCP_CA_OPEN && tc->snd_nxt != tc->snd_una)
+		if (n < left && worth_waiting(tc, n))
 			return limited_by_cwnd(tc);
 	}
 	tail = n % mss;
-	if (tail && tc->snd_nxt + n == tc->write_seq &&
-	    !short_may_leave(tc, p, tc->write_seq))
+	if (tail && tc->snd_nxt + n == tc->write_seq && !short_may_leave(tc, p, tc->write_seq))
 		n -= tail;
 	return n;
 }
@@ -238,9 +250,12 @@ static void check_idle(struct tcp_conn *tc)
 /* True when something left. */
 static bool send_queue(struct tcp_conn *tc)
 {
+	bool several = tc->tx_next && tc->tx_next->node.next != &tc->txq;
 	bool sent = false;
 	int err = 0;
 
+	if (several)
+		batch_begin();
 	while (tc->tx_next && !err) {
 		u32 n = next_len(tc);
 		bool fin;
@@ -255,6 +270,8 @@ static bool send_queue(struct tcp_conn *tc)
 		err = send_one(tc, 0, true);
 		sent |= !err;
 	}
+	if (several)
+		batch_finish();
 	if (unlikely(err))
 		tcp_retry_later(tc);
 	return sent;
@@ -296,8 +313,8 @@ static int resend(struct tcp_conn *tc, struct tcp_rec *r)
 	u32 len = r->end - r->seq - fin;
 	struct pkt *p;
 
-	p = len ? copy_range(tc, r->data, r->seq, len)
-		: pkt_alloc(PKT_POOL_CONTROL, tcp_tx_headroom(tc), 0);
+	p = len ? copy_range(tc, r->data, r->seq, len) :
+		  pkt_alloc(PKT_POOL_CONTROL, tcp_tx_headroom(tc), 0);
 	if (!p)
 		return -ENOBUFS;
 	return tcp_emit(tc, p, r->seq,
@@ -346,6 +363,11 @@ static bool send_lost(struct tcp_conn *tc)
 		u32 room = cwnd_left(tc), mss = max(tc->mss_now, (u16)1);
 
 		if (room < min(r->end - r->seq, mss) && tcp_pipe(tc))
+			break;
+		/* a window that shrank (RFC 9293 3.8.6): only the first segment asks again, by the
+		 * time-out */
+		if (seq_ge(r->seq, tc->snd_una + tc->snd_wnd) &&
+		    !(tc->backoff && r->seq == tc->snd_una))
 			break;
 		if (tcp_retransmit(tc, r, room)) {
 			tcp_retry_later(tc);

@@ -190,8 +190,8 @@ static struct procfile files[] = {
 static const char *const snmp_names[] = { TCP_SNMP_COUNTERS(NAME) };
 static const char *const ext_names[] = { TCP_EXT_COUNTERS(NAME) };
 
-/* RFC 4022's limits, in ms: RFC 6298's algorithm ("other" would be 1, Linux says so), no bound of
- * connections. */
+/* RFC 4022: the RTO's algorithm is "other", as Linux says; its bounds are in ms; connections have
+ * none. */
 static void fill_limits(s64 *v)
 {
 	v[TCP_RtoAlgorithm] = 1;

@@ -4,28 +4,29 @@
  * all connections together (tcp_mem), counted per CPU and folded now and then. */
 #include "tcp.h"
 
-#define FOLD_BYTES (64 * 1024)
+#include <weft/alloc.h>
+
 #define PAGE_BYTES 4096
 #define ROUND_TRIP_MIN (1 * NSEC_PER_MSEC)
 #define INITIAL_SEGMENTS 10 /* RFC 6928 */
 #define WINDOW_UNSCALED 65535u
 
 bool tcp_memory_pressure;
+s64 *tcp_memory_local;
 static struct atomic64 memory_total; /* bytes, but for what the CPUs have not folded yet */
-static s64 *memory_local;	     /* percpu */
 
 /* ---- memory ---- */
 
 int tcp_memory_init(void)
 {
-	memory_local = percpu_alloc(sizeof(s64));
-	return memory_local ? 0 : -ENOMEM;
+	tcp_memory_local = kcalloc(percpu_cpus(), 8 * sizeof(s64));
+	return tcp_memory_local ? 0 : -ENOMEM;
 }
 
 void tcp_memory_exit(void)
 {
-	percpu_free(memory_local);
-	memory_local = NULL;
+	kfree(tcp_memory_local);
+	tcp_memory_local = NULL;
 }
 
 static s64 memory_limit(u32 which)
@@ -33,32 +34,28 @@ static s64 memory_limit(u32 which)
 	return (s64)tcp_sysctls.mem[which] * PAGE_BYTES;
 }
 
-void tcp_memory_add(s64 bytes)
+/* This CPU's share joins the sum, and whether memory is short is seen anew. */
+void tcp_memory_fold(void)
 {
-	s64 *local = percpu_this(memory_local), total;
-	bool pressure;
-
-	*local += bytes;
-	if (likely(*local<FOLD_BYTES && * local> - FOLD_BYTES))
-		return;
-	total = atomic64_add(&memory_total, *local);
-	*local = 0;
+	s64 *local = &tcp_memory_local[cpu_id() * 8];
+	s64 total = atomic64_add(&memory_total, *local);
 	/* with hysteresis, as mem[0] and mem[1] say */
-	pressure = total > memory_limit(tcp_memory_pressure ? 0 : 1);
-	if (unlikely(pressure != tcp_memory_pressure)) {
-		WRITE_ONCE(tcp_memory_pressure, pressure);
-		if (pressure)
-			tcp_count(TCP_TCPMemoryPressures);
-	}
+	bool pressure = total > memory_limit(tcp_memory_pressure ? 0 : 1);
+
+	*local = 0;
+	if (likely(pressure == tcp_memory_pressure))
+		return;
+	WRITE_ONCE(tcp_memory_pressure, pressure);
+	if (pressure)
+		tcp_count(TCP_TCPMemoryPressures);
 }
 
 u64 tcp_memory_pages(void)
 {
 	s64 total = atomic64_read(&memory_total);
-	u32 cpu;
 
-	for (cpu = 0; cpu < percpu_cpus(); cpu++)
-		total += *(s64 *)percpu_ptr(memory_local, cpu);
+	for (u32 cpu = 0; cpu < percpu_cpus(); cpu++)
+		total += tcp_memory_local[cpu * 8];
 	return total > 0 ? DIV_ROUND_UP((u64)total, PAGE_BYTES) : 0;
 }
 
@@ -114,8 +111,8 @@ u8 tcp_wscale_for(const struct tcp_conn *tc)
 		most = max(most, (u32)tcp_sysctls.rmem[2]);
 	if (tc->window_clamp)
 		most = min(most, tc->window_clamp);
-	while (scale < TCP_WSCALE_MAX && (most >> scale) > WINDOW_UNSCALED)
-		scale++;
+	if (most > WINDOW_UNSCALED)
+		scale = min(16 - __builtin_clz(most), TCP_WSCALE_MAX);
 	return scale;
 }
 
@@ -137,6 +134,13 @@ void tcp_rcvbuf_init(struct tcp_conn *tc)
 }
 
 /* ---- growth ---- */
+
+void tcp_rcvbuf_set(struct tcp_conn *tc, u32 size)
+{
+	tc->rcvbuf = size;
+	if (tc->is.s)
+		WRITE_ONCE(tc->is.s->rcvbuf, size);
+}
 
 /* A sender that keeps up doubles what it sends in the next round trip, so the window has to be
  * twice of what was read in this one, and some segments for the case that it just began. Time is
@@ -164,9 +168,6 @@ void tcp_rcvbuf_grow(struct tcp_conn *tc)
 	if (!tcp_sysctls.moderate_rcvbuf || tc->rcvbuf_locked || tcp_memory_pressure)
 		return;
 	want = min(buffer_for(want), (u64)tcp_sysctls.rmem[2]);
-	if (want <= tc->rcvbuf)
-		return;
-	tc->rcvbuf = want;
-	if (tc->is.s)
-		WRITE_ONCE(tc->is.s->rcvbuf, tc->rcvbuf);
+	if (want > tc->rcvbuf)
+		tcp_rcvbuf_set(tc, want);
 }

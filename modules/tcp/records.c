@@ -25,6 +25,15 @@ static u32 rec_len(const struct tcp_rec *r)
 	return r->end - r->seq;
 }
 
+/* Most connections have one segment on its way at a time. */
+static struct tcp_rec *rec_alloc(struct tcp_conn *tc)
+{
+	if (tc->own_rec_used)
+		return kmem_cache_alloc(rec_cache);
+	tc->own_rec_used = true;
+	return &tc->own_rec;
+}
+
 static void rec_free(struct tcp_conn *tc, struct tcp_rec *r)
 {
 	list_del(&r->node);
@@ -32,7 +41,10 @@ static void rec_free(struct tcp_conn *tc, struct tcp_rec *r)
 	tc->nr_recs--;
 	if (tc->sack_hint == r)
 		tc->sack_hint = NULL;
-	kmem_cache_free(rec_cache, r);
+	if (r == &tc->own_rec)
+		tc->own_rec_used = false;
+	else
+		kmem_cache_free(rec_cache, r);
 }
 
 void tcp_recs_purge(struct tcp_conn *tc)
@@ -55,7 +67,7 @@ static struct pkt *data_at(struct tcp_conn *tc, struct pkt *p, u32 seq)
 
 bool tcp_rec_add(struct tcp_conn *tc, u32 seq, u32 end, struct pkt *data, u8 flags)
 {
-	struct tcp_rec *r = kmem_cache_alloc(rec_cache);
+	struct tcp_rec *r = rec_alloc(tc);
 	u64 now = ktime_get();
 
 	if (unlikely(!r)) {
@@ -75,7 +87,7 @@ bool tcp_rec_add(struct tcp_conn *tc, u32 seq, u32 end, struct pkt *data, u8 fla
 	r->end = end;
 	r->sent_ns = now;
 	r->data = data;
-	r->mss = max(tc->mss, (u16)1);
+	r->mss = max(tc->mss_now, (u16)1);
 	r->tries = 1;
 	r->flags = flags;
 	list_add_tail(&r->node, &tc->recs);
@@ -102,7 +114,7 @@ void tcp_rec_unsend(struct tcp_conn *tc, u32 seq)
 
 int tcp_rec_split(struct tcp_conn *tc, struct tcp_rec *r, u32 at)
 {
-	struct tcp_rec *b = kmem_cache_alloc(rec_cache);
+	struct tcp_rec *b = rec_alloc(tc);
 
 	if (!b)
 		return -ENOMEM;
@@ -145,7 +157,7 @@ void tcp_rec_resent(struct tcp_conn *tc, struct tcp_rec *r, u64 now)
 	r->flags = (r->flags & ~(u32)TCP_REC_LOST) | TCP_REC_RETRANS;
 	tc->retrans_out += rec_len(r);
 	r->sent_ns = now;
-	r->mss = tc->mss;
+	r->mss = tc->mss_now;
 	if (r->tries < 255)
 		r->tries++;
 	list_move_tail(&r->time_node, &tc->recs_by_time);
@@ -374,6 +386,8 @@ void tcp_recs_sacked(struct tcp_conn *tc, const struct tcp_seg *seg, struct tcp_
 
 	if (seq_lt(tc->sack_high, tc->snd_una))
 		tc->sack_high = tc->snd_una;
+	if (!tc->sacked_out) /* what was seen is long ago: sequence numbers come round again */
+		memset(tc->sack_seen, 0, sizeof(tc->sack_seen));
 	for (; i < seg->nr_sacks; i++) {
 		struct tcp_range b = seg->sacks[i];
 

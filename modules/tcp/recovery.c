@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* recovery.c - what is lost, and what that does to the window: RACK (RFC 8985) where the peer has
- * SACK, NewReno (RFC 6582) where not, proportional rate reduction (RFC 9937), tail loss probes, F-RTO
- * (RFC 5682), and taking it all back when it was a mistake (D-SACK, RFC 3708; time stamps, RFC 3522).
- * Limited transmit (RFC 3042) needs no code: what is SACKed, or duplicate ACKs tell of, is out of the
- * pipe, so new data moves up. */
+ * SACK, NewReno (RFC 6582) where not, proportional rate reduction (RFC 9937), tail loss probes,
+ * F-RTO (RFC 5682), and taking it all back when it was a mistake (D-SACK, RFC 3708; time stamps,
+ * RFC 3522). Limited transmit (RFC 3042) needs no code: what is SACKed, or duplicate ACKs tell of,
+ * is out of the pipe, so new data moves up. */
 #include "recovery.h"
 
 #define RACK_PERSIST 16 /* recoveries that a widened reordering window lasts (8985 6.2 step 4) */
-#define FRTO_SENT 1	/* the first segment was sent again */
-#define FRTO_PROBING 2	/* new data followed it */
+#define REO_FLOOR NSEC_PER_MSEC /* on the shortest paths scheduling is all there is to measure */
+#define FRTO_SENT 1		/* the first segment was sent again */
+#define FRTO_PROBING 2		/* new data followed it */
 
 /* ---- reductions ---- */
 
@@ -26,6 +27,9 @@ void tcp_reduce(struct tcp_conn *tc, enum tcp_cc_event ev, u32 inflight)
 		cc->prior_cwnd = cc->cwnd;
 		cc->prior_ssthresh = cc->ssthresh;
 	}
+	/* where the window was the limit, it was full but for what a large packet waits for */
+	if (cc->cwnd_limited)
+		inflight = max(inflight, cc->cwnd);
 	cc->ssthresh = max(cc->algo->reduce(cc, ev, inflight), 2 * cc->mss);
 	tc->undo_marker = true;
 	tc->undo_una = tc->snd_una;
@@ -121,8 +125,8 @@ static void undo(struct tcp_conn *tc)
 	tc->ca_state = tc->sacked_out ? TCP_CA_DISORDER : TCP_CA_OPEN;
 }
 
-/* Did the originals arrive? Each copy was reported as a duplicate (RFC 3708), or the ACK is an answer
- * to something sent before the first copy (RFC 3522). */
+/* Did the originals arrive? Each copy was reported as a duplicate (RFC 3708), or the ACK is an
+ * answer to something sent before the first copy (RFC 3522). */
 static bool was_spurious(const struct tcp_conn *tc, const struct tcp_ack_info *info)
 {
 	if (!tc->undo_marker || !tc->retrans_ts)
@@ -176,8 +180,8 @@ void tcp_rack_delivered(struct tcp_conn *tc, const struct tcp_rec *r, u32 end,
 /* RFC 8985 6.2 step 4 */
 static u64 reordering_window(const struct tcp_conn *tc)
 {
-	if (!tc->rack_reordering_seen && (tc->ca_state >= TCP_CA_RECOVERY ||
-					  tc->sacked_out >= TCP_DUPTHRESH * tc->cc.mss))
+	if (!tc->rack_reordering_seen &&
+	    (tc->ca_state >= TCP_CA_RECOVERY || tc->sacked_out >= TCP_DUPTHRESH * tc->cc.mss))
 		return 0;
 	return min(max(tc->rack_reo_mult, (u8)1) * tc->min_rtt_ns / 4, tc->srtt_ns);
 }
@@ -192,15 +196,14 @@ static u64 rack_detect(struct tcp_conn *tc, u64 now)
 		return 0;
 	window = tc->rack_rtt_ns + reordering_window(tc);
 	while (!list_empty(&tc->recs_by_time)) {
-		struct tcp_rec *r =
-			list_first_entry(&tc->recs_by_time, struct tcp_rec, time_node);
+		struct tcp_rec *r = list_first_entry(&tc->recs_by_time, struct tcp_rec, time_node);
 
 		if (r->sent_ns > tc->rack_sent_ns ||
 		    (r->sent_ns == tc->rack_sent_ns && seq_ge(r->end, tc->rack_end)))
 			return 0;
 		due = r->sent_ns + window;
 		if (due > now)
-			return due - now;
+			return max(due - now, REO_FLOOR);
 		tcp_rec_lost(tc, r);
 	}
 	return 0;
@@ -321,8 +324,10 @@ void tcp_enter_loss(struct tcp_conn *tc)
 	struct tcp_rec *first = tcp_rec_first(tc);
 	bool fresh = tc->ca_state < TCP_CA_CWR || seq_ge(tc->snd_una, tc->recover);
 
-	if (fresh)
+	if (fresh) {
+		tc->ca_state = TCP_CA_OPEN; /* what an undo goes back to is the window of now */
 		tcp_reduce(tc, TCP_CC_TIMEOUT, tcp_pipe(tc));
+	}
 	if (first && (first->flags & TCP_REC_SACKED)) {
 		tcp_count(TCP_TCPSACKReneging);
 		tcp_recs_forget_sacks(tc);
@@ -351,8 +356,7 @@ static bool frto_step(struct tcp_conn *tc, const struct tcp_ack_info *info)
 {
 	u32 mss = tc->mss;
 
-	if (tcp_has_sack(tc) ? info->orig_acked :
-			       tc->frto == FRTO_PROBING && info->una_advanced) {
+	if (tcp_has_sack(tc) ? info->orig_acked : tc->frto == FRTO_PROBING && info->una_advanced) {
 		spurious_timeout(tc);
 		return true;
 	}
@@ -466,7 +470,8 @@ void tcp_recover(struct tcp_conn *tc, struct tcp_ack_info *info)
 	else
 		tcp_cc_acked(tc, info);
 	if (!tcp_has_sack(tc) && tc->ca_state < TCP_CA_RECOVERY)
-		tc->ca_state = tc->sacked_out ? TCP_CA_DISORDER : tc->ca_state == TCP_CA_CWR ?
-						TCP_CA_CWR : TCP_CA_OPEN;
+		tc->ca_state = tc->sacked_out		  ? TCP_CA_DISORDER :
+			       tc->ca_state == TCP_CA_CWR ? TCP_CA_CWR :
+							    TCP_CA_OPEN;
 	tcp_loss_timer(tc, info->now, again);
 }

@@ -26,9 +26,9 @@ enum tcp_retrans_kind { TCP_RETRANS_RTO, TCP_RETRANS_TLP, TCP_RETRANS_REO };
 struct tcp_ack_info {
 	u64 now;
 	u32 prior_una, prior_pipe;
-	u32 prior_high; /* the highest byte known to have arrived */
-	u32 acked;	/* cumulatively */
-	u32 delivered;	/* acked and not SACKed before, and newly SACKed */
+	u32 prior_high;		   /* the highest byte known to have arrived */
+	u32 acked;		   /* cumulatively */
+	u32 delivered;		   /* acked and not SACKed before, and newly SACKed */
 	u64 first_sent, last_sent; /* of what was sent once and is now delivered; 0: none */
 	u32 tsecr;
 	bool has_ts;
@@ -51,6 +51,14 @@ static inline u32 tcp_pipe(const struct tcp_conn *tc)
 static inline bool tcp_has_sack(const struct tcp_conn *tc)
 {
 	return tc->options & TCP_OPT_SACK;
+}
+/* mss, but so that two segments fit into the peer's largest window: one alone would have to wait
+ * for the window to be empty each time. */
+static inline u32 tcp_mss_for_window(const struct tcp_conn *tc)
+{
+	u32 half = tc->snd_max_wnd > TCP_MSS_DEFAULT ? tc->snd_max_wnd / 2 : tc->snd_max_wnd;
+
+	return likely(tc->mss <= half || !half) ? tc->mss : max(half, (u32)TCP_MSS_MIN);
 }
 /* Nothing unusual: no losses, no SACKs, no reduction. */
 static inline bool tcp_calm(const struct tcp_conn *tc)

@@ -11,17 +11,14 @@ struct reader {
 	struct socket *s;
 	struct tcp_conn *tc;
 	struct msg *m;
-	u32 flags;
 	size_t left;
 	long copied;
+	u32 flags;
 	u32 seq;   /* the next byte's; copied_seq unless peeking */
 	u32 freed; /* true size of packets done with, not yet given back */
-	u64 stamp_ns;
 	bool stop; /* the urgent mark or a bad address: no more in this call */
 	bool fault;
-	/* as of the moment when the queue was emptied */
-	bool fin, failed;
-	u8 state, shutdown;
+	u64 stamp_ns;
 };
 
 /* ---- the queue ---- */
@@ -34,11 +31,14 @@ static void take_queue(struct reader *r)
 	list_splice_tail(&tc->rxq, &tc->reading);
 	/* what was copied counts for SO_RCVLOWAT, but is no longer in the queue */
 	tc->reader_waits = r->s->rcvlowat > 1;
-	r->fin = tc->fin_received;
-	r->state = tc->state;
-	r->shutdown = tc->shutdown;
-	r->failed = READ_ONCE(r->s->error);
 	spin_unlock(&tc->lock);
+}
+
+/* The window the peer has can be at most doubled only when it is less than a quarter of the buffer:
+ * a cheap no before the exact question. */
+static bool window_is_low(const struct tcp_conn *tc)
+{
+	return tcp_sysctls.adv_win_scale != 1 || 4u * tcp_rcv_window(tc) <= tc->rcvbuf;
 }
 
 /* Gives back what was read: memory, window, growth of the buffer. */
@@ -50,8 +50,10 @@ static void settle(struct reader *r)
 	tc->rx_bytes -= r->freed;
 	tcp_memory_add(-(s64)r->freed);
 	r->freed = 0;
-	tcp_rcvbuf_grow(tc);
-	if (tcp_in(tc, TCP_CAN_RECV) && !(tc->shutdown & 1) && tcp_window_opened(tc))
+	if (unlikely(tc->copied_seq - tc->rcv_space_seq > tc->rcv_space))
+		tcp_rcvbuf_grow(tc);
+	if (unlikely(window_is_low(tc)) && tcp_in(tc, TCP_CAN_RECV) && !(tc->shutdown & 1) &&
+	    tcp_window_opened(tc))
 		tcp_send_ack(tc);
 	if (unlikely(tc->todo))
 		tcp_flush(tc);
@@ -94,14 +96,19 @@ static void passed(struct tcp_conn *tc)
 
 /* ---- copying ---- */
 
+static void trim_read(struct pkt *p, u32 n)
+{
+	pkt_pull(p, n);
+	tcp_rx_cb(p)->seq += n;
+}
+
 static void consume(struct reader *r, struct pkt *p, u32 n)
 {
 	WRITE_ONCE(r->tc->copied_seq, r->seq);
 	if (unlikely(r->tc->urgent_state || r->tc->urgent_skip))
 		passed(r->tc);
 	if (n < p->len) {
-		pkt_pull(p, n);
-		tcp_rx_cb(p)->seq += n;
+		trim_read(p, n);
 		return;
 	}
 	list_del(&p->node);
@@ -151,51 +158,127 @@ static void copy_packets(struct reader *r)
 	}
 }
 
+/* The usual case of it: nothing urgent, nothing to be left or thrown away. */
+static void copy_plain(struct reader *r)
+{
+	struct tcp_conn *tc = r->tc;
+	struct pkt *p;
+
+	while (!list_empty(&tc->reading)) {
+		u32 n;
+		long got;
+
+		p = list_first_entry(&tc->reading, struct pkt, node);
+		n = min((size_t)p->len, r->left);
+		got = iter_copy_to(p->data, n, &r->m->iter);
+		if (unlikely(got < (long)n)) {
+			r->stop = r->fault = true;
+			n = got > 0 ? got : 0;
+		}
+		r->left -= n;
+		r->copied += n;
+		r->seq += n;
+		r->stamp_ns = p->stamp_ns;
+		if (n < p->len) {
+			if (n)
+				trim_read(p, n);
+			break;
+		}
+		list_del(&p->node);
+		r->freed += p->truesize;
+		pkt_free(p);
+		if (!r->left)
+			break;
+	}
+	WRITE_ONCE(tc->copied_seq, r->seq);
+}
+
+static void copy_queue(struct reader *r)
+{
+	if (likely(!(r->flags & (MSG_PEEK | MSG_TRUNC)) && !r->tc->urgent_state &&
+		   !r->tc->urgent_skip))
+		copy_plain(r);
+	else
+		copy_packets(r);
+}
+
 /* ---- the call ---- */
 
-/* Nothing more is there: 0 sleep, 1 the call is over. */
-static int finished(struct reader *r, long *ret)
+/* The stream as it stands, seen in one moment. */
+struct moment {
+	bool more; /* data came since the queue was taken */
+	bool fin, failed;
+	u8 state, shutdown;
+};
+
+static struct moment look(struct reader *r)
 {
+	struct tcp_conn *tc = r->tc;
+	struct moment now;
+
+	spin_lock(&tc->lock);
+	now.more = !list_empty(&tc->rxq);
+	now.fin = tc->fin_received;
+	now.state = tc->state;
+	now.shutdown = tc->shutdown;
+	now.failed = READ_ONCE(r->s->error);
+	spin_unlock(&tc->lock);
+	return now;
+}
+
+/* All that was there is read: 0 sleep, 1 look again, 2 the call is over. */
+static int at_end(struct reader *r, long *ret)
+{
+	struct moment now = look(r);
 	int err;
 
-	if (r->copied)
-		return r->failed || r->state == TCP_CLOSE || (r->shutdown & 1) ||
-		       (r->flags & MSG_DONTWAIT);
-	*ret = 0;
-	if (r->fin)
+	if (now.more)
 		return 1;
-	err = r->failed ? socket_take_error(r->s) : 0;
+	if (r->copied)
+		return now.failed || now.state == TCP_CLOSE || (now.shutdown & 1) ||
+				       (r->flags & MSG_DONTWAIT) ?
+			       2 :
+			       0;
+	*ret = 0;
+	if (now.fin)
+		return 2;
+	err = now.failed ? socket_take_error(r->s) : 0;
 	if (err)
 		*ret = err;
-	else if (r->shutdown & 1)
-		*ret = r->state == TCP_CLOSE && !r->tc->phase ? -ENOTCONN : 0;
-	else if (r->state == TCP_CLOSE)
+	else if (now.state == TCP_CLOSE && !r->tc->phase)
 		*ret = -ENOTCONN;
+	else if (now.state == TCP_CLOSE || (now.shutdown & 1))
+		*ret = now.shutdown & 1 ? 0 : -ENOTCONN;
 	else if (r->flags & MSG_DONTWAIT)
 		*ret = -EAGAIN;
 	else
 		return 0;
-	return 1;
+	return 2;
 }
 
-static long receive(struct reader *r, long target, u64 deadline)
+static long receive(struct reader *r, long target)
 {
+	u64 deadline = socket_deadline(r->s, false);
 	long ret = 0;
+	int next;
 
 	for (;;) {
 		take_queue(r);
-		copy_packets(r);
+		copy_queue(r);
 		if (!r->left || r->stop || r->copied >= target)
 			break;
-		if (finished(r, &ret))
+		next = at_end(r, &ret);
+		if (next == 2)
 			break;
+		if (next == 1)
+			continue;
 		if (r->freed)
 			settle(r);
 		ret = socket_wait(r->s, deadline);
 		if (ret)
 			break;
 	}
-	if (r->copied)
+	if (likely(r->copied))
 		return r->copied;
 	return r->fault ? -EFAULT : ret;
 }
@@ -203,29 +286,32 @@ static long receive(struct reader *r, long target, u64 deadline)
 long tcp_recv(struct socket *s, struct msg *m, size_t len)
 {
 	struct tcp_conn *tc = tcp_of(s);
-	struct reader r = {
-		.s = s,
-		.tc = tc,
-		.m = m,
-		.flags = m->flags,
-		.left = len,
-		.seq = tc->copied_seq,
-	};
-	long target = m->flags & MSG_WAITALL ? (long)len : (long)min((size_t)s->rcvlowat, len);
-	long ret;
+	struct reader r;
+	long target, ret;
 
 	if (unlikely(m->flags & (MSG_ERRQUEUE | MSG_OOB)))
 		return m->flags & MSG_OOB ? tcp_recv_urgent(s, m, len) :
 					    inet_recv_error(&tc->is, m, len);
-	if (tc->state == TCP_LISTEN)
+	if (unlikely(tc->state == TCP_LISTEN))
 		return -ENOTCONN;
+	r.s = s;
+	r.tc = tc;
+	r.m = m;
+	r.left = len;
+	r.copied = 0;
+	r.flags = m->flags;
+	r.seq = tc->copied_seq;
+	r.freed = 0;
+	r.stop = r.fault = false;
+	r.stamp_ns = 0;
 	m->flags &= ~(u32)MSG_TRUNC;
-	ret = receive(&r, max(target, 1l), socket_deadline(s, false));
+	target = r.flags & MSG_WAITALL ? (long)len : (long)min((size_t)s->rcvlowat, len);
+	ret = receive(&r, max(target, 1l));
 	if (unlikely(tc->reader_waits))
 		WRITE_ONCE(tc->reader_waits, false);
 	if (r.freed)
 		settle(&r);
-	if (ret > 0)
+	if (unlikely(s->timestamp || s->timestampns) && ret > 0)
 		msg_put_stamp(s, m, r.stamp_ns);
 	return ret;
 }

@@ -63,6 +63,7 @@ int tcp_reply_send(struct tcp_reply *r)
 	memcpy(p->data + TCP_HEADER, options, options_len);
 	preempt_disable();
 	tcp_build_header(p, &f, r->seq, r->ack, r->flags, r->window, 0, header);
+	tcp_count(TCP_OutSegs);
 	preempt_enable();
 	return ip_commit(&f, p);
 }

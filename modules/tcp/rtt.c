@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* rtt.c - round trips measured and the retransmission time-out made of them (RFC 6298), with a floor
- * of 200 ms in place of its second, as everybody has. Samples are of segments sent once (Karn). */
+/* rtt.c - round trips measured and the retransmission time-out made of them (RFC 6298), with a
+ * floor of 200 ms in place of its second, as everybody has. Samples are of segments sent once
+ * (Karn). */
 #include "recovery.h"
 
 #define RTO_INITIAL (1 * NSEC_PER_SEC)

@@ -8,6 +8,7 @@
 #define MERGE_MAX 256 /* bytes that are copied behind the last packet at once */
 #define RUNS_MAX 512  /* a hole more, and the segment is dropped: a search stays short */
 #define COLLAPSE_ROOM 1920
+#define DENSITY_MIN 8 /* true size a byte of payload, beyond which buffers are collapsed */
 
 /* ---- packets ---- */
 
@@ -52,6 +53,8 @@ static void purge_list(struct list_head *l, u32 *sum)
 {
 	struct pkt *p, *next;
 
+	if (likely(list_empty(l)))
+		return;
 	list_for_each_entry_safe(p, next, l, node)
 		drop_packet(sum, p);
 	list_init(l);
@@ -145,47 +148,85 @@ static u32 rx_held(const struct tcp_conn *tc)
 	return tc->rx_bytes + tc->ofo_bytes;
 }
 
+/* A buffer in front of p, for its bytes and others'. */
+static struct pkt *collapse_into(struct tcp_conn *tc, struct pkt *p, u32 *sum)
+{
+	struct pkt *into = pkt_alloc(PKT_POOL_RX, 0, COLLAPSE_ROOM);
+
+	if (!into)
+		return NULL;
+	tcp_rx_cb(into)->seq = tcp_rx_cb(into)->end = tcp_rx_cb(p)->seq;
+	into->stamp_ns = p->stamp_ns;
+	list_add_tail(&into->node, &p->node);
+	charge(tc, sum, into);
+	return into;
+}
+
 /* Moves the bytes of src's packets into as few buffers as they need, where that gains something.
  * Without memory the rest stays as it is. */
 static void collapse_list(struct tcp_conn *tc, struct list_head *src, u32 *sum)
 {
 	struct pkt *p, *next, *into = NULL;
+	u32 n;
 
 	list_for_each_entry_safe(p, next, src, node) {
 		if (2 * p->len > p->truesize) { /* dense enough */
 			into = NULL;
 			continue;
 		}
-		if (!into || pkt_tailroom(into) < p->len) {
-			into = pkt_alloc(PKT_POOL_RX, 0, max(p->len, (u32)COLLAPSE_ROOM));
+		while (p->len) {
+			if (!into || !pkt_tailroom(into))
+				into = collapse_into(tc, p, sum);
 			if (!into)
 				return;
-			*tcp_rx_cb(into) = *tcp_rx_cb(p);
-			tcp_rx_cb(into)->end = tcp_rx_cb(into)->seq;
-			into->stamp_ns = p->stamp_ns;
-			list_add_tail(&into->node, &p->node); /* in front of p */
-			charge(tc, sum, into);
+			n = min(p->len, pkt_tailroom(into));
+			memcpy(pkt_put(into, n), p->data, n);
+			tcp_rx_cb(into)->end += n;
+			trim_front(p, n);
 		}
-		memcpy(pkt_put(into, p->len), p->data, p->len);
-		tcp_rx_cb(into)->end = tcp_rx_cb(p)->end;
 		list_del(&p->node);
 		drop_packet(sum, p);
 		tcp_count(TCP_TCPRcvCollapsed);
 	}
 }
 
-/* Room for n more bytes of true size? Collapsing is worth its copy only when it halves what is
- * held: so it cannot be made to run again and again. */
+/* Who is below the bound may go over it once: a window that is open takes a packet. */
+static bool fits(struct tcp_conn *tc, u32 n)
+{
+	return rx_held(tc) < tc->rcvbuf && tcp_memory_allows(tc, n);
+}
+
+/* What the window let in came in larger buffers than the window was made for: the bound follows, as
+ * long as they are not nearly empty. */
+static bool grow_bound(struct tcp_conn *tc, u32 n)
+{
+	u64 want = (u64)rx_held(tc) + n;
+
+	if (tc->rcvbuf_locked || tcp_memory_pressure || want > (u32)tcp_sysctls.rmem[2] ||
+	    want > DENSITY_MIN * (u64)(tc->rcv_nxt - tc->copied_seq))
+		return false;
+	tcp_rcvbuf_set(tc, want);
+	return true;
+}
+
+/* Worth the walk and the copies when half is waste, and not again before something was queued, so
+ * that a peer cannot make it run for each segment. */
+static void collapse(struct tcp_conn *tc)
+{
+	if (tc->rx_bytes <= 2 * (tc->rcv_nxt - tc->copied_seq) || tc->collapsed_at == tc->rcv_nxt)
+		return;
+	tc->collapsed_at = tc->rcv_nxt;
+	collapse_list(tc, &tc->rxq, &tc->rx_bytes);
+}
+
+/* Room for n more bytes of true size? */
 static bool make_room(struct tcp_conn *tc, u32 n, bool in_order)
 {
-	u32 payload = tc->rcv_nxt - tc->copied_seq;
-
-	if (likely(rx_held(tc) + n <= tc->rcvbuf) && tcp_memory_allows(tc, n))
+	if (likely(fits(tc, n)) || grow_bound(tc, n))
 		return true;
 	tcp_count(TCP_PruneCalled);
-	if (tc->rx_bytes > 4 * payload)
-		collapse_list(tc, &tc->rxq, &tc->rx_bytes);
-	if (rx_held(tc) + n <= tc->rcvbuf && tcp_memory_allows(tc, n))
+	collapse(tc);
+	if (fits(tc, n))
 		return true;
 	if (!in_order)
 		return false;
@@ -194,10 +235,8 @@ static bool make_room(struct tcp_conn *tc, u32 n, bool in_order)
 		tcp_count(TCP_OfoPruned);
 		ofo_purge(tc);
 	}
-	if (rx_held(tc) + n <= tc->rcvbuf && tcp_memory_allows(tc, n))
-		return true;
 	/* one packet always fits, or a connection could stand still for ever */
-	if (!tc->rx_bytes)
+	if (fits(tc, n) || !tc->rx_bytes)
 		return true;
 	tcp_count(TCP_RcvPruned);
 	return false;
@@ -214,12 +253,26 @@ static void note_segment_size(struct tcp_conn *tc, const struct pkt *p, u32 len)
 		tc->rcv_mss = len;
 }
 
+/* A little data in a buffer that somebody else needs as well (lo lends the sender's): a copy, so
+ * that what nobody reads does not hold the transmit pool. */
+static struct pkt *own_copy(struct pkt *p)
+{
+	struct pkt *c = pkt_owned(p) ? NULL : pkt_copy(p, PKT_POOL_RX, 0);
+
+	if (!c)
+		return p;
+	pkt_free(p);
+	return c;
+}
+
 static void append(struct tcp_conn *tc, struct pkt *p)
 {
 	tc->rcv_nxt = tcp_rx_cb(p)->end;
-	if (!list_empty(&tc->rxq) && p->len <= MERGE_MAX &&
-	    merge(list_last_entry(&tc->rxq, struct pkt, node), p))
-		return;
+	if (p->len <= MERGE_MAX) {
+		if (!list_empty(&tc->rxq) && merge(list_last_entry(&tc->rxq, struct pkt, node), p))
+			return;
+		p = own_copy(p);
+	}
 	charge(tc, &tc->rx_bytes, p);
 	list_add_tail(&p->node, &tc->rxq);
 }
@@ -451,7 +504,7 @@ bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg)
 
 	if (unlikely(!list_empty(&tc->ofo) || tc->urgent_state || tc->fin_seen ||
 		     tcp_memory_pressure || seq_gt(seg->end, tc->rcv_wup + tc->rcv_wnd) ||
-		     tc->rx_bytes + p->truesize > tc->rcvbuf))
+		     tc->rx_bytes >= tc->rcvbuf))
 		return false;
 	pkt_pull(p, seg->header);
 	cb->seq = seg->seq;

@@ -184,8 +184,8 @@ int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx)
 static u8 *put_timestamp(u8 *o, const struct tcp_opts_out *w)
 {
 	put_be32(o, w->sack_permitted ? OPT_SACK_PERMITTED << 24 | LEN_SACK_PERMITTED << 16 |
-						OPT_TIMESTAMP << 8 | LEN_TIMESTAMP
-				      : TIMESTAMP_ALONE);
+						OPT_TIMESTAMP << 8 | LEN_TIMESTAMP :
+					TIMESTAMP_ALONE);
 	put_be32(o + 4, w->tsval);
 	put_be32(o + 8, w->tsecr);
 	return o + 12;
@@ -268,5 +268,4 @@ void tcp_build_header(struct pkt *p, const struct flow *f, u32 seq, u32 ack, u16
 	p->csum = PKT_CSUM_FILL;
 	p->csum_start = p->trans_off;
 	p->csum_off = 16;
-	tcp_count(TCP_OutSegs);
 }

@@ -256,6 +256,38 @@ static int connect_first(struct socket *s, const struct msg *m)
 	return tcp_connect(s, m->name, m->name_len, m->flags & MSG_DONTWAIT);
 }
 
+/* What is no longer than a segment and finds nothing waiting before it: one packet, queued and
+ * sent. 0: the long way has to see. */
+static long send_short(struct tcp_conn *tc, struct msg *m, u32 len)
+{
+	u32 headroom = tcp_tx_headroom(tc);
+	struct pkt *p;
+
+	if (READ_ONCE(tc->tx_next) || !has_room(tc) || (m->flags & (MSG_MORE | MSG_OOB)))
+		return 0;
+	p = pkt_alloc(PKT_POOL_TX, headroom, max(len, (u32)PKT_BUF_SIZE - headroom));
+	if (unlikely(!p))
+		return 0;
+	if (unlikely(iter_copy_from(p->data, len, &m->iter) != (long)len)) {
+		pkt_free(p);
+		return -EFAULT;
+	}
+	p->len = len;
+	socket_charge_tx(tc->is.s, p);
+	spin_lock(&tc->lock);
+	if (likely(tcp_in(tc, TCP_CAN_SEND))) {
+		tcp_txq_append(tc, p, true);
+		tcp_output(tc);
+	} else {
+		pkt_free(p);
+		len = 0;
+	}
+	if (unlikely(tc->todo))
+		tcp_flush(tc);
+	spin_unlock(&tc->lock);
+	return len ? (long)len : socket_take_error(tc->is.s) ?: -EPIPE;
+}
+
 long tcp_send(struct socket *s, struct msg *m, size_t len)
 {
 	struct tcp_conn *tc = tcp_of(s);
@@ -263,6 +295,11 @@ long tcp_send(struct socket *s, struct msg *m, size_t len)
 	size_t done = 0;
 	long n, err = 0;
 
+	if (likely(len && len <= tc->mss && ready(tc) && !(m->flags & MSG_FASTOPEN))) {
+		n = send_short(tc, m, len);
+		if (likely(n))
+			return n;
+	}
 	if (unlikely(m->flags & MSG_FASTOPEN)) {
 		err = connect_first(s, m);
 		if (err)

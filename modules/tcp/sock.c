@@ -212,7 +212,8 @@ int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
 			return err;
 		tc->phase = PHASE_CONNECTING;
 		told = -EINPROGRESS;
-		/* over lo the answer may be there already: who does not wait hears of it later, as on Linux */
+		/* over lo the answer may be there already: who does not wait hears of it later, as
+		 * on Linux */
 		if (nonblock)
 			return told;
 	}
@@ -280,6 +281,13 @@ static void graft(struct tcp_conn *tc, struct socket *child)
 		socket_set_error(child, err);
 }
 
+/* A wake-up wakes one of those that sleep in accept. */
+static void next_accepter(struct tcp_conn *listener)
+{
+	if (listener->nr_accepting && tcp_accept_ready(listener))
+		tcp_wake(listener, POLLIN | POLLRDNORM);
+}
+
 static int tcp_accept(struct socket *s, struct socket *child, bool nonblock)
 {
 	struct tcp_conn *listener = tcp_of(s), *tc;
@@ -294,10 +302,15 @@ static int tcp_accept(struct socket *s, struct socket *child, bool nonblock)
 			break;
 		if (nonblock)
 			return -EAGAIN;
-		err = socket_wait(s, deadline);
-		if (err)
+		listener->nr_accepting++;
+		err = socket_wait_one(s, deadline);
+		listener->nr_accepting--;
+		if (err) {
+			next_accepter(listener);
 			return err;
+		}
 	}
+	next_accepter(listener);
 	graft(tc, child);
 	return 0;
 }

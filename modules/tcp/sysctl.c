@@ -166,7 +166,7 @@ static struct procfile files[] = {
 
 /* ---- start and end ---- */
 
-/* As Linux: a sixteenth of memory before anybody has to save, an eighth and half of that at most. */
+/* As Linux: a sixteenth of memory before anybody has to save, half as much again at most. */
 static void size_memory(void)
 {
 	struct mem_stats m;

@@ -3,15 +3,17 @@
  * them, and what the module's files give each other. One implementation for IPv4 and IPv6.
  *
  *	table.c  ports and 4-tuples -> ends	input.c   a segment comes in (9293 3.10.7)
- *	segment.c parse and build headers	listen.c  SYN queue, accept queue, cookies.c
- *	timewait.c conn.c error.c isn.c		respond.c RST, ACKs without a connection
+ *	segment.c parse and build headers	listen.c  SYNs, accept queue  request.c SYN-RECEIVED
+ *	conn.c   states, from open to done	child.c cookies.c  out of a listener  timewait.c
+ *	error.c  ICMP   isn.c			respond.c RST, ACKs without a connection
  *	output.c what may be sent, and sending	txq.c     the byte stream until it is acknowledged
  *	ack.c    acknowledgements, RTT, SACK	recovery.c RACK-TLP, PRR, F-RTO   timer.c  cc.c
- *	sock.c   socket calls  send.c recv.c	rxq.c     received data   sockopt.c info.c proc.c
+ *	sock.c   socket calls  send.c recv.c	rxq.c rcvbuf.c urgent.c  received data
+ *	sockopt.c info.c			sysctl.c proc.c
  *
- * Locks: the socket's mutex (process context) > the listener's conn lock > a connection's lock > the
- * table's bucket locks. A connection's lock is a plain spin lock, taken by the poll context too, so
- * user memory is never touched under it. Tables are read under RCU. */
+ * Locks: the socket's mutex (process context) > the listener's conn lock > a connection's lock >
+ * the ports' lock > a bucket's. A connection's lock is a plain spin lock, taken by the poll context
+ * too, so user memory is never touched under it. Tables are read under RCU. */
 #pragma once
 
 #include <weft/net/sock.h>
@@ -22,27 +24,8 @@
 #include <weft/string.h>
 #include <weft/time.h>
 
-#define TCP_HEADER 20
-#define TCP_HEADER_MAX 60
-#define TCP_OPTIONS_MAX 40
-#define TCP_MSS_DEFAULT 536	 /* RFC 9293 3.7.1: no MSS option, IPv4 */
-#define TCP_MSS_DEFAULT_V6 1220
-#define TCP_MSS_MIN 88		 /* below it a peer only wants to cost us (CVE-2019-11479) */
-#define TCP_WSCALE_MAX 14	 /* RFC 7323 2.3 */
-#define TCP_SACK_BLOCKS_IN 4
-#define TCP_SACK_BLOCKS_OUT 4	 /* 3 beside time stamps */
-#define TCP_PAYLOAD_MAX 65000	 /* one packet to the layers below, before segmentation */
-
-/* Flag bits of the 13th and 14th byte, as a u16; AE is RFC 9768's. Always masked. */
-#define TCP_FIN 0x001
-#define TCP_SYN 0x002
-#define TCP_RST 0x004
-#define TCP_PSH 0x008
-#define TCP_ACK 0x010
-#define TCP_URG 0x020
-#define TCP_ECE 0x040
-#define TCP_CWR 0x080
-#define TCP_AE 0x100
+#include "segment.h"
+#include "sysctl.h"
 
 /* Numbers of /proc/net/tcp and TCP_INFO. */
 enum tcp_state {
@@ -60,59 +43,10 @@ enum tcp_state {
 };
 #define TCP_STATE_BIT(st) (1u << (st))
 
-/* ---- sequence arithmetic (RFC 9293 3.4) ---- */
-static inline bool seq_lt(u32 a, u32 b)
-{
-	return (s32)(a - b) < 0;
-}
-static inline bool seq_le(u32 a, u32 b)
-{
-	return (s32)(a - b) <= 0;
-}
-static inline bool seq_gt(u32 a, u32 b)
-{
-	return (s32)(a - b) > 0;
-}
-static inline bool seq_ge(u32 a, u32 b)
-{
-	return (s32)(a - b) >= 0;
-}
-static inline u32 seq_max(u32 a, u32 b)
-{
-	return seq_lt(a, b) ? b : a;
-}
-static inline u32 seq_min(u32 a, u32 b)
-{
-	return seq_lt(a, b) ? a : b;
-}
-
-struct tcp_range {
-	u32 start, end; /* end exclusive */
-};
-
-/* ---- a received segment, parsed once (segment.c) ---- */
-struct tcp_seg {
-	u32 seq, ack, end; /* end: seq + payload + SYN + FIN */
-	u32 len;	   /* payload bytes */
-	u16 flags;	   /* TCP_* */
-	u16 window;	   /* as on the wire, unscaled */
-	u16 urgent;
-	u16 sport, dport;
-	u8 header; /* bytes */
-	bool has_ts, has_mss, has_wscale, sack_ok, has_fastopen;
-	u8 wscale; /* at most TCP_WSCALE_MAX */
-	u8 nr_sacks;
-	u8 cookie_len;
-	u16 mss;
-	u32 tsval, tsecr;
-	struct tcp_range sacks[TCP_SACK_BLOCKS_IN];
-	const u8 *cookie; /* TCP Fast Open's, into the packet */
-};
-
-/* What a received packet's cb holds once it is in a connection's queue, in place of struct ip_rx. */
+/* What a received packet's cb holds once it is in a connection's queue, not struct ip_rx. */
 struct tcp_rx_cb {
 	u32 seq, end; /* of the payload left; p->data is at seq. A FIN is not counted */
-	/* the first packet of a run in tc->ofo: the others without a hole between, their last end */
+	/* the first packet of a run in tc->ofo: the others without a hole between, their end */
 	u32 run_end;
 	struct list_head rest;
 };
@@ -165,12 +99,12 @@ struct tcp_end {
 struct tcp_conn;
 
 /* One transmission: a run of sequence numbers that left together (up to a TSO packet), split where
- * SACK or loss tells its parts apart, joined again where all is SACKed. In sequence order, snd_una ..
- * snd_nxt without gaps. */
+ * SACK or loss tells its parts apart, joined again where all is SACKed. In sequence order, snd_una
+ * .. snd_nxt without gaps. */
 struct tcp_rec {
 	struct list_head node; /* by sequence number */
-	/* On the wire: in recs_by_time, by time of the last transmission (RACK). LOST: in recs_lost,
-	 * waiting to be sent again. SACKED: in none. */
+	/* On the wire: in recs_by_time, by time of the last transmission (RACK). LOST: in
+	 * recs_lost, waiting to be sent again. SACKED: in none. */
 	struct list_head time_node;
 	u32 seq, end;
 	u64 sent_ns;
@@ -186,11 +120,11 @@ struct tcp_rec {
 #define TCP_REC_FIN BIT(5)
 
 /* tcp_conn.todo: what the end of the batch does for a connection */
-#define TCP_TODO_ACK BIT(0)	 /* an ACK must go now */
-#define TCP_TODO_OUTPUT BIT(1)	 /* window or data came: try to send */
-#define TCP_TODO_READ BIT(2)	 /* wake readers */
-#define TCP_TODO_WRITE BIT(3)	 /* wake writers */
-#define TCP_TODO_STATE BIT(4)	 /* wake everybody: connected, closed, error */
+#define TCP_TODO_ACK BIT(0)    /* an ACK must go now */
+#define TCP_TODO_OUTPUT BIT(1) /* window or data came: try to send */
+#define TCP_TODO_READ BIT(2)   /* wake readers */
+#define TCP_TODO_WRITE BIT(3)  /* wake writers */
+#define TCP_TODO_STATE BIT(4)  /* wake everybody: connected, closed, error */
 
 /* tcp_conn.options: agreed on with the peer */
 #define TCP_OPT_TS BIT(0)
@@ -200,7 +134,7 @@ struct tcp_rec {
 
 /* The one timer of a connection serves all of these; 0: not armed. ktime ns. */
 enum tcp_timer_id {
-	TCP_TIMER_RETRANS, /* RTO, or TLP's probe, or RACK's reordering time-out: see retrans_kind */
+	TCP_TIMER_RETRANS, /* RTO, TLP's probe, or RACK's reordering time-out: retrans_kind */
 	TCP_TIMER_PERSIST,
 	TCP_TIMER_DELACK,
 	TCP_TIMER_KEEPALIVE,
@@ -210,94 +144,97 @@ enum tcp_timer_id {
 };
 
 struct tcp_conn {
-	struct inet_sock is;	/* first: s->priv. is.s is NULL before accept and after close */
+	struct inet_sock is; /* first: s->priv. is.s is NULL before accept and after close */
 	struct tcp_end end;
-	struct spinlock lock;	/* guards all below, and is.s, is.flow, is.waiter's arming */
-	u8 state;		/* enum tcp_state */
+	struct spinlock lock; /* guards all below, and is.s, is.flow, is.waiter's arming */
+	u8 state;	      /* enum tcp_state */
 	u8 todo;
-	u8 options;		/* TCP_OPT_* */
-	u8 ca_state;		/* enum of recovery.c, as TCP_INFO shows it */
+	u8 options;  /* TCP_OPT_* */
+	u8 ca_state; /* enum of recovery.c, as TCP_INFO shows it */
 	struct batch_end batch;
-	bool batch_hung;	/* batch holds a reference; its fn clears this first */
-	bool orphan;		/* closed by its user, and saying goodbye */
-	int error;		/* why it ended, for a socket that it does not have yet (accept) */
+	bool batch_hung; /* batch holds a reference; its fn clears this first */
+	bool orphan;	 /* closed by its user, and saying goodbye */
+	int error;	 /* why it ended, for a socket that it does not have yet (accept) */
 	u64 deadline[TCP_NR_TIMERS];
-	struct timer timer;	/* armed for the earliest deadline or earlier */
-	u64 timer_at;		/* when, 0: it is not armed */
-	bool timer_kicked;	/* by the waiter: changed without the lock */
+	struct timer timer; /* armed for the earliest deadline or earlier */
+	u64 timer_at;	    /* when, 0: it is not armed */
+	bool timer_kicked;  /* by the waiter: changed without the lock */
 
 	/* send sequence space, RFC 9293 3.3.1 */
 	u32 iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, snd_up;
-	u32 snd_max_wnd;	/* largest window seen: SWS avoidance */
-	u32 write_seq;		/* behind the last byte that the user gave */
+	u32 snd_max_wnd; /* largest window seen: SWS avoidance */
+	u32 write_seq;	 /* behind the last byte that the user gave */
 	u8 snd_wscale, rcv_wscale;
 	bool fin_queued, fin_sent, urgent_out;
-	bool pushing;		/* Nagle and cork do not hold what is before push_seq */
+	bool pushing; /* Nagle and cork do not hold what is before push_seq */
 	u32 push_seq;
 	u64 cork_ns;		/* since when cork or MSG_MORE hold a short segment, 0: none */
 	u32 snd_small;		/* end of the last short segment sent (Minshall's Nagle) */
 	u16 mss;		/* payload bytes of a full segment, time stamps subtracted */
 	u16 mss_now;		/* SACK blocks subtracted too; output.c */
-	u16 mss_peer, mss_user;	/* the peer's MSS option; TCP_MAXSEG, 0: not set */
+	u16 mss_peer, mss_user; /* the peer's MSS option; TCP_MAXSEG, 0: not set */
 	struct list_head txq;	/* of struct pkt with tcp_tx_cb: snd_una .. write_seq */
 	struct pkt *tx_next;	/* holds snd_nxt; NULL: everything is sent */
 	u32 txq_bytes;
 	struct list_head recs, recs_by_time, recs_lost; /* of struct tcp_rec */
 	u32 nr_recs;
-	u32 path_mtu;		/* that mss was made from */
+	struct tcp_rec own_rec; /* one that costs no allocation */
+	bool own_rec_used;
+	u32 path_mtu; /* that mss was made from */
 
 	/* receive sequence space */
 	u32 irs, rcv_nxt, rcv_wnd, rcv_wup; /* rcv_wup: rcv_nxt when the window was last sent */
-	u32 copied_seq;		/* what the user has taken */
-	u32 rcv_up;		/* sequence number of the urgent byte, when urgent_state is not 0 */
-	u8 urgent_state;	/* TCP_URGENT_*, urgent.c */
+	u32 copied_seq;			    /* what the user has taken */
+	u32 rcv_up;	 /* sequence number of the urgent byte, when urgent_state is not 0 */
+	u8 urgent_state; /* TCP_URGENT_*, urgent.c */
 	u8 urgent_byte;
-	bool urgent_skip;	/* urgent_skip_seq was urgent and is no data, though unread */
+	bool urgent_skip; /* urgent_skip_seq was urgent and is no data, though unread */
 	u32 urgent_skip_seq;
-	bool fin_seen;		/* a FIN came; it stands at fin_seq, maybe behind holes */
+	bool fin_seen; /* a FIN came; it stands at fin_seq, maybe behind holes */
 	u32 fin_seq;
 	bool fin_received;
-	struct list_head rxq;	/* in order, struct pkt with tcp_rx_cb */
-	/* guarded by the socket's lock instead: taken off rxq by the reader, copied_seq's packet first */
+	struct list_head rxq; /* in order, struct pkt with tcp_rx_cb */
+	/* guarded by the socket's lock instead: taken off rxq by the reader, copied_seq's packet
+	 * first */
 	struct list_head reading;
-	struct list_head ofo;	/* out of order: the first packet of each run, by sequence */
+	struct list_head ofo; /* out of order: the first packet of each run, by sequence */
 	u16 nr_runs;
-	u32 rx_bytes, ofo_bytes; /* true sizes */
+	u32 collapsed_at;				/* rcv_nxt when rxq was last collapsed */
+	u32 rx_bytes, ofo_bytes;			/* true sizes */
 	struct tcp_range sack_out[TCP_SACK_BLOCKS_OUT]; /* newest first (RFC 2018 4) */
-	struct tcp_range dsack;	/* start == end: none (RFC 2883) */
+	struct tcp_range dsack;				/* start == end: none (RFC 2883) */
 	u8 nr_sack_out;
-	u8 ack_segs;		/* full segments since our last ACK */
-	u8 quick_acks;		/* ACK at once this many times: start, after a hole */
-	bool pingpong;		/* interactive: delay ACKs */
-	u32 rcv_mss;		/* guess of the peer's segment size */
+	u8 quick_acks;		      /* ACK at once this many times: start, after a hole */
+	bool pingpong;		      /* interactive: delay ACKs */
+	u32 rcv_mss;		      /* guess of the peer's segment size */
 	u32 ts_recent, last_ack_sent; /* RFC 7323 4.3 */
 	u64 ts_recent_ns;
-	u32 ts_offset;		/* our time stamps start at random (RFC 7323 7.1) */
+	u32 ts_offset; /* our time stamps start at random (RFC 7323 7.1) */
 
 	/* ACKs, RTT and recovery (ack.c, recovery.c) */
 	u64 srtt_ns, rttvar_ns, rto_ns, min_rtt_ns; /* RFC 6298 */
-	u8 backoff;		/* doublings of the RTO */
-	u8 retrans_kind;	/* what TCP_TIMER_RETRANS means now */
+	u8 backoff;				    /* doublings of the RTO */
+	u8 retrans_kind;			    /* what TCP_TIMER_RETRANS means now */
 	u8 dupacks;
 	u32 sacked_out, lost_out; /* bytes; without SACK one mss for each duplicate ACK */
-	u32 retrans_out;	/* bytes sent again and still out */
-	u32 sack_high;		/* end of the highest byte SACKed, or snd_una */
+	u32 retrans_out;	  /* bytes sent again and still out */
+	u32 sack_high;		  /* end of the highest byte SACKed, or snd_una */
 	struct tcp_range sack_seen[TCP_SACK_BLOCKS_IN]; /* blocks already worked in */
-	struct tcp_rec *sack_hint; /* where the last one was found */
-	u32 recover;		/* snd_nxt when recovery began */
-	bool undo_marker;	/* the last reduction can be undone */
+	struct tcp_rec *sack_hint;			/* where the last one was found */
+	u32 recover;					/* snd_nxt when recovery began */
+	bool undo_marker;				/* the last reduction can be undone */
 	u32 undo_una;
-	s32 undo_retrans;	/* retransmitted bytes that no D-SACK has named */
-	u32 retrans_ts;		/* time stamp of the first retransmission (Eifel), 0: none */
-	u64 retrans_start_ns;	/* first time-out of what is at snd_una, 0: none */
+	s32 undo_retrans;	       /* retransmitted bytes that no D-SACK has named */
+	u32 retrans_ts;		       /* time stamp of the first retransmission (Eifel), 0: none */
+	u64 retrans_start_ns;	       /* first time-out of what is at snd_una, 0: none */
 	u64 rack_sent_ns, rack_rtt_ns; /* RFC 8985 6.2 */
 	u32 rack_end, rack_dsack_end;
 	u8 rack_reo_mult, rack_reo_persist;
 	bool rack_reordering_seen, rack_dsack_round;
 	u32 tlp_end;
 	bool tlp_out, tlp_retrans;
-	u8 frto;		/* RFC 5682: 0, or which of its steps comes next */
-	u64 rto_base_ns;	/* when the RTO was restarted last: an ACK of something new */
+	u8 frto;	 /* RFC 5682: 0, or which of its steps comes next */
+	u64 rto_base_ns; /* when the RTO was restarted last: an ACK of something new */
 	u32 prr_delivered, prr_out, prr_recover_fs;
 	u64 delivered;
 	u32 limited_seq;	/* cc.cwnd_limited holds until this is acknowledged */
@@ -307,34 +244,37 @@ struct tcp_conn {
 	struct list_head cc_node; /* of cc.algo's users; guarded by cc.c's lock */
 	u64 last_sent_ns, last_recv_ns, last_data_recv_ns;
 	u32 total_retrans;
-	u16 mtu_probe;		/* black-hole detection (RFC 4821): MSS tried, 0: the path's */
+	u16 mtu_probe; /* black-hole detection (RFC 4821): MSS tried, 0: the path's */
 	u8 mtu_timeouts;
-	u32 challenge_left;	/* RFC 5961 7, per connection */
+	u32 challenge_left; /* RFC 5961 7, per connection */
 	u64 challenge_ns;
-	u64 last_oow_ns;	/* an ACK answered a segment out of the window, see input.c */
+	u64 last_oow_ns; /* an ACK answered a segment out of the window, see input.c */
 
 	/* the user's wishes; also inherited by accepted connections */
 	bool nodelay, cork, quickack_off;
-	u8 keep_cnt, syn_retries, defer_accept_s, syncookie;
+	u8 keep_cnt, syn_retries, defer_accept_s;
 	u32 keep_idle_ms, keep_intvl_ms; /* 0: the sysctl's */
 	u32 user_timeout_ms;
 	u8 keep_probes;
 	int linger2_s;
 	u32 window_clamp;
 	bool fastopen_connect;
-	u16 fastopen_qlen;
+	u16 fastopen_qlen; /* TCP_FASTOPEN: how many may be pending, 0: off */
+	struct atomic fastopen_pending;
+	struct tcp_conn *fastopen_from; /* not NULL: our SYN-ACK is not acknowledged (RFC 7413) */
 	bool rcvbuf_locked, sndbuf_locked; /* set by the user: no autotuning */
-	u32 rcvbuf, sndbuf;	/* in force; the socket's where locked */
-	u32 rcv_space;		/* autotuning, rxq.c: bytes read in the best round trip so far */
+	u32 rcvbuf, sndbuf;		   /* in force; the socket's where locked */
+	u32 rcv_space; /* autotuning, rxq.c: bytes read in the best round trip so far */
 	u64 rcv_space_ns;
 	u32 rcv_space_seq;
 	u32 notsent_lowat;
-	int soft_error;		/* of ICMP, told when we give up (RFC 1122 4.2.3.9) */
-	u8 shutdown;		/* SHUT bits: 1 receive (a FIN counts), 2 send; 3 once it is over */
-	u8 phase;		/* sock.c: what connect(2) has told. The socket's lock */
-	bool addr_bound;	/* likewise: is.laddr is bind(2)'s choice */
-	bool tx_waiting;	/* a writer or poller wants to hear of room */
-	bool reader_waits;	/* in recv, for whatever comes; SO_RCVLOWAT is for pollers */
+	int soft_error;	   /* of ICMP, told when we give up (RFC 1122 4.2.3.9) */
+	u8 shutdown;	   /* SHUT bits: 1 receive (a FIN counts), 2 send; 3 once it is over */
+	u8 phase;	   /* sock.c: what connect(2) has told. The socket's lock */
+	bool addr_bound;   /* likewise: is.laddr is bind(2)'s choice */
+	u32 nr_accepting;  /* likewise: threads that sleep in accept */
+	bool tx_waiting;   /* a writer or poller wants to hear of room */
+	bool reader_waits; /* in recv, for whatever comes; SO_RCVLOWAT is for pollers */
 
 	/* a listener's; the same lock */
 	struct tcp_listen *listen; /* listen.c; NULL: is not one */
@@ -357,31 +297,14 @@ static inline bool tcp_in(const struct tcp_conn *tc, u32 state_bits)
 }
 /* May carry data from the user (9293 3.10.2). */
 #define TCP_CAN_SEND (TCP_STATE_BIT(TCP_ESTABLISHED) | TCP_STATE_BIT(TCP_CLOSE_WAIT))
-#define TCP_CAN_RECV                                                       \
-	(TCP_STATE_BIT(TCP_ESTABLISHED) | TCP_STATE_BIT(TCP_FIN_WAIT1) |   \
+#define TCP_CAN_RECV                                                     \
+	(TCP_STATE_BIT(TCP_ESTABLISHED) | TCP_STATE_BIT(TCP_FIN_WAIT1) | \
 	 TCP_STATE_BIT(TCP_FIN_WAIT2))
-#define TCP_SYNCHRONIZED                                                   \
-	(TCP_CAN_SEND | TCP_CAN_RECV | TCP_STATE_BIT(TCP_CLOSING) |        \
-	 TCP_STATE_BIT(TCP_LAST_ACK))
+#define TCP_SYNCHRONIZED \
+	(TCP_CAN_SEND | TCP_CAN_RECV | TCP_STATE_BIT(TCP_CLOSING) | TCP_STATE_BIT(TCP_LAST_ACK))
 
 /* ---- counters, Linux's names (/proc/net/snmp Tcp, /proc/net/netstat TcpExt): proc.c ---- */
 #include "count.h" /* TCP_COUNTERS(X), enum tcp_counter, tcp_count(id), tcp_count_add(id, n) */
-
-/* ---- sysctls, /proc/sys/net/ipv4/tcp_*: proc.c ---- */
-struct tcp_sysctls {
-	int rmem[3], wmem[3]; /* min, default, max: bytes */
-	int mem[3];	      /* pages, of all connections together */
-	int window_scaling, timestamps, sack, dsack, ecn, fack_unused;
-	int syn_retries, synack_retries, retries1, retries2, orphan_retries;
-	int fin_timeout, keepalive_time, keepalive_intvl, keepalive_probes;
-	int syncookies, max_syn_backlog, abort_on_overflow, max_tw_buckets, max_orphans, tw_reuse;
-	int rfc1337, stdurg, slow_start_after_idle, no_metrics_save, moderate_rcvbuf, frto;
-	int mtu_probing, base_mss, min_snd_mss, probe_interval;
-	int adv_win_scale, app_win, limit_output_bytes, challenge_ack_limit, invalid_ratelimit;
-	int recovery, early_retrans, reordering, max_reordering, thin_linear_timeouts;
-	int fastopen, notsent_lowat, tso_win_divisor, min_tso_segs, autocorking;
-};
-extern struct tcp_sysctls tcp_sysctls;
 
 /* ================= A: tables, states, input ================= */
 
@@ -391,21 +314,22 @@ void tcp_table_exit(void);
 /* The end for a received segment: the 4-tuple's, else NULL. Under RCU; no reference taken. */
 struct tcp_end *tcp_find(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr,
 			 u16 rport, u32 ifindex);
-/* The listener: best fit of address and interface, one of a SO_REUSEPORT group by hash. Under RCU. */
+/* The listener: best fit of address and interface, of a SO_REUSEPORT group by hash. Under RCU. */
 struct tcp_conn *tcp_find_listener(const struct ip_addr *laddr, u16 lport,
 				   const struct ip_addr *raddr, u16 rport, u32 ifindex);
 /* bind(2): is.laddr is set; want 0: any free port. -EADDRINUSE, -EACCES (caller checks root),
  * -ENOMEM. Socket's lock. */
 int tcp_bind_port(struct tcp_conn *tc, u16 want);
-void tcp_bind_options(struct tcp_conn *tc); /* SO_REUSEADDR or SO_REUSEPORT was set. Socket's lock */
+void tcp_bind_options(
+	struct tcp_conn *tc); /* SO_REUSEADDR or SO_REUSEPORT was set. Socket's lock */
 /* connect(2): chooses a port (unless bound; RFC 6056 algorithm 3) such that the 4-tuple is unused,
- * or taken by a TIME-WAIT that may be recycled (RFC 6191, tcp_tw_reuse), and puts tc into the table.
- * -EADDRNOTAVAIL none left, -EADDRINUSE. Socket's lock. */
+ * or taken by a TIME-WAIT that may be recycled (RFC 6191, tcp_tw_reuse), and puts tc into the
+ * table. -EADDRNOTAVAIL none left, -EADDRINUSE. Socket's lock. */
 int tcp_bind_tuple(struct tcp_conn *tc);
 /* A child of a listener: shares its port, goes into the table in place of req (may be NULL).
  * -EEXIST somebody was faster. */
 int tcp_insert_child(struct tcp_conn *child, struct tcp_conn *listener, struct tcp_end *req);
-int tcp_insert_end(struct tcp_end *e);	/* requests; -EEXIST */
+int tcp_insert_end(struct tcp_end *e); /* requests; -EEXIST */
 /* e, fresh, goes in where old is, in one step for readers, and takes over its port (TIME-WAIT).
  * False: old was in no table. */
 bool tcp_replace_end(struct tcp_end *old, struct tcp_end *e);
@@ -427,28 +351,6 @@ static inline bool tcp_end_get_not_zero(struct tcp_end *e)
 }
 /* Frees after a grace period when it was the last; any context but interrupt. */
 void tcp_end_put(struct tcp_end *e);
-
-/* segment.c. p->data at the TCP header. 0, or the enum drop_reason to drop it for (checksum
- * included). Pulls nothing. */
-int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx);
-/* The running sum of the pseudo header (RFC 9293 3.1). */
-u32 tcp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len);
-/* Options of an outgoing segment. Returns bytes written to o (a multiple of 4, at most 40). */
-struct tcp_opts_out {
-	bool ts, sack_permitted, wscale_on;
-	u8 wscale, nr_sacks;
-	u16 mss; /* 0: no MSS option */
-	u32 tsval, tsecr;
-	struct tcp_range sacks[TCP_SACK_BLOCKS_OUT];
-	const u8 *cookie; /* Fast Open (RFC 7413); cookie_len 0 with fastopen: asks for one */
-	u8 cookie_len;
-	bool fastopen;
-};
-u32 tcp_build_options(u8 *o, const struct tcp_opts_out *w);
-/* Fills the 20 bytes at h; options are behind it; p->len covers header, options and payload; sets
- * p->csum for the device (or netif_tx) to sum. */
-void tcp_build_header(struct pkt *p, const struct flow *f, u32 seq, u32 ack, u16 flags, u16 window,
-		      u16 urgent, u32 header_len);
 
 /* input.c: registered with ip. */
 int tcp_input(struct pkt *p, struct ip_rx *rx);
@@ -492,7 +394,7 @@ static inline u32 tcp_rcv_window(const struct tcp_conn *tc)
 
 	return left > 0 ? left : 0;
 }
-/* An active open's SYN leaves / the handshake is over: mss, window scale, cc, buffers. Lock held. */
+/* An active open's SYN leaves / the handshake is over: mss, wscale, cc, buffers. Lock held. */
 int tcp_connect_start(struct tcp_conn *tc);
 void tcp_established(struct tcp_conn *tc);
 /* MSS from path MTU, peer and user (RFC 9293 3.7.1, RFC 6691). Lock held. */
@@ -512,8 +414,12 @@ static inline u32 tcp_ts_now(const struct tcp_conn *tc)
 /* Rate limit for challenge ACKs (RFC 5961 7): per connection and at random, no side channel. */
 bool tcp_challenge_allowed(struct tcp_conn *tc);
 
+/* fastopen.c: our SYN is acknowledged, or tc is over. Lock held. */
+void tcp_fastopen_settled(struct tcp_conn *tc);
+
 /* listen.c */
-int tcp_listen_start(struct tcp_conn *tc, int backlog); /* also changes the backlog. Socket's lock */
+int tcp_listen_start(struct tcp_conn *tc,
+		     int backlog);	   /* also changes the backlog. Socket's lock */
 void tcp_listen_stop(struct tcp_conn *tc); /* requests dropped, unaccepted connections reset */
 /* The first complete connection, with a reference, off the queue; NULL: none. */
 struct tcp_conn *tcp_accept_take(struct tcp_conn *listener);
@@ -524,20 +430,21 @@ u32 tcp_backlog(struct tcp_conn *listener);
 /* ================= B: output, acknowledgements, timers, congestion ================= */
 
 /* txq.c: the byte stream. Lock held. */
-/* How many payload bytes a buffer should have for the next `left` bytes of the user: whole segments,
- * up to TCP_PAYLOAD_MAX where the interface cuts (flow.features), else one mss. */
+/* How many payload bytes a buffer should have for the next `left` bytes of the user: whole
+ * segments, up to TCP_PAYLOAD_MAX where the interface cuts (flow.features), else one mss. */
 u32 tcp_tx_chunk(const struct tcp_conn *tc, size_t left);
 u32 tcp_tx_headroom(const struct tcp_conn *tc);
 /* Appends payload p->data .. p->len behind write_seq. Takes p (charged to the socket). */
 void tcp_txq_append(struct tcp_conn *tc, struct pkt *p, bool push);
-/* The last packet, with a reference, when bytes may be added to it: not sent yet, tail room left, no
- * more than a chunk. The caller (under the socket's lock, without this one) fills the tail room and
- * then calls tcp_txq_extend, which also works when it was sent or acknowledged meanwhile. */
+/* The last packet, with a reference, when bytes may be added to it: not sent yet, tail room left,
+ * no more than a chunk. The caller (under the socket's lock, without this one) fills the tail room
+ * and then calls tcp_txq_extend, which also works when it was sent or acknowledged meanwhile. */
 struct pkt *tcp_txq_tail(struct tcp_conn *tc, u32 *room);
 void tcp_txq_extend(struct tcp_conn *tc, struct pkt *p, u32 n, bool push);
 void tcp_txq_free(struct tcp_conn *tc, u32 una); /* bytes before una are acknowledged */
-void tcp_txq_purge(struct tcp_conn *tc); /* and what is in flight */
-void tcp_send_init(struct tcp_conn *tc); /* a fresh connection's sending half, its timer and waiter */
+void tcp_txq_purge(struct tcp_conn *tc);	 /* and what is in flight */
+void tcp_send_init(
+	struct tcp_conn *tc); /* a fresh connection's sending half, its timer and waiter */
 int tcp_records_init(void);
 void tcp_records_exit(void);
 
@@ -546,11 +453,13 @@ void tcp_records_exit(void);
 void tcp_output(struct tcp_conn *tc);
 /* Pushes over Nagle and cork (NODELAY set, cork off, close). */
 void tcp_push(struct tcp_conn *tc);
-void tcp_send_ack(struct tcp_conn *tc); /* now; without a buffer the delayed ACK timer tries again */
-void tcp_ack_later(struct tcp_conn *tc); /* RFC 1122 4.2.3.2, RFC 5681 4.2: decides now or delayed */
+void tcp_send_ack(
+	struct tcp_conn *tc); /* now; without a buffer the delayed ACK timer tries again */
+void tcp_ack_later(
+	struct tcp_conn *tc); /* RFC 1122 4.2.3.2, RFC 5681 4.2: decides now or delayed */
 void tcp_send_challenge(struct tcp_conn *tc); /* rate limited */
-void tcp_send_syn(struct tcp_conn *tc); /* SYN, or SYN-ACK of a simultaneous open */
-void tcp_send_fin(struct tcp_conn *tc); /* queues it behind the data, and tries */
+void tcp_send_syn(struct tcp_conn *tc);	      /* SYN, or SYN-ACK of a simultaneous open */
+void tcp_send_fin(struct tcp_conn *tc);	      /* queues it behind the data, and tries */
 void tcp_send_rst(struct tcp_conn *tc);
 /* Sends what r describes, at most limit bytes, again as a fresh copy; r shrinks to what was sent.
  * -ENOBUFS, -EAGAIN: later. */
@@ -586,7 +495,7 @@ void tcp_batch_end(struct batch_end *b); /* tc->batch.fn */
 
 /* ack.c. The ACK field of an acceptable segment (9293 3.10.7.4 fifth): frees, samples RTT, marks
  * SACKs, finds losses, feeds cc, grows the send window. Returns false when the segment must be
- * dropped (it acknowledges what was never sent, or is too old: RFC 5961 5.2; the answer was sent). */
+ * dropped (it acknowledges what was never sent, or is too old: RFC 5961 5.2; it was answered). */
 bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg);
 void tcp_update_window(struct tcp_conn *tc, const struct tcp_seg *seg);
 void tcp_rtt_init(struct tcp_conn *tc);
@@ -607,11 +516,12 @@ void tcp_keepalive_restart(struct tcp_conn *tc); /* option changed, or something
 
 /* cc.c */
 void tcp_cc_start(struct tcp_conn *tc); /* initial window (RFC 6928), the default algorithm */
-/* Switches; NULL name: the sysctl's. May load tcp_NAME. -ENOENT, -EPERM. Process context, without the
- * connection's lock. */
+/* Switches; NULL name: the sysctl's. May load tcp_NAME. -ENOENT, -EPERM. Process context, without
+ * the connection's lock. */
 int tcp_cc_choose(struct tcp_conn *tc, const char *name);
 void tcp_cc_stop(struct tcp_conn *tc);
-/* A listener's choice is its children's. Before tcp_cc_start; the child's lock, or nobody knows it. */
+/* A listener's choice is its children's. Before tcp_cc_start; the child's lock, or nobody knows it.
+ */
 void tcp_cc_inherit(struct tcp_conn *child, const struct tcp_conn *listener);
 /* Loads the default algorithm's module, once. Process context, no locks. */
 void tcp_cc_prepare(void);
@@ -644,12 +554,23 @@ static inline u32 tcp_readable(const struct tcp_conn *tc)
 u32 tcp_rx_space(const struct tcp_conn *tc); /* payload bytes that could still be taken */
 void tcp_rcvbuf_init(struct tcp_conn *tc);   /* at establishment */
 void tcp_rcvbuf_grow(struct tcp_conn *tc);   /* the user has read */
+void tcp_rcvbuf_set(struct tcp_conn *tc, u32 size);
 u8 tcp_wscale_for(const struct tcp_conn *tc); /* what our SYN should ask for */
 u32 tcp_window_initial(const struct tcp_conn *tc);
 /* Memory of all connections together (tcp_mem): may this one take n more? Preemption off. */
 extern bool tcp_memory_pressure;
+extern s64 *tcp_memory_local; /* a cache line each CPU: what is not folded into the sum yet */
+#define TCP_MEMORY_FOLD (64 * 1024)
 bool tcp_memory_allows(struct tcp_conn *tc, u32 n);
-void tcp_memory_add(s64 bytes);
+void tcp_memory_fold(void);
+static inline void tcp_memory_add(s64 bytes)
+{
+	s64 *local = &tcp_memory_local[cpu_id() * 8];
+
+	*local += bytes;
+	if (unlikely((u64)(*local + TCP_MEMORY_FOLD) > 2 * TCP_MEMORY_FOLD))
+		tcp_memory_fold();
+}
 u64 tcp_memory_pages(void);
 int tcp_memory_init(void);
 void tcp_memory_exit(void);
@@ -682,7 +603,8 @@ int tcp_socket(struct socket *s); /* struct ip_proto's */
 int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock);
 /* Tells the socket, if there is one, of state and errors. Lock held. */
 void tcp_wake(struct tcp_conn *tc, u32 poll_events);
-/* sysctl.c, proc.c: /proc/sys/net/ipv4/tcp_*; /proc/net/tcp, tcp6, lines of snmp, netstat, sockstat */
+/* sysctl.c, proc.c: /proc/sys/net/ipv4/tcp_*; /proc/net/tcp, tcp6, lines of snmp, netstat, sockstat
+ */
 int tcp_sysctl_init(void);
 void tcp_sysctl_exit(void);
 int tcp_proc_init(void); /* after tcp_count_init */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* timer.c - one timer a connection for all that may have to happen later. What is wanted stands in
- * tc->deadline; the timer is armed for the earliest of them or earlier, so that moving a deadline away,
- * as every ACK does, touches nothing else. It holds no reference: tcp_timers_stop ends it under the
- * lock, and one that is just firing is inside an RCU reader. */
+ * tc->deadline; the timer is armed for the earliest of them or earlier, so that moving a deadline
+ * away, as every ACK does, touches nothing else. It holds no reference: tcp_timers_stop ends it
+ * under the lock, and one that is just firing is inside an RCU reader. */
 #include "emit.h"
 
-#define TLP_FLOOR (2 * NSEC_PER_MSEC)
+#define TLP_FLOOR (8 * NSEC_PER_MSEC)	    /* a peer's CPU may be busy elsewhere for as long */
 #define TLP_ACK_DELAY (200 * NSEC_PER_MSEC) /* RFC 8985 7.2: how long a peer may delay its ACK */
 #define PROBE_SILENCE (240 * NSEC_PER_SEC)
 
@@ -62,8 +62,8 @@ static u64 rto_due(const struct tcp_conn *tc, u64 now)
 	u64 due = max(first->sent_ns, tc->rto_base_ns) + tcp_rto(tc);
 
 	if (unlikely(tc->user_timeout_ms && tc->retrans_start_ns))
-		due = min(due, max(now, tc->retrans_start_ns +
-						tc->user_timeout_ms * NSEC_PER_MSEC));
+		due = min(due,
+			  max(now, tc->retrans_start_ns + tc->user_timeout_ms * NSEC_PER_MSEC));
 	return due;
 }
 
@@ -82,7 +82,9 @@ static u64 probe_timeout(const struct tcp_conn *tc)
 {
 	u64 pto = 2 * tc->srtt_ns + TLP_FLOOR;
 
-	return tc->snd_nxt - tc->snd_una <= tc->mss ? pto + TLP_ACK_DELAY : pto;
+	if (tc->nr_recs == 1 && tc->snd_nxt - tc->snd_una <= tc->mss)
+		pto += TLP_ACK_DELAY; /* one segment alone */
+	return pto;
 }
 
 void tcp_loss_timer(struct tcp_conn *tc, u64 now, u64 reo_ns)
@@ -121,8 +123,7 @@ static u32 retries_allowed(const struct tcp_conn *tc)
 
 static bool user_timeout_over(const struct tcp_conn *tc, u64 since, u64 now)
 {
-	return tc->user_timeout_ms && since &&
-	       now - since >= tc->user_timeout_ms * NSEC_PER_MSEC;
+	return tc->user_timeout_ms && since && now - since >= tc->user_timeout_ms * NSEC_PER_MSEC;
 }
 
 static void give_up(struct tcp_conn *tc)
@@ -165,7 +166,8 @@ static void retrans_timeout(struct tcp_conn *tc, u64 now)
 {
 	if (list_empty(&tc->recs))
 		return;
-	if (tcp_in(tc, TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV))) {
+	if (tcp_in(tc, TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV)) ||
+	    tc->fastopen_from) {
 		syn_timeout(tc, now);
 		return;
 	}
@@ -297,7 +299,7 @@ static void on_pace(struct tcp_conn *tc, u64 now)
 {
 	struct tcp_rec *first = tcp_rec_first(tc);
 
-	if (first && (first->flags & TCP_REC_SYN)) {
+	if (first ? first->flags & TCP_REC_SYN : tcp_in(tc, TCP_STATE_BIT(TCP_SYN_SENT))) {
 		tcp_send_syn(tc);
 		return;
 	}

@@ -11,7 +11,7 @@
 
 #define EXPIRE_BATCH 512
 #define EXPIRE_SLACK_NS (250 * NSEC_PER_MSEC) /* so that neighbours in time go together */
-#define REUSE_AFTER_NS NSEC_PER_SEC	      /* a time stamp of the next second is newer for sure */
+#define REUSE_AFTER_NS NSEC_PER_SEC /* a time stamp of the next second is newer for sure */
 /* RFC 9293 3.10.7.4: the new ISN is larger than what the old connection used */
 #define ISN_DISTANCE 65537
 
@@ -209,7 +209,7 @@ static void answer(struct tcp_timewait *tw)
 	tcp_reply_send(&r);
 }
 
-/* RFC 6191 2 and RFC 9293 3.10.7.4 (RFC 1122 4.2.2.13): is this SYN of a new connection for sure? */
+/* RFC 6191 2, RFC 9293 3.10.7.4 (RFC 1122 4.2.2.13): is this SYN of a new connection for sure? */
 static bool syn_is_new(const struct tcp_timewait *tw, const struct tcp_seg *seg)
 {
 	if (tw->has_ts && seg->has_ts && seg->tsval != tw->ts_recent)
@@ -246,8 +246,9 @@ void tcp_timewait_input(struct tcp_timewait *tw, struct pkt *p, const struct tcp
 		input_rst(tw, p, seg);
 		return;
 	}
-	/* RFC 9293 3.10.7.4: all that can come is the peer's FIN again; it is acknowledged and 2 MSL
-	 * begin anew. Anything else outside the window gets an ACK as well, an ACK within nothing. */
+	/* RFC 9293 3.10.7.4: all that can come is the peer's FIN again; it is acknowledged and 2
+	 * MSL begin anew. Anything else outside the window gets an ACK as well, an ACK within
+	 * nothing. */
 	if (!old_ts && (seg->flags & TCP_FIN) && seg->end == tw->rcv_nxt) {
 		restart(tw);
 		answer(tw);

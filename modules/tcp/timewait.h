@@ -7,7 +7,7 @@
 #define TCP_TIMEWAIT_NS (60 * NSEC_PER_SEC) /* RFC 9293 3.4.2: 2 MSL, with Linux's MSL */
 
 struct tcp_timewait {
-	struct tcp_end end; /* holds the port as the connection did */
+	struct tcp_end end;    /* holds the port as the connection did */
 	struct list_head node; /* guarded by timewait_lock, as are the next three */
 	u64 expires_ns;
 	bool listed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* txq.c - the byte stream from the user until it is acknowledged: packets whose payload is sent by
- * clones and copies. Their bytes never change once they are queued; the user may add to the last one
- * while none of it was sent. */
+ * clones and copies. Their bytes never change once they are queued; the user may add to the last
+ * one while none of it was sent. */
 #include "recovery.h"
 
 #define SMALL_ROOM (PKT_BUF_SIZE - ALIGN_UP(PKT_HEADROOM + TCP_HEADER_MAX, 64u))
@@ -17,11 +17,11 @@ u32 tcp_tx_headroom(const struct tcp_conn *tc)
  * Beside that half of the send buffer, so that one can fill while the other is on its way. */
 u32 tcp_tx_chunk(const struct tcp_conn *tc, size_t left)
 {
-	u32 mss = max((u32)tc->mss, (u32)TCP_MSS_MIN), most;
+	u32 mss = max(tcp_mss_for_window(tc), 1u), most;
 
 	if (left <= mss)
 		return mss;
-	most = min(max(tc->cc.cwnd / 2, 4 * mss), (u32)TCP_PAYLOAD_MAX);
+	most = min(max(tc->cc.cwnd / 4, 4 * mss), (u32)TCP_PAYLOAD_MAX);
 	if (tc->sndbuf)
 		most = min(most, max(tc->sndbuf / 2, mss));
 	if (tc->snd_max_wnd)

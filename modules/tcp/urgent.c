@@ -4,7 +4,8 @@
  * SIOCATMARK finds it. A later mark takes the place of one that was not read. */
 #include "tcp.h"
 
-/* The urgent byte of a segment: most stacks point behind it (RFC 6093 3.1), tcp_stdurg says at it. */
+/* The urgent byte of a segment: most stacks point behind it (RFC 6093 3.1), with tcp_stdurg at it.
+ */
 static u32 mark_of(const struct tcp_seg *seg)
 {
 	u32 pointer = seg->urgent;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cubic.c - CUBIC congestion control (RFC 9438): after a reduction the window is a cubic function of
- * time with its flat part where it last was too large; where Reno would be faster, it is Reno. All in
- * integers: bytes and milliseconds. */
+/* cubic.c - CUBIC congestion control (RFC 9438): after a reduction the window is a cubic function
+ * of time with its flat part where it last was too large; where Reno would be faster, it is Reno.
+ * All in integers: bytes and milliseconds. */
 #include "cubic.h"
 
 #define BETA_UNIT 1024

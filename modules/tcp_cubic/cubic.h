@@ -6,17 +6,17 @@
 #include <weft/net/tcp_cc.h>
 
 struct hystart {
-	u32 round_end;	  /* sequence number that ends this round */
-	u32 last_min_us;  /* smallest round trip of the last round, of this one */
+	u32 round_end;	 /* sequence number that ends this round */
+	u32 last_min_us; /* smallest round trip of the last round, of this one */
 	u32 round_min_us;
-	u32 baseline_us;  /* of the round that slow start became careful in */
+	u32 baseline_us; /* of the round that slow start became careful in */
 	u8 samples;
 	u8 careful_rounds; /* 0: slow start as usual; else which round of conservative slow start */
 	bool started;
 };
 
 struct cubic {
-	u32 w_max;	/* window before the last reduction */
+	u32 w_max; /* window before the last reduction */
 	u32 prior_w_max;
 	u32 cwnd_prior; /* cwnd at the last reduction */
 	u32 w_est;	/* what Reno would have by now */
@@ -37,7 +37,7 @@ static inline struct cubic *cubic_of(struct tcp_cc *cc)
 
 /* hystart.c */
 extern bool hystart;
-/* An ACK in slow start. Returns how many of its bytes cwnd may grow by. Sets ssthresh when slow start
- * is over. */
+/* An ACK in slow start. Returns how many of its bytes cwnd may grow by. Sets ssthresh when slow
+ * start is over. */
 u32 hystart_acked(struct tcp_cc *cc, const struct tcp_cc_ack *a);
 void hystart_reset(struct hystart *h);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hystart.c - leaving slow start before queues overflow (HyStart++, RFC 9406): when round trips of a
- * round are longer than the last one's, growth becomes a quarter; if that lasts five rounds, slow
+/* hystart.c - leaving slow start before queues overflow (HyStart++, RFC 9406): when round trips of
+ * a round are longer than the last one's, growth becomes a quarter; if that lasts five rounds, slow
  * start ends; if round trips recover, it was a mistake. */
 #include "cubic.h"
 
@@ -39,8 +39,8 @@ static void sample(struct hystart *h, u32 rtt_us)
 
 static bool grew(const struct hystart *h)
 {
-	u32 threshold = min(max(h->last_min_us / MIN_RTT_DIVISOR, MIN_RTT_THRESH_US),
-			    MAX_RTT_THRESH_US);
+	u32 threshold =
+		min(max(h->last_min_us / MIN_RTT_DIVISOR, MIN_RTT_THRESH_US), MAX_RTT_THRESH_US);
 
 	return h->last_min_us && h->round_min_us >= h->last_min_us + threshold;
 }

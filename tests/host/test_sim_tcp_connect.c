@@ -83,13 +83,74 @@ static void refused(void **state)
 	teardown();
 }
 
+static void never(struct timer *t)
+{
+}
+
+/* The tables of descriptors and of timers grow and stay so: before the count of blocks begins. */
+static void grow_tables(int n)
+{
+	static struct timer timers[20100];
+	static int fd[20100];
+	int i;
+
+	assert_in_range(n, 1, ARRAY_SIZE(fd));
+	for (i = 0; i < n; i++) {
+		fd[i] = c_socket(AF_UNIX, SOCK_STREAM, 0);
+		assert_true(fd[i] >= 0);
+		timer_init(&timers[i], never);
+		timer_set(&timers[i], sim_now() + NSEC_PER_SEC);
+	}
+	for (i = 0; i < n; i++) {
+		c_close(fd[i]);
+		timer_cancel_sync(&timers[i]);
+	}
+}
+
+/* What an idle connection costs, both ends with sockets and files: 10,000 fit into 256 MB. */
+static void ten_thousand_idle(void **state)
+{
+	enum { N = 10000 };
+	static int a[N], b[N];
+	struct sim_memory before, with;
+	int listener, i;
+
+	grow_tables(2 * N + 100);
+	setup();
+	listener = c_socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(c_bind(listener, LO, 80), 0);
+	assert_int_equal(c_listen(listener, 128), 0);
+	sim_memory_get(&before);
+	for (i = 0; i < N; i++) {
+		a[i] = c_socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(c_connect(a[i], LO, 80), 0);
+		b[i] = c_accept(listener, 0);
+		assert_true(b[i] >= 0);
+	}
+	sim_memory_get(&with);
+	assert_in_range((with.bytes - before.bytes) / N, 1000, 6000);
+	print_message("%lu bytes a connection of two ends\n", (with.bytes - before.bytes) / N);
+	for (i = 0; i < N; i++) {
+		int got = -1;
+
+		assert_int_equal(c_send(a[i], &i, sizeof(i), 0), sizeof(i));
+		assert_int_equal(c_recv(b[i], &got, sizeof(got), 0), sizeof(got));
+		assert_int_equal(got, i);
+		assert_int_equal(c_close(a[i]), 0);
+		c_close(b[i]);
+	}
+	c_close(listener);
+	sim_run_s(70);
+	teardown();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_and_closes),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(ten_thousand_idle),
 	};
-
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_tcp_handshake.c - how connections begin (RFC 9293 3.5, 3.10.7.1 to 3.10.7.3): options both
- * ways, SYN-ACKs that are repeated, what a listener makes of odd segments, both ends calling at
- * once, RFC 1122's silence to groups. */
+/* test_sim_tcp_handshake.c - how connections begin (RFC 9293 3.5, 3.10.7.1 to 3.10.7.3): options
+ * both ways, SYN-ACKs that are repeated, what a listener makes of odd segments, both ends calling
+ * at once, RFC 1122's silence to groups. */
 #include "tcp_peer.h"
 
 static void options_are_answered(void **state)
@@ -69,8 +69,8 @@ static void synack_is_repeated(void **state)
 
 static void listener_and_odd_segments(void **state)
 {
-	static const char *const ignored[] = { "R 0(0)", "R. 0(0) ack 1", "F 0(0)", "P 0(0)", "SF 0(0)",
-					       "SR 0(0)", "FP 0(0)", "U 0(0)" };
+	static const char *const ignored[] = { "R 0(0)",  "R. 0(0) ack 1", "F 0(0)",  "P 0(0)",
+					       "SF 0(0)", "SR 0(0)",	   "FP 0(0)", "U 0(0)" };
 	u32 i;
 	int fd;
 
@@ -219,22 +219,32 @@ static void simultaneous_open(void **state)
 	tp_down();
 }
 
+static void syn_to(const u8 *mac, u32 dst)
+{
+	struct ipv4_fields h = { .src = PEER, .dst = dst, .proto = IPPROTO_TCP };
+	u8 t[12 + 20] = { [9] = IPPROTO_TCP, [11] = 20, 0x13, 0x88, 0, 80, [24] = 0x50, 2 };
+
+	put_be32(t, PEER);
+	put_be32(t + 4, dst);
+	put_be16(t + 28, wire_sum(t, sizeof(t)));
+	peer_ipv4(&peer, mac, &h, t + 12, 20);
+}
+
 /* RFC 1122 4.2.3.10 */
 static void groups_get_nothing(void **state)
 {
-	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = IPPROTO_TCP };
-	u8 t[20] = { 0x13, 0x88, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff };
 	int fd;
 
 	tp_up();
 	fd = tp_listen();
 	drops_mark();
-	peer_ipv4(&peer, broadcast_mac, &h, t, sizeof(t));
-	h.dst = HOST_BROADCAST;
-	peer_ipv4(&peer, broadcast_mac, &h, t, sizeof(t));
-	h.dst = 0xffffffff;
-	peer_ipv4(&peer, broadcast_mac, &h, t, sizeof(t));
+	syn_to(broadcast_mac, HOST);
+	syn_to(broadcast_mac, HOST_BROADCAST);
+	syn_to(broadcast_mac, 0xffffffff);
 	silence(10);
+	assert_int_equal(drops_since(DROP_BAD_DEST), 3);
+	syn_to(host_mac, HOST);
+	out("S. 0(0)");
 	c_close(fd);
 	tp_down();
 }

@@ -89,6 +89,7 @@ static void waitall_and_lowat_wait(void **state)
 	kthread_stop(t);
 	/* what is less is given to who does not wait */
 	assert_int_equal(c_send(p.client, "7", 1, 0), 1);
+	sim_run_ms(50);
 	assert_int_equal(c_recv(p.server, in, 10, MSG_DONTWAIT), 1);
 	tcp_pair_down(&p);
 }
@@ -172,6 +173,33 @@ static void small_segments_share_buffers(void **state)
 	tcp_pair_down(&p);
 }
 
+/* Large buffers that are hardly a quarter full (lo lends the sender's): what is held is copied
+ * together instead of being refused, and nothing of it changes. */
+static void sparse_buffers_collapse(void **state)
+{
+	struct tcp_pair p;
+	int fd;
+
+	p.listener = c_socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(c_setint(p.listener, SOL_SOCKET, SO_RCVBUF, 65000), 0);
+	assert_int_equal(c_bind(p.listener, LOOP, 0), 0);
+	assert_int_equal(c_listen(p.listener, 4), 0);
+	p.port = c_port(p.listener);
+	p.client = fd = c_socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(c_connect(fd, LOOP, p.port), 0);
+	p.server = c_accept(p.listener, 0);
+	assert_int_equal(c_setint(fd, SOL_TCP, 1, 1), 0);
+	assert_int_equal(c_setint(fd, SOL_SOCKET, SO_SNDBUF, 200000), 0);
+	fill(out, 51000, 9);
+	for (u32 i = 0; i < 3; i++) {
+		assert_int_equal(c_send(fd, out + 17000 * i, 17000, MSG_DONTWAIT), 17000);
+		sim_run_ms(50);
+	}
+	assert_int_equal(c_recv(p.server, in, 51000, MSG_WAITALL), 51000);
+	assert_memory_equal(in, out, 51000);
+	tcp_pair_down(&p);
+}
+
 static int before(void **state)
 {
 	tcp_host_up();
@@ -196,6 +224,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reset_comes_behind_the_data, before, after),
 		cmocka_unit_test_setup_teardown(states_without_data, before, after),
 		cmocka_unit_test_setup_teardown(small_segments_share_buffers, before, after),
+		cmocka_unit_test_setup_teardown(sparse_buffers_collapse, before, after),
 	};
 
 	sim_boot();

@@ -22,10 +22,10 @@ enum tcp_cc_event {
 /* What one ACK brought. */
 struct tcp_cc_ack {
 	u64 now_ns;
-	u32 acked;	  /* bytes newly acknowledged or SACKed */
-	u32 rtt_us;	  /* this ACK's sample, 0: none (Karn) */
+	u32 acked;	      /* bytes newly acknowledged or SACKed */
+	u32 rtt_us;	      /* this ACK's sample, 0: none (Karn) */
 	u32 snd_una, snd_nxt; /* sequence numbers after it, for rounds (HyStart++) */
-	u32 inflight;	  /* before this ACK */
+	u32 inflight;	      /* before this ACK */
 };
 
 /* One connection's state, embedded in it, under its lock. */

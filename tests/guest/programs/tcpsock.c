@@ -269,8 +269,8 @@ static void backlog(void)
 	while ((server = accept(listener, NULL, NULL)) >= 0)
 		ok++;
 	check(errno == EAGAIN && ok >= 2 && ok <= 4);
-	/* the others come again by themselves */
-	for (int i = 0; i < 250 && ok < (int)LENGTH(fd); i++) {
+	/* the others come again by themselves, after 1, 3 or 7 seconds */
+	for (int i = 0; i < 1500 && ok < (int)LENGTH(fd); i++) {
 		sleep_ms(20);
 		while ((server = accept(listener, NULL, NULL)) >= 0)
 			ok++;

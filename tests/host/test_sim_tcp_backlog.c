@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sim_tcp_backlog.c - what a listener keeps: half-open connections up to its backlog, then SYN
+ * cookies (RFC 4987 3.6) which forget nothing that matters, complete ones up to backlog + 1 as on
+ * Linux, and TCP_DEFER_ACCEPT. */
+#include "tcp_peer.h"
+
+static u64 counted(const char *name)
+{
+	const char *names = strstr(sim_read("/proc/net/netstat"), "TcpExt: "), *values, *at;
+	u32 column = 0;
+	u64 v = 0;
+
+	assert_non_null(names);
+	values = strchr(names, '\n') + 1;
+	at = strstr(names, name);
+	assert_true(at && at < values);
+	for (const char *c = names; c < at; c++)
+		column += *c == ' ';
+	for (at = values; column; at++)
+		column -= *at == ' ';
+	for (; *at >= '0' && *at <= '9'; at++)
+		v = v * 10 + *at - '0';
+	return v;
+}
+
+static void syns(u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		tp_new(6000 + i, 80);
+		in("S 0(0) <mss 1460>");
+	}
+	peer_forget(&peer);
+}
+
+static void syn_queue_is_bounded(void **state)
+{
+	int fd;
+
+	tp_up();
+	assert_int_equal(sim_write("/proc/sys/net/ipv4/tcp_syncookies", "0"), 0);
+	fd = tp_listen();
+	syns(8);
+	tp_new(7000, 80);
+	in("S 0(0) <mss 1460>");
+	silence(10);
+	assert_int_equal(counted("TCPReqQFullDrop"), 1);
+	c_close(fd);
+	tp_down();
+}
+
+static void cookie(const char *options, const char *synack, const char *data, u16 port)
+{
+	int fd = tp_listen(), con;
+	char text[64];
+
+	syns(8);
+	tp_new(port, 80);
+	scnprintf(text, sizeof(text), "S 0(0) <%s>", options);
+	in(text);
+	out(synack);
+	tp.ts = strstr(options, "ts ") != NULL;
+	in("P. 1:11(10) ack 1");
+	out_within(0, 50, ". 1(0) ack 11");
+	con = c_accept(fd, SOCK_NONBLOCK);
+	assert_true(con >= 0);
+	assert_int_equal(tp_read(con, 20), 10);
+	/* what the SYN said is known still */
+	assert_int_equal(tp_write(con, 3000), 3000);
+	out(data);
+	in(". 11(0) ack 1");
+	tp_forget();
+	in("R 11(0)");
+	c_close(con);
+	/* a forged one */
+	tp_new(port + 1, 80);
+	tp.host_iss = 0x12345678;
+	tp.heard_host = true;
+	in(". 1(0) ack 1");
+	out("R 1(0)");
+	peer_forget(&peer);
+	c_close(fd);
+}
+
+static void cookies(void **state)
+{
+	tp_up();
+	cookie("mss 1400", "S. 0(0) ack 1 <mss 1460>", ". 1:1401(1400) ack 11", 7000);
+	assert_int_equal(counted("SyncookiesSent"), 1);
+	assert_int_equal(counted("SyncookiesRecv"), 1);
+	assert_int_equal(counted("SyncookiesFailed"), 1);
+	cookie("mss 1412,sackOK,ts 100 0,wscale 3",
+	       "S. 0(0) ack 1 <mss 1460,sackOK,ts * 100,wscale 7>", ". 1:1389(1388) ack 11", 7100);
+	assert_int_equal(counted("SyncookiesRecv"), 2);
+	tp_down();
+}
+
+static void cookies_age(void **state)
+{
+	int fd, con;
+
+	tp_up();
+	fd = tp_listen();
+	syns(8);
+	tp_new(7000, 80);
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	sim_run_s(129);
+	peer_forget(&peer);
+	in(". 1(0) ack 1");
+	out("R 1(0)");
+	/* a minute later it is good still, across the border of two periods too */
+	syns(8);
+	for (int i = 0; i < 4; i++) {
+		tp_new(7001 + i, 80);
+		in("S 0(0) <mss 1460>");
+		out("S. 0(0) ack 1");
+		sim_run_s(20);
+		peer_forget(&peer);
+		in(". 1(0) ack 1");
+		con = c_accept(fd, SOCK_NONBLOCK);
+		assert_true(con >= 0);
+		in("R 1(0)");
+		c_close(con);
+	}
+	c_close(fd);
+	tp_down();
+}
+
+static void accept_queue_is_bounded(void **state)
+{
+	int fd, con, i;
+
+	tp_up();
+	fd = tp_listen();
+	c_listen(fd, 1);
+	for (i = 0; i < 2; i++) {
+		tp_new(6000 + i, 80);
+		in("S 0(0) <mss 1460>");
+		out("S. 0(0) ack 1");
+		in(". 1(0) ack 1");
+	}
+	/* backlog + 1 of them; further SYNs are not heard */
+	tp_new(6002, 80);
+	in("S 0(0) <mss 1460>");
+	silence(10);
+	assert_int_equal(counted("ListenOverflows"), 1);
+	con = c_accept(fd, SOCK_NONBLOCK);
+	assert_true(con >= 0);
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	in(". 1(0) ack 1");
+	c_close(con);
+	c_close(fd);
+	peer_forget(&peer);
+	sim_run_s(130); /* whoever was closed gives up */
+	tp_down();
+}
+
+/* The last ACK finds the queue full: the SYN-ACK comes again, and so does the ACK. */
+static void accept_queue_fills_meanwhile(void **state)
+{
+	int fd, con;
+
+	tp_up();
+	fd = tp_listen();
+	tp_new(6000, 80);
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	in(". 1(0) ack 1");
+	tp_new(6001, 80);
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	c_listen(fd, 0);
+	in(". 1(0) ack 1");
+	assert_int_equal(counted("ListenOverflows"), 1);
+	out_within(900, 1100, "S. 0(0) ack 1");
+	con = c_accept(fd, SOCK_NONBLOCK);
+	assert_true(con >= 0);
+	c_close(con);
+	in(". 1(0) ack 1");
+	con = c_accept(fd, SOCK_NONBLOCK);
+	assert_true(con >= 0);
+	c_close(con);
+	peer_forget(&peer);
+	c_close(fd);
+	sim_run_s(130);
+	tp_down();
+}
+
+static void defer_accept(void **state)
+{
+	int fd, con;
+
+	tp_up();
+	fd = tp_listen();
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 3), 0);
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	in(". 1(0) ack 1");
+	assert_int_equal(c_accept(fd, SOCK_NONBLOCK), -EAGAIN);
+	/* no SYN-ACK meanwhile; data makes it complete */
+	silence(2000);
+	in("P. 1:11(10) ack 1");
+	con = c_accept(fd, SOCK_NONBLOCK);
+	assert_true(con >= 0);
+	assert_int_equal(tp_read(con, 20), 10);
+	tp_forget();
+	in("R 11(0)");
+	c_close(con);
+	/* or time does: asked again, an ACK is enough */
+	tp_new(5001, 80);
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	in(". 1(0) ack 1");
+	out_within(2900, 3200, "S. 0(0) ack 1");
+	in(". 1(0) ack 1");
+	con = c_accept(fd, SOCK_NONBLOCK);
+	assert_true(con >= 0);
+	in("R 1(0)");
+	c_close(con);
+	c_close(fd);
+	tp_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(syn_queue_is_bounded),
+		cmocka_unit_test(cookies),
+		cmocka_unit_test(cookies_age),
+		cmocka_unit_test(accept_queue_is_bounded),
+		cmocka_unit_test(accept_queue_fills_meanwhile),
+		cmocka_unit_test(defer_accept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

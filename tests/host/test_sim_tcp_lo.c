@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sim_tcp_lo.c - streams between two programs of one host: segments are nearly as large as the
+ * windows there, which must not make either side wait for a timer. */
+#include "tcp_pair.h"
+
+#include <weft/sched.h>
+
+#define LONGEST 131072
+
+static u8 given[LONGEST], got[LONGEST];
+static struct tcp_pair pair;
+static u32 total, chunk;
+
+static int sender(void *arg)
+{
+	long err = 0;
+
+	for (u32 at = 0; at < total && !err; at += chunk)
+		err = c_send_all(pair.client, given, chunk, NULL);
+	c_shutdown(pair.client, SHUT_WR);
+	return err;
+}
+
+/* Moves t octets by writes of c, reads of r. Less than a millisecond of it may be waiting. */
+static void stream(u32 t, u32 c, u32 r)
+{
+	struct thread *s;
+	u64 began;
+	u32 n = 0;
+	long len;
+
+	total = t;
+	chunk = c;
+	tcp_host_up();
+	pair = tcp_pair_up();
+	began = sim_now();
+	s = kthread_run(sender, NULL, "sender");
+	while ((len = c_recv(pair.server, got, r, 0)) > 0) {
+		for (long i = 0; i < len; i += 997)
+			assert_int_equal(got[i], given[(n + i) % chunk]);
+		n += len;
+	}
+	assert_int_equal(len, 0);
+	assert_int_equal(n, total);
+	assert_true(sim_now() - began < NSEC_PER_MSEC);
+	assert_int_equal(kthread_stop(s), 0);
+	tcp_pair_down(&pair);
+	sim_run_s(70);
+	tcp_host_down();
+}
+
+static void large_writes(void **state)
+{
+	stream(50 * LONGEST, LONGEST, LONGEST);
+}
+
+static void small_writes(void **state)
+{
+	stream(200000, 100, LONGEST);
+}
+
+static void small_reads(void **state)
+{
+	stream(4 * LONGEST, LONGEST, 500);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(large_writes),
+		cmocka_unit_test(small_writes),
+		cmocka_unit_test(small_reads),
+	};
+
+	for (u32 i = 0; i < LONGEST; i++)
+		given[i] = i * 31 + (i >> 8);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
