@@ -30,9 +30,9 @@ struct msg {
  * by socket_wait(). An unset callback answers -EOPNOTSUPP (poll: socket_poll_default). Names are
  * validated for length >= 2 only. The core answers SOL_SOCKET itself and asks setsockopt/getsockopt
  * only for options it does not know. Of those that it has set and that may mean more than a field
- * (SO_REUSEADDR, SO_KEEPALIVE, buffer sizes, SO_PRIORITY ...; see sockcall.c) it tells the family by
- * the same call, whatever that answers. It refuses sends after SHUT_WR with the
- * pending error, else -EPIPE. */
+ * (SO_REUSEADDR, SO_KEEPALIVE, buffer sizes, SO_PRIORITY ...; see sockcall.c) it tells the family
+ * by the same call, whatever that answers. It refuses sends after SHUT_WR with the pending error,
+ * else -EPIPE. */
 struct socket_ops {
 	int (*bind)(struct socket *s, const u8 *name, u32 len);
 	int (*connect)(struct socket *s, const u8 *name, u32 len, bool nonblock);
@@ -179,14 +179,14 @@ static inline u32 socket_tx_bytes(const struct socket *s)
 }
 /* Readiness of a datagram socket: from queue, error, shutdown and send buffer. */
 u32 socket_poll_default(struct socket *s);
-void socket_wake(struct socket *s, u32 events);	  /* any context but interrupt */
-void socket_set_error(struct socket *s, int err); /* err > 0 errno; wakes */
+void socket_wake(struct socket *s, u32 events);	      /* any context but interrupt */
+void socket_set_error(struct socket *s, int err);     /* err > 0 errno; wakes */
 static inline int socket_take_error(struct socket *s) /* -errno or 0, cleared */
 {
 	return likely(!READ_ONCE(s->error)) ? 0 : -xchg(&s->error, 0);
 }
-/* SIGURG for the owner set by F_SETOWN or FIOSETOWN. s has its file: it is not being closed. Poll or
- * process context. */
+/* SIGURG for the owner set by F_SETOWN or FIOSETOWN. s has its file: it is not being closed. Poll
+ * or process context. */
 void socket_urgent(struct socket *s);
 /* Appends one control message, sets MSG_CTRUNC when it does not fit. */
 void msg_put_control(struct msg *m, int level, int type, const void *data, u32 len);

@@ -18,6 +18,11 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *hay, const char *needle);
 
+/* Of a small known size they are a few moves in place, which a freestanding compiler does not do
+ * unasked; else the functions above. */
+#define memcpy(...) __builtin_memcpy(__VA_ARGS__)
+#define memset(...) __builtin_memset(__VA_ARGS__)
+
 /* Copies at most size-1 bytes and terminates. Returns the length copied, or -E2BIG when cut. */
 long strscpy(char *d, const char *s, size_t size);
 

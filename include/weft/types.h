@@ -29,6 +29,10 @@ typedef u64 phys_addr_t;
 #define __noreturn __attribute__((noreturn))
 #define __must_check __attribute__((warn_unused_result))
 #define __weak __attribute__((weak))
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#define __noinline __attribute__((noinline)) /* seldom wanted: keep it out of the common path */
 #define __section(s) __attribute__((section(s), used))
 #define __cacheline_aligned __attribute__((aligned(64)))
 #define __user /* a pointer into user space: only uaccess.h may follow it */

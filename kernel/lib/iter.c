@@ -60,9 +60,10 @@ void iter_advance(struct iov_iter *it, size_t n)
 EXPORT(iter_advance);
 
 /* Bytes moved between p and the n bytes at at; to: into the iterator's memory. */
-static size_t move_piece(void *at, void *p, size_t n, const struct iov_iter *it, bool to)
+static __always_inline size_t move_piece(void *at, void *p, size_t n, const struct iov_iter *it,
+					 bool to)
 {
-	if (it->kernel) {
+	if (unlikely(it->kernel)) {
 		if (to)
 			memcpy(at, p, n);
 		else
@@ -72,20 +73,11 @@ static size_t move_piece(void *at, void *p, size_t n, const struct iov_iter *it,
 	return n - (to ? arch_copy_to_user(at, p, n) : arch_copy_from_user(p, at, n));
 }
 
-static long move(void *p, size_t n, struct iov_iter *it, bool to)
+static __noinline long move_scattered(void *p, size_t n, struct iov_iter *it, bool to)
 {
 	size_t done = 0;
 
 	n = min(n, it->count);
-	/* all of it is in one piece: nothing to walk */
-	if (likely(it->nr && n <= it->iov->len - it->offset)) {
-		done = move_piece((u8 *)it->iov->base + it->offset, p, n, it, to);
-		it->offset += done;
-		it->count -= done;
-		if (it->offset == it->iov->len)
-			skip_empty(it);
-		return done || !n ? (long)done : -EFAULT;
-	}
 	while (done < n && it->nr) {
 		size_t piece = min(n - done, it->iov->len - it->offset);
 		size_t moved =
@@ -97,6 +89,22 @@ static long move(void *p, size_t n, struct iov_iter *it, bool to)
 			break;
 	}
 	return done || !n ? (long)done : -EFAULT;
+}
+
+/* Once for each direction: most copies are of one piece, and there is nothing to walk. */
+static __always_inline long move(void *p, size_t n, struct iov_iter *it, bool to)
+{
+	size_t done;
+
+	/* 0 bytes too, perhaps behind the last piece */
+	if (unlikely(n - 1 >= it->count || n > it->iov->len - it->offset))
+		return move_scattered(p, n, it, to);
+	done = move_piece((u8 *)it->iov->base + it->offset, p, n, it, to);
+	it->offset += done;
+	it->count -= done;
+	if (it->offset == it->iov->len)
+		skip_empty(it);
+	return done ? (long)done : -EFAULT;
 }
 
 long iter_copy_from(void *dst, size_t n, struct iov_iter *it)

@@ -148,6 +148,36 @@ static int choose_source(const struct ip_family *fam, struct flow *f,
 	return err;
 }
 
+/* What each CPU found last, with preemption off: the next packet to a peer from somebody who keeps
+ * no flow, or has a new one, mostly asks the same. */
+static struct flow last_found[MAX_CPUS];
+
+/* The wishes that the answers depend on. */
+#define ROUTING_FLAGS                                                                      \
+	(FLOW_BROADCAST | FLOW_DONTROUTE | FLOW_HDRINCL | FLOW_ANY_SOURCE | FLOW_NO_PMTU | \
+	 FLOW_NO_SOURCE)
+
+static bool recall(struct flow *f)
+{
+	const struct flow *l = &last_found[cpu_id()];
+
+	if (l->route_gen != READ_ONCE(route_generation) || !ip_addr_eq(&l->dst, &f->dst) ||
+	    !ip_addr_eq(&l->src, &f->src) || l->oif != f->oif || l->opt_len != f->opt_len ||
+	    ((l->flags ^ f->flags) & ROUTING_FLAGS))
+		return false;
+	f->saddr = l->saddr;
+	f->next_hop = l->next_hop;
+	f->ifindex = l->ifindex;
+	f->mtu = l->mtu;
+	f->net_header = l->net_header;
+	f->headroom = l->headroom;
+	f->kind = l->kind;
+	f->features = l->features;
+	f->route_gen = l->route_gen;
+	f->neigh_id = 0;
+	return true;
+}
+
 /* Fills all of f's answers. Under RCU. */
 static int flow_route(const struct ip_family *fam, struct flow *f)
 {
@@ -205,13 +235,14 @@ static int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
 	bool park = f->flags & FLOW_PARK;
 	int err;
 
-	if (unlikely(f->route_gen != READ_ONCE(route_generation))) {
+	if (unlikely(f->route_gen != READ_ONCE(route_generation)) && !recall(f)) {
 		fam = ip_family_find(ip_addr_family(&f->dst));
 		if (!fam)
 			return -EAFNOSUPPORT;
 		err = flow_route(fam, f);
 		if (err)
 			return err;
+		last_found[cpu_id()] = *f;
 	}
 	nif = netif_by_index(f->ifindex);
 	if (unlikely(!nif || !netif_is_up(nif)))

@@ -71,17 +71,16 @@ EXPORT(net_layer_unregister);
 
 /* ---- transports ---- */
 
-int ip_deliver(struct pkt *p)
+/* Nobody took p: pr, which has been asked, NULL: nobody was. seen: by a raw socket. */
+static __noinline int deliver_on(struct pkt *p, struct ip_proto *pr, bool seen)
 {
 	struct ip_rx *rx = ip_rx(p);
 	u16 af = ip_addr_family(&rx->dst);
-	struct ip_proto *pr;
-	bool seen;
+	struct list_head *slot = &slots[rx->proto];
+	struct list_head *n = pr ? &pr->node : slot;
 
-	p->trans_off = p->data - p->head;
-	p->ip_proto = rx->proto;
-	seen = raw_listens(rx->proto) && raw_deliver(p, rx);
-	list_for_each_entry(pr, &slots[rx->proto], node) {
+	while ((n = READ_ONCE(n->next)) != slot) {
+		pr = list_entry(n, struct ip_proto, node);
 		if (pr->input && (!pr->af || pr->af == af) && pr->input(p, rx) == IP_TAKEN)
 			return IP_TAKEN;
 	}
@@ -93,6 +92,24 @@ int ip_deliver(struct pkt *p)
 		return ip_drop(p, DROP_PROTO_SILENT);
 	/* RFC 1122 3.2.2.1: protocol unreachable */
 	return ip_reject(p, DROP_NO_PROTO, IP_ERR_PROTO_UNREACH, 0);
+}
+
+int ip_deliver(struct pkt *p)
+{
+	struct ip_rx *rx = ip_rx(p);
+	struct list_head *slot = &slots[rx->proto], *n = READ_ONCE(slot->next);
+	struct ip_proto *pr = list_entry(n, struct ip_proto, node);
+
+	p->trans_off = p->data - p->head;
+	p->ip_proto = rx->proto;
+	if (raw_listens(rx->proto))
+		return deliver_on(p, NULL, raw_deliver(p, rx));
+	/* nearly always: one transport for both families */
+	if (unlikely(n == slot || pr->af || !pr->input))
+		return deliver_on(p, NULL, false);
+	if (likely(pr->input(p, rx) == IP_TAKEN))
+		return IP_TAKEN;
+	return deliver_on(p, pr, false);
 }
 EXPORT(ip_deliver);
 

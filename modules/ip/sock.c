@@ -142,6 +142,12 @@ static const u32 pmtu_flags[] = {
 	[IP_PMTUDISC_OMIT] = FLOW_NO_PMTU,
 };
 
+u32 inet_pmtu_flags(const struct inet_sock *is)
+{
+	return pmtu_flags[is->pmtudisc];
+}
+EXPORT(inet_pmtu_flags);
+
 void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst)
 {
 	const struct socket *s = is->s;
@@ -172,7 +178,7 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 		f->flags |= FLOW_ANY_SOURCE;
 	if (!(is->flags & INET_MCAST_LOOP))
 		f->flags |= FLOW_NO_LOOP;
-	f->flags |= pmtu_flags[is->pmtudisc];
+	f->flags |= inet_pmtu_flags(is);
 }
 EXPORT(inet_flow_init);
 

@@ -67,7 +67,8 @@ static void build_header(const struct flow *f, struct pkt *p)
 	h[9] = f->proto;
 	memcpy(h + 12, &f->saddr.w[3], 4);
 	memcpy(h + 16, &f->dst.w[3], 4);
-	memcpy(h + IPV4_HEADER, f->opts, f->opt_len);
+	if (unlikely(f->opt_len))
+		memcpy(h + IPV4_HEADER, f->opts, f->opt_len);
 	ipv4_header_finish(h, header_len);
 }
 

@@ -55,10 +55,16 @@ void ip_mib_unregister(struct ip_mib *m);
 /* The sum over all CPUs as of now. */
 u64 ip_mib_sum(const struct ip_mib *m, u32 field);
 
-/* With preemption off: poll context, an RCU section, a spin lock held. */
+/* With preemption off: poll context, an RCU section, a spin lock held. This CPU's counters, for who
+ * counts several things at once. */
+static inline u64 *ip_mib_here(struct ip_mib *m)
+{
+	return &m->counters[cpu_id() * m->stride];
+}
+
 static inline void ip_mib_add_poll(struct ip_mib *m, u32 field, u64 n)
 {
-	m->counters[cpu_id() * m->stride + field] += n;
+	ip_mib_here(m)[field] += n;
 }
 
 static inline void ip_mib_inc_poll(struct ip_mib *m, u32 field)

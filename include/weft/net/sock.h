@@ -68,6 +68,8 @@ int inet_name(struct inet_sock *is, u8 *name, u32 *len, bool peer);
  * from control messages (IP_PKTINFO, IP_TTL, IP_TOS). f is a fresh one. *port the
  * destination's. -EDESTADDRREQ, -EINVAL, -EAFNOSUPPORT, -EOPNOTSUPP (MSG_OOB). */
 int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u16 *port);
+/* FLOW_* of IP_MTU_DISCOVER. */
+u32 inet_pmtu_flags(const struct inet_sock *is);
 /* A flow to addr with the socket's options; for connected use. */
 void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst);
 /* ip_reserve, waiting as m's flags and SO_SNDTIMEO say (the lock is dropped meanwhile). A neighbour
