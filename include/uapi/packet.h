@@ -27,7 +27,12 @@
 #define PACKET_MR_ALLMULTI 2
 #define PACKET_MR_UNICAST 3
 
+#define TPACKET_V2 1
+#define TPACKET_ALIGNMENT 16
+
+#define TP_STATUS_KERNEL 0
 #define TP_STATUS_USER 1
+#define TP_STATUS_LOSING 4
 #define TP_STATUS_CSUMNOTREADY 8
 #define TP_STATUS_CSUM_VALID 128
 
@@ -58,6 +63,28 @@ struct packet_mreq {
 struct tpacket_stats {
 	u32 tp_packets;
 	u32 tp_drops;
+};
+
+/* What PACKET_RX_RING takes. */
+struct tpacket_req {
+	u32 tp_block_size;
+	u32 tp_block_nr;
+	u32 tp_frame_size;
+	u32 tp_frame_nr;
+};
+
+/* In front of each frame of a ring; a struct sockaddr_ll follows. */
+struct tpacket2_hdr {
+	u32 tp_status;
+	u32 tp_len;
+	u32 tp_snaplen;
+	u16 tp_mac;
+	u16 tp_net;
+	u32 tp_sec;
+	u32 tp_nsec;
+	u16 tp_vlan_tci;
+	u16 tp_vlan_tpid;
+	u8 tp_padding[4];
 };
 
 struct tpacket_auxdata {

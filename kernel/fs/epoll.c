@@ -100,9 +100,13 @@ static void make_unready(struct epitem *item)
 
 static struct epitem *next_ready(struct eventpoll *ep, struct list_head *from)
 {
-	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-	struct epitem *item = list_first_entry_or_null(from, struct epitem, ready_node);
+	struct epitem *item;
+	unsigned long flags;
 
+	if (list_empty(from))
+		return NULL;
+	flags = spin_lock_irqsave(&ep->ready_lock);
+	item = list_first_entry_or_null(from, struct epitem, ready_node);
 	if (item) {
 		list_del(&item->ready_node);
 		item->on_ready = false;
@@ -480,11 +484,12 @@ static long send_events(struct eventpoll *ep, u64 uevents, long max)
 		}
 		make_ready(item);
 	}
-	/* what max left over comes first */
-	flags = spin_lock_irqsave(&ep->ready_lock);
-	list_splice_tail(&ep->ready, &round);
-	list_splice_tail(&round, &ep->ready);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	if (!list_empty(&round)) { /* what max left over comes first */
+		flags = spin_lock_irqsave(&ep->ready_lock);
+		list_splice_tail(&ep->ready, &round);
+		list_splice_tail(&round, &ep->ready);
+		spin_unlock_irqrestore(&ep->ready_lock, flags);
+	}
 	mutex_unlock(&ep->lock);
 	pass_on(ep);
 	return n ? n : err;

@@ -18,7 +18,7 @@
 /* all open sockets; guarded by sockets_lock */
 static struct spinlock sockets_lock = SPINLOCK_INIT;
 static LIST_HEAD(sockets);
-static u32 nr_sockets; /* likewise */
+static u32 nr_sockets;		 /* likewise */
 static DEFINE_MUTEX(walk_mutex); /* one walk over them at a time */
 static u32 visits;		 /* guarded by walk_mutex */
 
@@ -75,6 +75,10 @@ void socket_purge(struct socket *s)
 {
 	LIST_HEAD(gone);
 
+	/* Nobody queues any more, but for poll context just now, and that is why it is called again
+	 * after the grace period. */
+	if (list_empty(&s->rx))
+		return;
 	spin_lock(&s->rx_lock);
 	list_splice_tail(&s->rx, &gone);
 	s->rx_bytes = 0;
@@ -233,12 +237,9 @@ void socket_leave(struct socket *s)
 /* Linux: who ends does not linger over its sockets. */
 static void stop_lingering(struct socket *s)
 {
-	const struct proc *p;
+	const struct thread *t = current();
 
-	if (s->linger <= 0)
-		return;
-	p = current()->proc;
-	if (p && READ_ONCE(p->exiting))
+	if (s->linger > 0 && t && t->proc && READ_ONCE(t->proc->exiting))
 		s->linger = -1;
 }
 

@@ -138,22 +138,10 @@ static bool *bool_option(struct socket *s, int opt)
 	}
 }
 
-static int set_number(struct socket *s, int opt, int v)
+/* Buffer sizes. -ENOIOCTLCMD: another option. */
+static int set_buffer(struct socket *s, int opt, int v)
 {
-	bool *flag = bool_option(s, opt);
-
-	if (flag) {
-		*flag = v != 0;
-		/* one of the two formats at a time */
-		if (v && opt == SO_TIMESTAMP)
-			s->timestampns = false;
-		if (v && opt == SO_TIMESTAMPNS)
-			s->timestamp = false;
-		return 0;
-	}
 	switch (opt) {
-	case SO_DEBUG:
-		return v ? require_root() : 0;
 	case SO_SNDBUF:
 		s->sndbuf = buffer_size(v, socket_sysctls.wmem_max, SOCK_SNDBUF_MIN);
 		socket_wake(s, POLLOUT | POLLWRNORM);
@@ -171,6 +159,31 @@ static int set_number(struct socket *s, int opt, int v)
 			return -EPERM;
 		s->rcvbuf = buffer_size(max(v, 0), 0x3fffffff, SOCK_RCVBUF_MIN);
 		return 0;
+	default:
+		return -ENOIOCTLCMD;
+	}
+}
+
+static int set_number(struct socket *s, int opt, int v)
+{
+	bool *flag = bool_option(s, opt);
+	int err;
+
+	if (flag) {
+		*flag = v != 0;
+		/* one of the two formats at a time */
+		if (v && opt == SO_TIMESTAMP)
+			s->timestampns = false;
+		if (v && opt == SO_TIMESTAMPNS)
+			s->timestamp = false;
+		return 0;
+	}
+	err = set_buffer(s, opt, v);
+	if (err != -ENOIOCTLCMD)
+		return err;
+	switch (opt) {
+	case SO_DEBUG:
+		return v ? require_root() : 0;
 	case SO_PRIORITY:
 		if ((v < 0 || v > 6) && require_root())
 			return -EPERM;
@@ -309,8 +322,7 @@ static int get_u64(u64 v, void *val, u32 *len)
 static int get_meminfo(struct socket *s, void *val, u32 *len)
 {
 	u32 v[9] = {
-		READ_ONCE(s->rx_bytes), s->rcvbuf, socket_tx_bytes(s), s->sndbuf,
-		[8] = s->rx_drops,
+		READ_ONCE(s->rx_bytes), s->rcvbuf, socket_tx_bytes(s), s->sndbuf, [8] = s->rx_drops,
 	};
 
 	*len = min(*len, (u32)sizeof(v));

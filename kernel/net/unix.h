@@ -76,6 +76,7 @@ u32 unix_readable_bytes(struct unix_sock *u);
 struct unix_scm {
 	struct file **files;
 	u32 nr_files;
+	u32 user; /* whose bound they count for */
 	struct unix_cred cred;
 };
 int unix_scm_parse(const struct msg *m, struct unix_scm *scm);

@@ -64,8 +64,9 @@ static void show_socket(struct socket *s, void *arg)
 	if (!open)
 		return;
 	/* the pointer column tells sockets apart, no more */
-	seq_printf(seq, "%016lx: %08X %08X %08X %04X %02X %5lu", siphash(&s, sizeof(s), &pointer_key),
-		   l.refs, 0, l.flags, s->type, l.state, s->ino);
+	seq_printf(seq, "%016lx: %08X %08X %08X %04X %02X %5lu",
+		   siphash(&s, sizeof(s), &pointer_key), l.refs, 0, l.flags, s->type, l.state,
+		   s->ino);
 	if (l.name[0])
 		seq_printf(seq, " %s", l.name);
 	seq_puts(seq, "\n");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_scm.c - SCM_RIGHTS and SCM_CREDENTIALS (unix(7)). Files on their way have a bound in number;
- * two sockets that are sent over each other and closed stay until the end, within that bound. */
+/* unix_scm.c - SCM_RIGHTS and SCM_CREDENTIALS (unix(7)). Files on their way are bounded in number,
+ * for each user as Linux has it: sockets that are sent over each other and closed stay until the
+ * end, within that bound. */
+#include <core/proc.h>
 #include <core/vfs.h>
 #include <weft/alloc.h>
 #include <weft/sched.h>
@@ -9,9 +11,23 @@
 #include "unix.h"
 
 #define SCM_CREDENTIALS 2
-#define FILES_ON_THE_WAY_MAX 16384
+#define FILES_ON_THE_WAY_MAX 16384 /* of everybody; the last quarter is root's */
+#define USERS 256
 
 static struct atomic files_on_the_way;
+static struct atomic user_files[USERS]; /* of users whose ids are equal in their last bits */
+
+/* Linux: who has as many on their way as may be open sends no more. */
+static bool too_many(u32 user, u32 n)
+{
+	int all = atomic_read(&files_on_the_way) + (int)n;
+	const struct proc *p = current_proc();
+
+	if (!require_root())
+		return all > FILES_ON_THE_WAY_MAX;
+	return all > FILES_ON_THE_WAY_MAX / 4 * 3 ||
+	       (p && (u64)atomic_read(&user_files[user]) + n > p->rlim[RLIMIT_NOFILE].cur);
+}
 
 static int take_files(const struct cmsg_view *c, struct unix_scm *scm)
 {
@@ -21,7 +37,8 @@ static int take_files(const struct cmsg_view *c, struct unix_scm *scm)
 		return -EINVAL;
 	if (!n)
 		return 0;
-	if (atomic_read(&files_on_the_way) + (int)n > FILES_ON_THE_WAY_MAX)
+	scm->user = current_uid() % USERS;
+	if (too_many(scm->user, n))
 		return -ETOOMANYREFS;
 	scm->files = kcalloc(n, sizeof(*scm->files));
 	if (!scm->files)
@@ -35,6 +52,7 @@ static int take_files(const struct cmsg_view *c, struct unix_scm *scm)
 			return -EBADF;
 		scm->nr_files++;
 		atomic_inc(&files_on_the_way);
+		atomic_inc(&user_files[scm->user]);
 	}
 	return 0;
 }
@@ -81,6 +99,7 @@ void unix_scm_free(struct unix_scm *scm)
 
 	for (i = 0; i < scm->nr_files; i++) {
 		atomic_dec(&files_on_the_way);
+		atomic_dec(&user_files[scm->user]);
 		file_put(scm->files[i]);
 	}
 	kfree(scm->files);

@@ -117,21 +117,21 @@ static bool io_port(const struct pci_dev *dev, u32 bar, u32 off, u32 size, u16 *
 	return true;
 }
 
-#define IO_ACCESSORS(bits, in, out)                                                         \
-	u##bits pci_io_read##bits(struct pci_dev *dev, u32 bar, u32 off)                    \
-	{                                                                                   \
-		u16 port;                                                                   \
-                                                                                            \
-		return io_port(dev, bar, off, (bits) / 8, &port) ? in(port) : (u##bits)~0u; \
-	}                                                                                   \
-	EXPORT(pci_io_read##bits);                                                          \
-	void pci_io_write##bits(struct pci_dev *dev, u32 bar, u32 off, u##bits v)           \
-	{                                                                                   \
-		u16 port;                                                                   \
-                                                                                            \
-		if (io_port(dev, bar, off, (bits) / 8, &port))                              \
-			out(port, v);                                                       \
-	}                                                                                   \
+#define IO_ACCESSORS(bits, in, out)                                                          \
+	u##bits pci_io_read##bits(struct pci_dev *dev, u32 bar, u32 off)                     \
+	{                                                                                    \
+		u16 port;                                                                    \
+                                                                                             \
+		return io_port(dev, bar, off, (bits) / 8, &port) ? in(port) : (u##bits) ~0u; \
+	}                                                                                    \
+	EXPORT(pci_io_read##bits);                                                           \
+	void pci_io_write##bits(struct pci_dev *dev, u32 bar, u32 off, u##bits v)            \
+	{                                                                                    \
+		u16 port;                                                                    \
+                                                                                             \
+		if (io_port(dev, bar, off, (bits) / 8, &port))                               \
+			out(port, v);                                                        \
+	}                                                                                    \
 	EXPORT(pci_io_write##bits)
 
 IO_ACCESSORS(8, inb, outb);

@@ -45,7 +45,7 @@ struct thread {
 	bool in_heap;
 	struct list_head rq_node, rq_children;
 	u64 vruntime, run_start;
-	u32 batch; /* nesting of batches (weft/poller.h), while it is off its CPU */
+	u32 batch;  /* nesting of batches (weft/poller.h), while it is off its CPU */
 	u64 run_ns; /* CPU time in all; utime and stime are what ticks sampled of it */
 	u64 utime_ns, stime_ns;
 	u32 nvcsw, nivcsw;
