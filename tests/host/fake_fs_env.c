@@ -608,3 +608,25 @@ long call(u32 nr, ...)
 void vm_file_cut(struct inode *ino, u64 size)
 {
 }
+
+/* Timers never run out here. */
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+	*t = (struct timer){ .fn = fn };
+	list_init(&t->node);
+}
+
+void timer_set(struct timer *t, u64 expires_ns)
+{
+	t->expires = expires_ns;
+}
+
+bool timer_cancel(struct timer *t)
+{
+	return false;
+}
+
+bool timer_cancel_sync(struct timer *t)
+{
+	return false;
+}

@@ -217,7 +217,7 @@ static void device_is_used(void **state)
 	down();
 }
 
-/* As a transport sends: it keeps the data and sends a clone, and another one when that seems lost. */
+/* As a transport sends: it keeps the data, sends a clone, and another one when that is lost. */
 static void sent_again_from_a_clone(void **state)
 {
 	struct pkt *kept, *c;

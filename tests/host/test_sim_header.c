@@ -33,7 +33,8 @@ static void expect(const struct ipv4_fields *h, const u8 *dst_mac, enum drop_rea
 	assert_int_equal(dropped_in_all(), 1);
 }
 
-static void headers(void **state)
+/* warm: each follows a good datagram of its stream, of which the receiver keeps what it found. */
+static void refuse_headers(bool warm)
 {
 	static const struct {
 		u8 version_ihl;
@@ -61,6 +62,14 @@ static void headers(void **state)
 					 .total_len = bad[i].total_len,
 					 .bad_sum = bad[i].bad_sum };
 
+		if (warm) {
+			struct ipv4_fields good = { .src = PEER, .dst = HOST, .proto = 1 };
+			u8 m[16];
+
+			peer_ipv4(&peer, host_mac, &good, m, icmp_message(m, 8, 0, 1, NULL, 0));
+			sim_run_ms(1);
+			assert_non_null(peer_take_icmp(&peer, 0, -1));
+		}
 		/* 0x46 takes the ICMP header's first bytes for options: the sum is not over them */
 		expect(&h, host_mac, bad[i].why);
 	}
@@ -75,6 +84,16 @@ static void headers(void **state)
 	sim_run_ms(1);
 	assert_int_equal(drops_since(DROP_TRUNCATED), 20);
 	stack_down();
+}
+
+static void headers(void **state)
+{
+	refuse_headers(false);
+}
+
+static void headers_within_a_stream(void **state)
+{
+	refuse_headers(true);
 }
 
 static void martians(void **state)
@@ -276,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers),
+		cmocka_unit_test(headers_within_a_stream),
 		cmocka_unit_test(martians),
 		cmocka_unit_test(options),
 		cmocka_unit_test(ttl_does_not_matter_to_the_host),

@@ -52,8 +52,9 @@ static void lines_in_order(void **state)
 	assert_true(ip == text && icmp > ip && udp > icmp);
 	assert_non_null(strstr(sim_read("/proc/net/netstat"), "IpExt: InNoRoutes "));
 	assert_non_null(strstr(sim_read("/proc/net/sockstat"), "sockets: used 0\n"));
-	assert_non_null(strstr(sim_read("/proc/net/sockstat"), "\nUDP: inuse 0 mem 0\nRAW: inuse 0\n"
-							       "FRAG: inuse 0 memory 0\n"));
+	assert_non_null(strstr(sim_read("/proc/net/sockstat"),
+			       "\nUDP: inuse 0 mem 0\nRAW: inuse 0\n"
+			       "FRAG: inuse 0 memory 0\n"));
 	assert_int_equal(sim_rmmod("udp", false), 0);
 	assert_null(strstr(sim_read("/proc/net/sockstat"), "UDP:"));
 	stack_down();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_ports.c - ports that the stack picks and ports that programs share: the range, reserved
- * and privileged ones, what may be bound twice (RFC 6056, socket(7)), how SO_REUSEPORT spreads peers,
- * and how many may share one. */
+ * and privileged ones, what may be bound twice (RFC 6056, socket(7)), how SO_REUSEPORT spreads
+ * peers, and how many may share one. */
 #include "stack.h"
 
 static void setup(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_redirect.c - ICMP redirects (RFC 1122 3.2.2.2): the router in use may name a better one
- * on the same link for a destination that was really sent to; nobody else may, and not about anything
- * else. */
+ * on the same link for a destination that was really sent to; nobody else may, and not about
+ * anything else. */
 #include "stack.h"
 
 #define FAR IP4(192, 0, 2, 7)
@@ -79,9 +79,9 @@ static void others_are_not(void **state)
 
 	setup();
 	redirect(IP4(10, 0, 0, 77), 5000, FAR, BETTER, 1), bad++; /* some station */
-	redirect(PEER, 5001, FAR, BETTER, 1);			   /* not what we sent */
-	redirect(PEER, 5000, IP4(10, 0, 0, 50), BETTER, 1);	   /* a neighbour */
-	redirect(PEER, 5000, FAR, IP4(172, 16, 0, 1), 1), bad++;   /* on another link */
+	redirect(PEER, 5001, FAR, BETTER, 1);			  /* not what we sent */
+	redirect(PEER, 5000, IP4(10, 0, 0, 50), BETTER, 1);	  /* a neighbour */
+	redirect(PEER, 5000, FAR, IP4(172, 16, 0, 1), 1), bad++;  /* on another link */
 	redirect(PEER, 5000, FAR, HOST, 1), bad++;
 	redirect(PEER, 5000, FAR, PEER, 1), bad++;
 	redirect(PEER, 5000, FAR, HOST_BROADCAST, 1), bad++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_udp_options.c - what a UDP socket can be told: path MTU discovery of each kind, errors by
- * IP_RECVERR, time to live and type of service, filters, peeking and cutting, shutdown, and connect
- * taken back. */
+/* test_sim_udp_options.c - what a UDP socket can be told: path MTU discovery of each kind, errors
+ * by IP_RECVERR, time to live and type of service, filters, peeking and cutting, shutdown, and
+ * connect taken back. */
 #include "stack.h"
 
 #include <kernel/net/socket_internal.h>
@@ -73,7 +73,9 @@ static long receive(struct msg *m, u32 len, u32 flags)
 	struct iovec v = { buf, len };
 	long n;
 
-	*m = (struct msg){ .name = from, .control = control, .control_len = sizeof(control),
+	*m = (struct msg){ .name = from,
+			   .control = control,
+			   .control_len = sizeof(control),
 			   .flags = flags | MSG_DONTWAIT };
 	iter_init(&m->iter, &v, 1, false);
 	n = socket_recvmsg(s, m);
@@ -99,8 +101,8 @@ static void path_mtu(void **state)
 		u32 fits, df;
 		bool cut;
 	} kinds[] = {
-		{ IP_PMTUDISC_DONT, 1472, 0, true },	 { IP_PMTUDISC_WANT, 972, 1, true },
-		{ IP_PMTUDISC_DO, 972, 1, false },	 { IP_PMTUDISC_PROBE, 1472, 1, false },
+		{ IP_PMTUDISC_DONT, 1472, 0, true },	   { IP_PMTUDISC_WANT, 972, 1, true },
+		{ IP_PMTUDISC_DO, 972, 1, false },	   { IP_PMTUDISC_PROBE, 1472, 1, false },
 		{ IP_PMTUDISC_INTERFACE, 1472, 0, false }, { IP_PMTUDISC_OMIT, 1472, 0, true },
 	};
 	struct ip_addr to = ip_addr_v4(PEER);
@@ -275,10 +277,9 @@ static void kept_flows_follow_changes(void **state)
 static void programs_choose(void **state)
 {
 	/* keep 10 bytes of datagrams whose source port is 7, drop others */
-	struct sock_filter code[] = { { 0x28, 0, 0, 0 },
-				      { 0x15, 0, 1, 7 },
-				      { 0x06, 0, 0, 10 },
-				      { 0x06, 0, 0, 0 } };
+	struct sock_filter code[] = {
+		{ 0x28, 0, 0, 0 }, { 0x15, 0, 1, 7 }, { 0x06, 0, 0, 10 }, { 0x06, 0, 0, 0 }
+	};
 	struct sock_fprog prog = { .len = 4, .filter = (u64)code };
 	struct msg m;
 
@@ -296,12 +297,9 @@ static void programs_choose(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(path_mtu),
-		cmocka_unit_test(too_long_is_queued),
-		cmocka_unit_test(ttl_tos_and_info),
-		cmocka_unit_test(peeked_and_cut),
-		cmocka_unit_test(connect_and_back),
-		cmocka_unit_test(kept_flows_follow_changes),
+		cmocka_unit_test(path_mtu),	    cmocka_unit_test(too_long_is_queued),
+		cmocka_unit_test(ttl_tos_and_info), cmocka_unit_test(peeked_and_cut),
+		cmocka_unit_test(connect_and_back), cmocka_unit_test(kept_flows_follow_changes),
 		cmocka_unit_test(programs_choose),
 	};
 

@@ -235,6 +235,7 @@ static void read_segment(struct segment *g, const struct frame *f)
 	tp.ts_val = g->ts_val;
 	tp.ts_ecr = g->ts_ecr;
 	tp.ip_tos = ip[1];
+	tp.ip_df = ip[6] & 0x40;
 }
 
 /* The oldest segment of this connection; others' are skipped over. */

@@ -27,6 +27,7 @@ struct tcp_peer {
 	u64 at, last_at; /* when; and when the script last did or saw something */
 	u32 seq, ack, win, len, ts_val, ts_ecr;
 	u8 ip_tos;
+	bool ip_df;
 	u32 ack_high; /* behind the last octet that ever came out */
 };
 extern struct tcp_peer tp;
