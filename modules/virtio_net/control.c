@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* control.c - the control queue (virtio 1.2, 5.1.6.5): promiscuity, groups, the station address. One
- * command at a time, waited for by looking: the device answers while it is notified. */
+/* control.c - the control queue (virtio 1.2, 5.1.6.5): promiscuity, groups, the station address.
+ * One command at a time, waited for by looking: the device answers while it is notified. */
 #define LOG_NAME "virtio_net: "
 #include "virtio_net.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* device.c - bringing a device up and down (virtio 1.2, 3.1): reset, features, queues, go. A stopped
- * interface is a reset device: that is the only way to make it forget buffers it was lent. */
+/* device.c - bringing a device up and down (virtio 1.2, 3.1): reset, features, queues, go. A
+ * stopped interface is a reset device: there is no other way to make it forget buffers that it was
+ * lent. */
 #define LOG_NAME "virtio_net: "
 #include "virtio_net.h"
 
@@ -12,8 +13,8 @@
 
 #define RESET_TIMEOUT_NS (100 * NSEC_PER_MSEC)
 
-#define FEATURES_ALWAYS                                                                \
-	(F_CSUM | F_GUEST_CSUM | F_MTU | F_MAC | F_HOST_TSO4 | F_HOST_TSO6 | F_HOST_ECN | \
+#define FEATURES_ALWAYS                                                                    \
+	(F_CSUM | F_GUEST_CSUM | F_MTU | F_MAC | F_HOST_TSO4 | F_HOST_TSO6 | F_HOST_ECN |  \
 	 F_MRG_RXBUF | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_CTRL_MAC_ADDR | F_ANY_LAYOUT | \
 	 F_EVENT_IDX | F_VERSION_1)
 /* Large received frames come in several buffers or not at all. */
@@ -96,8 +97,8 @@ static u32 device_mtu(struct nic *nic)
 
 	if (!(nic->features & F_MTU))
 		return ETH_MTU;
-	mtu = nic->regs->config8(nic, NET_CFG_MTU) |
-	      (u32)nic->regs->config8(nic, NET_CFG_MTU + 1) << 8;
+	mtu = nic->regs->config8(nic, NET_CFG_MTU) | (u32)nic->regs->config8(nic, NET_CFG_MTU + 1)
+							     << 8;
 	return mtu >= 68 && mtu <= 65535 ? mtu : ETH_MTU;
 }
 
@@ -114,7 +115,7 @@ int virtio_device_probe(struct nic *nic)
 	nic->has_control = nic->features & F_CTRL_VQ;
 	nic->rx_one_desc = nic->features & (F_MRG_RXBUF | F_ANY_LAYOUT | F_VERSION_1);
 	nic->header = nic->features & (F_MRG_RXBUF | F_VERSION_1) ? sizeof(struct net_header) :
-								     NET_HEADER_SHORT;
+								    NET_HEADER_SHORT;
 	nic->driver.features = netif_features(nic);
 	/* larger frames would need larger receive buffers */
 	nic->driver.max_mtu = min(device_mtu(nic), (u32)ETH_MTU);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* legacy.c - the register interface from before virtio 1.0 (virtio 1.2, 4.1.4.8): a few registers in I/O
- * BAR 0, queues of the size the device says, their address as a page number. */
+/* legacy.c - the register interface from before virtio 1.0 (virtio 1.2, 4.1.4.8): a few registers
+ * in I/O BAR 0, queues of the size the device says, their address as a page number. */
 #include "virtio_net.h"
 
 #include <weft/err.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the virtio network device on PCI, transitional, legacy or modern: joins it to PCI and to the
- * interface table. The device runs from open to stop. An interrupt only schedules the poller, which
- * takes frames until the ring is empty and only then lets the device interrupt again. */
+/* main.c - the virtio network device on PCI, transitional, legacy or modern: joins it to PCI and to
+ * the interface table. The device runs from open to stop. An interrupt only schedules the poller,
+ * which takes frames until the ring is empty and only then lets the device interrupt again. */
 #define LOG_NAME "virtio_net: "
 #include "virtio_net.h"
 
@@ -13,7 +13,7 @@
 
 #define TX_TIMER_NS (5 * NSEC_PER_MSEC)
 #define TX_EXPECT 32 /* packets out from which on an interrupt tells that they are done */
-#define TX_BATCH 16 /* packets a batch may keep from the device, which works beside us */
+#define TX_BATCH 16  /* packets a batch may keep from the device, which works beside us */
 
 static bool legacy;
 module_param_bool(legacy, 0444, "use the legacy register interface where a device has both");
@@ -246,8 +246,8 @@ static const struct netif_driver driver_template = {
 
 /* ---- PCI ---- */
 
-/* One vector for both rings, of which the transmit ring only interrupts after it was full, and one for
- * the link; control never interrupts. */
+/* One vector for both rings, of which the transmit ring only interrupts after it was full, and one
+ * for the link; control never interrupts. */
 static int request_irqs(struct nic *nic)
 {
 	nic->irq = pci_msix_request(nic->pci, 0, 0, ring_vector, nic, "virtio-rings");

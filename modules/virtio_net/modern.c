@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* modern.c - the register interface of virtio 1.0 and later on PCI (virtio 1.2, 4.1.4): capabilities say
- * in which BAR and where each structure lies. What they say is checked against the BAR's size. */
+/* modern.c - the register interface of virtio 1.0 and later on PCI (virtio 1.2, 4.1.4):
+ * capabilities say in which BAR and where each structure lies. What they say is checked against the
+ * BAR's size. */
 #include "virtio_net.h"
 
 #include <weft/err.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* queue.c - split virtqueues (virtio 1.2, 2.7): a table of descriptors, a ring of chains offered to
- * the device and a ring of those it is done with. One memory block in the legacy layout (2.7.2), which
- * modern devices take as well. What the device writes is checked before it is used as an index. */
+ * the device and a ring of those it is done with. One memory block in the legacy layout (2.7.2),
+ * which modern devices take as well. What the device writes is checked before it is used as an
+ * index. */
 #define LOG_NAME "virtio_net: "
 #include "virtio_net.h"
 
@@ -71,8 +72,7 @@ int vq_add(struct virtq *q, const struct vq_piece *pieces, u32 n, struct pkt *p)
 
 		d->addr = pieces[i].addr;
 		d->len = pieces[i].len;
-		d->flags = (pieces[i].device_writes ? DESC_WRITE : 0) |
-			   (i + 1 < n ? DESC_NEXT : 0);
+		d->flags = (pieces[i].device_writes ? DESC_WRITE : 0) | (i + 1 < n ? DESC_NEXT : 0);
 		at = d->next;
 	}
 	q->free_head = at;
@@ -94,7 +94,7 @@ void vq_publish(struct virtq *q)
 	q->told = new;
 	smp_wmb(); /* descriptors before the index */
 	WRITE_ONCE(q->avail->idx, new);
-	smp_mb(); /* the index before the look at whether the device sleeps (2.7.13.4.1) */
+	smp_mb();	  /* the index before the look at whether the device sleeps (2.7.13.4.1) */
 	if (q->event_idx) /* 2.7.10: did idx pass the event in this step? */
 		notify = (u16)(new - READ_ONCE(*avail_event(q)) - 1) < (u16)(new - old);
 	else
@@ -133,7 +133,7 @@ bool vq_take(struct virtq *q, struct pkt **p, u32 *len)
 	id = READ_ONCE(e->id);
 	if (unlikely(id >= q->size || !q->busy[id])) {
 		q->broken = true;
-		pr_err("%s: the device returned descriptor %u of queue %u, which it does not have\n",
+		pr_err("%s: the device returned descriptor %u of queue %u, which it has not\n",
 		       q->nic->pci->name, id, q->index);
 		return false;
 	}

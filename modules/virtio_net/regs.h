@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* regs.h - names of the virtio 1.2 specification (OASIS, 2022) for the network device on PCI: feature
- * bits, status bits, the split virtqueue's memory layout, the headers in front of frames and control
- * commands. All fields are little-endian. */
+/* regs.h - names of the virtio 1.2 specification (OASIS, 2022) for the network device on PCI:
+ * feature bits, status bits, the split virtqueue's memory layout, the headers in front of frames
+ * and control commands. All fields are little-endian. */
 #pragma once
 
 #include <weft/types.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rx.c - frames come in. Every buffer of the ring has room for the device's header in front of the
- * frame. With MRG_RXBUF a frame over one buffer (the peer's TSO packet, up to 64 KiB) comes in several
- * and is put together in one linear packet; its buffers go back to the ring at once. */
+ * frame. With MRG_RXBUF a frame over one buffer (the peer's TSO packet, up to 64 KiB) comes in
+ * several and is put together in one linear packet; its buffers go back to the ring at once. */
 #define LOG_NAME "virtio_net: "
 #include "virtio_net.h"
 
@@ -65,8 +65,8 @@ static void refuse(struct nic *nic, struct pkt *p, enum drop_reason why)
 	lend_again(nic, p);
 }
 
-/* 5.1.6.4.2: NEEDS_CSUM is a frame of this machine, whose sum nobody made yet; both mean that the data
- * are good. csum_start stays for who sends it on. */
+/* 5.1.6.4.2: NEEDS_CSUM is a frame of this machine, whose sum nobody made yet; both mean that the
+ * data are good. csum_start stays for who sends it on. */
 static void apply_header(struct pkt *p, const struct net_header *h)
 {
 	u16 type = h->gso_type & ~NET_GSO_ECN;
@@ -104,8 +104,8 @@ static void single(struct nic *nic, struct pkt *p, const struct net_header *h, u
 	netif_rx(nic->nif, p);
 }
 
-/* The n-1 buffers after the first, copied behind what is in `whole`; NULL: only given back. False: the
- * device said more than it did. */
+/* The n-1 buffers after the first, copied behind what is in `whole`; NULL: only given back. False:
+ * the device said more than it did. */
 static bool gather(struct nic *nic, struct pkt *whole, u32 n, bool *fits)
 {
 	struct pkt *p;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* virtio_net.h - the driver's own structures. device.c brings a device up and down through one of two
- * register interfaces (modern.c, legacy.c), queue.c is the split virtqueue, rx.c and tx.c move frames,
- * control.c sets filters and the address, main.c joins all that to PCI and the interface table. */
+/* virtio_net.h - the driver's own structures. device.c brings a device up and down through one of
+ * two register interfaces (modern.c, legacy.c), queue.c is the split virtqueue, rx.c and tx.c move
+ * frames, control.c sets filters and the address, main.c joins all that to PCI and the interface
+ * table. */
 #pragma once
 
 #include <weft/alloc.h>
@@ -34,11 +35,11 @@ struct virtq {
 	phys_addr_t avail_bus, used_bus;
 	volatile u8 *notify; /* modern: the queue's doorbell */
 	struct pkt **pkt;    /* by the chain's first descriptor; NULL: free, or no packet */
-	u8 *busy;	     /* descriptors in a chain, by its first; 0: the device does not have it */
+	u8 *busy; /* descriptors in a chain, by its first; 0: the device does not have it */
 	/* one user at a time: the poller (rx), the transmit lock (tx), netif_lock (control) */
 	u16 free_head, nr_free;
-	u16 avail_idx;	/* published and not */
-	u16 told;	/* avail_idx at the last look at whether to notify */
+	u16 avail_idx; /* published and not */
+	u16 told;      /* avail_idx at the last look at whether to notify */
 	u16 used_seen;
 	bool broken; /* the device wrote nonsense: nothing more is taken from it */
 };
@@ -65,22 +66,22 @@ struct nic {
 	struct netif_driver driver; /* features are this device's */
 	struct netif *nif;
 	u64 features;
-	u32 header; /* bytes in front of a frame */
+	u32 header;	  /* bytes in front of a frame */
 	bool rx_one_desc; /* header and frame may share a descriptor (2.7.4, ANY_LAYOUT) */
 	bool has_control;
 	struct irq *irq, *irq_config;
 	bool msix;
 	u8 mac[6];
-	void *map[PCI_MAX_BARS];				/* modern */
-	volatile u8 *common, *notify_base, *isr_reg, *config;	/* modern */
-	u32 notify_multiplier, notify_len, config_len;		/* modern */
-	u32 io_bar;						/* legacy */
+	void *map[PCI_MAX_BARS];			      /* modern */
+	volatile u8 *common, *notify_base, *isr_reg, *config; /* modern */
+	u32 notify_multiplier, notify_len, config_len;	      /* modern */
+	u32 io_bar;					      /* legacy */
 	/* set in interrupt context, taken by poll */
 	bool config_changed;
 	/* changed by open and stop in process context, under the transmit lock */
 	bool up;
 	struct virtq rx, tx, control;
-	bool tx_expected; /* the transmit ring was asked for an interrupt; under the transmit lock */
+	bool tx_expected; /* the ring was asked for an interrupt; under the transmit lock */
 	struct net_header *tx_headers; /* one a descriptor, with the tx queue's memory */
 	phys_addr_t tx_headers_bus;
 	u8 *command; /* control.c's, one page for DMA */
@@ -119,11 +120,13 @@ bool vq_pending(const struct virtq *q);
 void vq_interrupt_off(struct virtq *q);
 /* False: something is pending already, look again (2.7.7). */
 bool vq_interrupt_on(struct virtq *q);
-/* One when n more chains are done, n > 0 (without EVENT_IDX: when one is). False: they are already. */
+/* One when n more chains are done, n > 0 (without EVENT_IDX: when one is). False: they are already.
+ */
 bool vq_interrupt_after(struct virtq *q, u16 n);
 
 /* rx.c: the poller's */
-int virtio_rx_fill(struct nic *nic); /* before DRIVER_OK; -ENOMEM when not one buffer could be had */
+int virtio_rx_fill(
+	struct nic *nic); /* before DRIVER_OK; -ENOMEM when not one buffer could be had */
 u32 virtio_rx_poll(struct nic *nic, u32 budget);
 
 /* tx.c: under the transmit lock */
@@ -133,7 +136,7 @@ u32 virtio_tx_room(const struct nic *nic);
 u32 virtio_tx_untold(const struct nic *nic); /* queued since the last vq_publish */
 bool virtio_tx_busy(const struct nic *nic);
 
-/* control.c: under netif_lock. -EOPNOTSUPP the device has no such command, -EIO it refused or did not
- * answer. */
+/* control.c: under netif_lock. -EOPNOTSUPP the device has no such command, -EIO it refused or did
+ * not answer. */
 int virtio_set_mac(struct nic *nic, const u8 *mac);
 void virtio_rx_mode(struct nic *nic);
