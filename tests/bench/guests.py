@@ -17,7 +17,7 @@ PROGRAMS = os.path.join(BUILD, "bench/programs")
 PACKAGES = ["iperf3", "nginx-light", "sockperf"]
 NICS = {"e1000": "e1000", "e1000e": "e1000e", "virtio": "virtio-net-pci"}
 MODULES = {"e1000": ["e1000"], "e1000e": ["pps_core", "ptp", "e1000e"],
-           "virtio": ["virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+           "virtio": ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
                       "failover", "net_failover", "virtio_net"]}
 # What Debian's defaults cost under software emulation, taken away: the opponent that counts.
 TUNED = "init_on_alloc=0 mitigations=off"
