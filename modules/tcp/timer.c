@@ -17,7 +17,7 @@ static void arm(struct tcp_conn *tc, u64 at)
 		return;
 	tc->timer_at = at;
 	timer_set(&tc->timer, at);
-	/* the waiter may have armed it for now, and we for later */
+	/* the waiter may have set it to fire at once, and we to a later time */
 	smp_mb();
 	if (unlikely(READ_ONCE(tc->timer_kicked)))
 		timer_set(&tc->timer, ktime_get());

@@ -128,9 +128,9 @@ def test_redis_over_tcp(box):
 
 def test_ssh_login(box):
     """Keys are made, the login gets a terminal of its own, and the exit status comes back."""
-    box.sh("mkdir -p /root/.ssh /etc/dropbear; rm -f /root/.ssh/id; dropbearkey -t ed25519 -f /root/.ssh/id 2>/dev/null | grep ^ssh"
-           " > /root/.ssh/authorized_keys; chmod 700 /root/.ssh; chmod 600 /root/.ssh/*; dropbear -R -E -p 2222 2>/tmp/db.log; sleep 1", 60)
-    ssh = "dbclient -y -y -i /root/.ssh/id -p 2222 root@127.0.0.1"
+    box.sh("mkdir -p ~/.ssh /etc/dropbear; rm -f ~/.ssh/id; dropbearkey -t ed25519 -f ~/.ssh/id 2>/dev/null | grep ^ssh"
+           " > ~/.ssh/authorized_keys; chmod 700 ~/.ssh; chmod 600 ~/.ssh/*; dropbear -R -E -p 2222 2>/tmp/db.log; sleep 1", 60)
+    ssh = "dbclient -y -y -i ~/.ssh/id -p 2222 root@127.0.0.1"
     assert "uid=0(root)" in box.sh(f"{ssh} id 2>/dev/null", 40)
     assert box.run(f"{ssh} 'exit 7' 2>/dev/null", 40)[1] == 7
     assert "/dev/pts/" in box.sh(f"{ssh.replace('dbclient', 'dbclient -t')} tty 2>/dev/null", 40)
