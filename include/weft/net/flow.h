@@ -52,6 +52,7 @@ struct flow {
 	u8 tos, ttl;	  /* ttl 0: the family's default, 1 for multicasts */
 	u8 opt_len;	  /* network-layer options, multiple of 4 */
 	u8 opts[40];
+	u32 flow_label; /* IPv6's (RFC 6437); 0: the family makes one of addresses and ports */
 	/* filled in by ip_reserve; read only for callers */
 	struct ip_addr saddr; /* the source in use */
 	struct ip_addr next_hop;

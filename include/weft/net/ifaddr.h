@@ -12,6 +12,12 @@
 #define IFADDR_SECONDARY BIT(1)
 #define IFADDR_DEPRECATED BIT(2)
 #define IFADDR_PERMANENT BIT(3)
+#define IFADDR_OPTIMISTIC BIT(4)    /* RFC 4429: in use while it is being checked */
+#define IFADDR_DADFAILED BIT(5)	    /* somebody else has it: never used */
+#define IFADDR_TEMPORARY BIT(6)	    /* RFC 8981 */
+#define IFADDR_NOPREFIXROUTE BIT(7) /* being in the prefix does not make it on-link (RFC 5942) */
+#define IFADDR_AUTOCONF BIT(8)	    /* the family made it and takes it away */
+#define IFADDR_NODAD BIT(9)	    /* not to be checked for duplicates */
 
 struct ifaddr {
 	struct list_head node;	/* in nif->addrs */
@@ -27,6 +33,10 @@ struct ifaddr {
 	struct ip_addr broadcast; /* any: none */
 	char label[IFNAMSIZ];	  /* "eth0", alias "eth0:1" */
 	u64 defended_at;	  /* the family's: ktime of the last answer to a rival, 0: none */
+	/* ktime, 0: for ever. The family sets IFADDR_DEPRECATED after the first and removes the
+	 * address after the second. */
+	u64 preferred_until, valid_until;
+	u64 created, updated; /* ktime */
 };
 
 /* Under RCU or netif_lock. nif NULL: any present interface. */

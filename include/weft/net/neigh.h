@@ -31,7 +31,8 @@ struct neigh {
 	struct spinlock lock;
 	u8 state; /* read without it */
 	u8 probes;
-	bool dead; /* out of the table */
+	bool dead;   /* out of the table */
+	bool router; /* RFC 4861's IsRouter */
 	u8 hw[LINK_ADDR_MAX];
 	u64 deadline; /* ktime of the next step, 0: none */
 	u64 confirmed, updated;
@@ -65,6 +66,10 @@ struct neigh_resolver {
 	 * process context, no locks of the cache held; sends by itself. */
 	void (*solicit)(struct netif *nif, const struct ip_addr *target, const u8 *hw,
 			const struct ip_addr *hint);
+	/* An entry that is a router (NEIGH_UPDATE_ROUTER) has become reachable, or stopped to answer,
+	 * or is none any more (router false). Poll or process context, no locks of the cache held.
+	 * Default: none. */
+	void (*router_event)(struct netif *nif, const struct ip_addr *addr, u8 state, bool router);
 	struct neigh_params params; /* zero fields get the defaults above at registration */
 	struct module *owner;
 	struct ledger_entry ledger;
@@ -79,6 +84,8 @@ void neigh_resolver_unregister(struct neigh_resolver *r);
 #define NEIGH_UPDATE_CREATE BIT(0)   /* make an entry if there is none (else only refresh one) */
 #define NEIGH_UPDATE_CONFIRM BIT(1)  /* an answer to our question: REACHABLE; without it STALE */
 #define NEIGH_UPDATE_OVERRIDE BIT(2) /* may replace a known, different address */
+#define NEIGH_UPDATE_ROUTER BIT(3)   /* it is a router */
+#define NEIGH_UPDATE_KNOWS_ROUTER BIT(4) /* NEIGH_UPDATE_ROUTER's absence means something */
 /* 0; -ENOENT nothing to refresh, -EPERM the entry is permanent, -EEXIST without OVERRIDE
  * another address is known, -ENOBUFS table full of permanent entries, -EINVAL not a station's
  * address. */

@@ -39,6 +39,14 @@ void net_layer_unregister(struct net_layer *n);
 int net_input(struct netif *nif, struct pkt *p);
 
 /* ---- address families ---- */
+
+/* What the network header of a quoted packet says. */
+struct ip_quote {
+	struct ip_addr src, dst;
+	u32 transport; /* offset of the transport header, at most len */
+	u8 proto;
+};
+
 struct ip_family {
 	u16 af;
 	u16 ethertype;
@@ -65,6 +73,9 @@ struct ip_family {
 	/* What members want of a group on nif has changed; with the last of them gone g has no
 	 * users. For IGMP or MLD. Under netif_lock. Default: none. */
 	void (*group_event)(struct netif *nif, struct ip_group *g);
+	/* Reads the network header of a packet that an ICMP error quotes; options and further
+	 * headers are skipped. 0, or -EINVAL: nothing that could be ours. Pure. Default: -EINVAL. */
+	int (*quote)(const u8 *h, u32 len, struct ip_quote *out);
 
 	struct module *owner;
 	struct ledger_entry ledger;
@@ -83,6 +94,8 @@ struct ip_family *ip_family_find(u16 af); /* NULL: not loaded. Under RCU */
 #define IP_RX_REASSEMBLED BIT(2)
 #define IP_RX_OPTIONS BIT(3)
 #define IP_RX_LINK_GROUP BIT(4) /* the frame itself was broadcast or multicast */
+#define IP_RX_FRAGMENTED BIT(5) /* had a fragment header, though it may have been the only one */
+#define IP_RX_ROUTER_ALERT BIT(6)
 
 struct ip_rx {
 	struct ip_addr src, dst;

@@ -38,6 +38,8 @@ struct route {
 	u8 plen;
 	u8 type;       /* enum route_type */
 	u8 protocol;   /* Linux's RTPROT_*, who added it; shown only, 0: not told */
+	s8 preference; /* RFC 4191: 1 high, 0 medium, -1 low; before the metric of equal prefixes */
+	u64 expires;   /* ktime after which whoever added it removes it, 0: never; shown only */
 	bool kernel;   /* came with an address and leaves with it */
 	bool restored; /* was unseen and is back: adding it again is no error */
 };

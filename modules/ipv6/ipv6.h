@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* ipv6.h - the module's own border: IPv6 (RFC 8200), neighbour discovery (RFC 4861), address
+ * configuration (RFC 4862) and multicast listeners (RFC 9777), and what its files give each other.
+ *
+ *	main.c		the family, the order of init and exit
+ *	input.c		a datagram comes in;  exthdr.c: its further headers;  reasm.c: its fragments
+ *	output.c	a datagram goes out, in fragments if need be;  forward.c: through
+ *	nd.c		neighbour discovery messages, in and out, options;  resolver.c: the question
+ *	dad.c		duplicate address detection;  redirect.c: redirects, both ways
+ *	conf.c		what is kept of each interface: settings, timers;  addr.c: its addresses
+ *	router.c	default routers;  prefix.c: what a router says of prefixes;  rs.c: asking
+ *	slaac.c		making addresses;  temp.c: temporary ones;  source.c: choosing among them
+ *	mld*.c		telling routers which groups are listened to
+ *	proc.c, mib.c	/proc/net and counters
+ *
+ * Locks: netif_lock (a sleeping lock) guards configuration: struct ipv6_if but for its settings,
+ * addresses, routers, prefixes. What arrives from the wire in poll context is checked there,
+ * copied into a bounded queue where it changes configuration, and applied by a work item under
+ * netif_lock. Settings are plain ints, read anywhere. */
+#pragma once
+
+#include <weft/net/flow.h>
+#include <weft/net/neigh.h>
+#include <weft/net/proto.h>
+#include <weft/net/route.h>
+#include <weft/string.h>
+
+#define IPV6_HEADER 40
+#define IPV6_MIN_MTU 1280
+#define IPV6_MAX_LEN 65535 /* of the payload; longer ones (RFC 2675) are refused */
+
+/* Next header values that are not transports. */
+#define IPV6_NH_HOP 0
+#define IPV6_NH_ROUTING 43
+#define IPV6_NH_FRAGMENT 44
+#define IPV6_NH_ESP 50
+#define IPV6_NH_AH 51
+#define IPV6_NH_NONE 59
+#define IPV6_NH_DEST 60
+
+/* A header, parsed once: after ipv6_parse gave 0 no length is checked again. */
+struct ipv6_header {
+	struct ip_addr src, dst;
+	u32 flow_label;
+	u16 payload_len;
+	u8 next, hop_limit, tclass;
+};
+/* 0, or the drop reason. avail bytes are there. */
+int ipv6_parse(const u8 *h, u32 avail, struct ipv6_header *out);
+
+/* Scopes of RFC 4291 2.7 and RFC 6724 3.1, also of unicast addresses. */
+#define IPV6_SCOPE_INTERFACE 1
+#define IPV6_SCOPE_LINK 2
+#define IPV6_SCOPE_SITE 5
+#define IPV6_SCOPE_GLOBAL 14
+u8 ipv6_scope(const struct ip_addr *a); /* source.c; IPv4 mapped ones too */
+
+extern const struct ip_addr ipv6_all_nodes, ipv6_all_routers; /* ff02::1, ff02::2; main.c */
+/* RFC 4291 2.7.1: ff02::1:ff and the last three bytes. */
+struct ip_addr ipv6_solicited_node(const struct ip_addr *a);
+
+/* ================ packets: input.c exthdr.c reasm.c output.c forward.c ================ */
+
+/* The network layer's and the family's callbacks, see <weft/net/proto.h>. */
+int ipv6_input(struct netif *nif, struct pkt *p);
+int ipv6_output(struct netif *nif, struct flow *f, struct pkt *p);
+int ipv6_quote(const u8 *h, u32 len, struct ip_quote *out);
+
+/* exthdr.c: walks what stands behind the fixed header of a datagram that is for this host. From
+ * *next (type and offset from p->data, at the fixed header) it goes on until a transport, a
+ * fragment header or the end. */
+struct ipv6_chain {
+	u8 next;	  /* type of the header at off */
+	u32 off;	  /* from the fixed header */
+	u32 next_off;	  /* where the byte that named it stands, for pointers in errors */
+	bool router_alert;
+};
+/* 0: chain stands at what is none of hop-by-hop, destination options, routing. Else p was consumed
+ * (dropped, with the error that the RFC wants). first: only the hop-by-hop header, as a router. */
+int ipv6_chain_walk(struct pkt *p, struct ipv6_chain *c, bool first);
+
+/* reasm.c: p's data at the fixed header, c at the fragment header. The whole datagram when this
+ * completes it (fixed header in front, fragment header gone, c moved on), else NULL. Consumes. Poll
+ * context. */
+struct pkt *ipv6_reassemble(struct pkt *p, const struct ipv6_header *h, struct ipv6_chain *c);
+void ipv6_reasm_show(struct seq *s);
+int ipv6_reasm_init(void);
+void ipv6_reasm_exit(void);
+
+/* forward.c: for somebody else. Consumes. Poll context. */
+int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h);
+void ipv6_output_init(void);
+int ipv6_packets_init(void); /* the sysctls of these files */
+void ipv6_packets_exit(void);
+
+/* ================ interfaces and addresses: conf.c addr.c ================ */
+
+/* Settings under net/ipv6/conf/{all,default,IF}/: Linux's names and defaults. conf.c has the table
+ * of names and bounds. */
+struct ipv6_conf {
+	int forwarding, hop_limit, mtu, disable_ipv6;
+	int accept_ra, accept_ra_defrtr, accept_ra_pinfo, accept_ra_rtr_pref, accept_ra_mtu;
+	int accept_ra_min_hop_limit, accept_ra_from_local, accept_ra_rt_info_max_plen;
+	int accept_redirects, accept_untracked_na, drop_unsolicited_na, ndisc_notify;
+	int autoconf, addr_gen_mode, max_addresses, keep_addr_on_down;
+	int accept_dad, dad_transmits, enhanced_dad, optimistic_dad, use_optimistic;
+	int use_tempaddr, temp_valid_lft, temp_prefered_lft, regen_max_retry, max_desync_factor;
+	int router_solicitations, router_solicitation_interval, router_solicitation_delay;
+	int router_solicitation_max_interval;
+	int force_mld_version, mldv1_unsolicited_report_interval;
+	int mldv2_unsolicited_report_interval, mldv2_resolicit;
+};
+
+/* What the module keeps of an interface, from NETIF_COMING until NETIF_GONE or rmmod. Its owners
+ * are the files named; others look with a function of theirs. */
+struct ipv6_if {
+	struct list_head node; /* all of them: netif_lock to change, RCU to read */
+	struct rcu_head rcu;
+	struct netif *nif; /* referenced */
+	struct ipv6_conf conf;
+	/* what the last advertisement said; 0: nothing (RFC 4861 6.3.2) */
+	int ra_hop_limit, ra_mtu, ra_reachable_ms, ra_retrans_ms;
+	u8 ra_flags; /* managed, other config: for whoever runs DHCPv6 */
+	bool link_local_ready;
+	void *sysctls;	       /* conf.c's */
+	struct ip_addr secret; /* conf.c: stable_secret (RFC 7217), any: the host's */
+	u8 dad_count;	       /* slaac.c: addresses given up as duplicates, for RFC 7217 5 */
+	/* rs.c */
+	u32 rs_sent;
+	u64 rs_due, rs_interval; /* ktime, ns; 0: not asking */
+	/* mld.c */
+	void *mld;
+};
+/* Under RCU or netif_lock. NULL: not known yet, or IPv6 is switched off there. */
+struct ipv6_if *ipv6_if(const struct netif *nif);
+#define ipv6_if_for_each(i) list_for_each_entry(i, &ipv6_interfaces, node)
+extern struct list_head ipv6_interfaces;
+/* The setting of nif, or of `default` where it has none (yet). Any context. */
+const struct ipv6_conf *ipv6_conf(const struct netif *nif);
+extern struct ipv6_conf ipv6_conf_all, ipv6_conf_default;
+int ipv6_hop_limit(const struct netif *nif); /* for packets sent through it */
+bool ipv6_is_router(const struct netif *nif);
+
+/* addr.c: the family's callbacks; joins solicited-node groups, starts DAD, keeps lifetimes. */
+int ipv6_addr_check(struct ifaddr *a);
+void ipv6_addr_event(struct ifaddr *a, bool added);
+/* Makes or refreshes an address that the module configures itself. lifetimes in seconds, ~0u: for
+ * ever. Under netif_lock. As ifaddr_add. */
+int ipv6_addr_set(struct netif *nif, const struct ip_addr *addr, u8 plen, u32 flags, u32 preferred,
+		  u32 valid);
+/* DAD ended: the address is good, or somebody has it. In process context under netif_lock; a may be
+ * deleted by the second. */
+void ipv6_addr_unique(struct ifaddr *a);
+void ipv6_addr_duplicate(struct ifaddr *a);
+/* fe80:: of the interface that is no more tentative. Under RCU or netif_lock. NULL: none. */
+const struct ifaddr *ipv6_link_local(const struct netif *nif);
+int ipv6_conf_init(void);
+void ipv6_conf_exit(void); /* takes what the module configured away */
+int ipv6_addr_init(void);
+void ipv6_addr_exit(void);
+
+/* source.c: RFC 6724 5. The family's callback; and ipv6_scope above. */
+int ipv6_source(struct netif *nif, const struct ip_addr *dst, struct ip_addr *src);
+
+/* ================ neighbour discovery: nd.c resolver.c dad.c redirect.c ================ */
+
+#define ND_RS 133
+#define ND_RA 134
+#define ND_NS 135
+#define ND_NA 136
+#define ND_REDIRECT 137
+
+/* The options of a message, each NULL or at its first byte; len of option o is o[1] * 8. Those that
+ * may come several times are walked by nd_option_next. */
+struct nd_options {
+	const u8 *source_ll, *target_ll, *mtu, *redirected, *nonce;
+	const u8 *start, *end; /* all of them */
+};
+#define ND_OPT_SOURCE_LL 1
+#define ND_OPT_TARGET_LL 2
+#define ND_OPT_PREFIX 3
+#define ND_OPT_REDIRECTED 4
+#define ND_OPT_MTU 5
+#define ND_OPT_NONCE 14
+#define ND_OPT_ROUTE 24
+#define ND_OPT_RDNSS 25
+#define ND_OPT_DNSSL 31
+/* RFC 4861 4.6: 0, or a drop reason when one of length 0 or past the end is among them. */
+int nd_options_parse(const u8 *at, u32 len, struct nd_options *o);
+/* The first of a type at or behind `at` (NULL: from the start). */
+const u8 *nd_option_next(const struct nd_options *o, const u8 *at, u8 type);
+
+/* A message to dst through nif: type, 4 bytes of flags (host order), the target where there is one,
+ * then options as given. src NULL: the family chooses; any: the unspecified address. Hop limit 255,
+ * from the control pool. Poll or process context. 0 or an errno. */
+int nd_send(struct netif *nif, const struct ip_addr *src, const struct ip_addr *dst, u8 type,
+	    u32 flags, const struct ip_addr *target, const u8 *options, u32 options_len);
+/* Writes the option with nif's link-layer address: its length, 0 when the link has none. */
+u32 nd_put_ll(const struct netif *nif, u8 *at, u8 type);
+/* Says unasked that addr is ours (RFC 4861 7.2.6). */
+void nd_announce(struct netif *nif, const struct ip_addr *addr);
+
+/* dad.c: a is tentative from here on (unless it need not be checked: then ipv6_addr_unique is
+ * called at once). Under netif_lock. stop: a is about to leave. */
+void dad_start(struct ifaddr *a);
+void dad_stop(struct ifaddr *a);
+/* A solicitation or advertisement from another station named target; true: it concerns an address
+ * that we are checking, and nothing more is to be done. Poll context. */
+bool dad_heard(struct netif *nif, const struct ip_addr *target, u8 type, const u8 *nonce);
+
+/* redirect.c */
+int redirect_input(struct pkt *p, const struct ip_rx *rx, const struct nd_options *o);
+void redirect_send(struct netif *nif, const struct pkt *p, const struct ip_addr *target);
+
+int nd_init(void); /* registers protocol 58 for types 133 to 137, the resolver, DAD's work */
+void nd_exit(void);
+
+/* ================ routers and prefixes: router.c prefix.c rs.c slaac.c temp.c ================ */
+
+/* An advertisement that has passed RFC 4861 6.1.2, data at the ICMPv6 header. Copies what it needs
+ * into a bounded queue. Poll context. Does not consume. */
+void router_advert(struct netif *nif, const struct pkt *p, const struct ip_rx *rx);
+/* The neighbour cache saw a router's reachability change (RFC 4861 6.3.6). Poll or process. */
+void router_reachable(struct netif *nif, const struct ip_addr *router, u8 state, bool is_router);
+/* A solicitation came; hosts ignore it. */
+int router_init(void);
+void router_exit(void);
+
+/* rs.c: nif has a usable link-local address (RFC 4861 6.3.7, 7559): starts asking. stop: an
+ * advertisement came, or it went down. Under netif_lock. */
+void rs_start(struct ipv6_if *i);
+void rs_stop(struct ipv6_if *i);
+
+/* slaac.c: makes the link-local address. Under netif_lock. */
+void slaac_link_local(struct ipv6_if *i);
+/* An autonomous prefix was advertised (RFC 4862 5.5.3). Seconds. Under netif_lock. */
+void slaac_prefix(struct ipv6_if *i, const struct ip_addr *prefix, u8 plen, u32 preferred,
+		  u32 valid);
+/* The address a turned out a duplicate: another one, if RFC 7217 5 allows it. */
+void slaac_retry(struct ipv6_if *i, const struct ip_addr *duplicate);
+/* temp.c: RFC 8981. The stable address a of a prefix was made or refreshed; the time for a new
+ * temporary one has come. Under netif_lock. */
+void temp_refresh(struct ipv6_if *i, const struct ifaddr *stable, u32 preferred, u32 valid);
+void temp_tick(struct ipv6_if *i, u64 now);
+
+/* ================ groups: mld.c mld_input.c mld_report.c ================ */
+void mld_group_event(struct netif *nif, struct ip_group *g); /* the family's */
+/* nif came up with a link, or its link-local address became usable: reports again. netif_lock. */
+void mld_nif_up(struct netif *nif);
+int mld_init(void); /* registers protocol 58 for types 130 to 132 and 143, /proc/net/igmp6 */
+void mld_exit(void);
+
+/* ================ proc.c ================ */
+int ipv6_proc_init(void);
+void ipv6_proc_exit(void);
