@@ -33,12 +33,41 @@ static void drain(struct socket *s)
 	} while (n > 0 || n == -ENOBUFS);
 }
 
-/* What the input may have done to the interface is undone, or later inputs find no network. */
+static void note_unattached(const struct route *r, void *arg)
+{
+	if (!r->nif)
+		*(struct route *)arg = *r;
+}
+
+/* Reject and blackhole routes belong to no interface. Under netif_lock. */
+static void forget_unattached(u16 af)
+{
+	struct route found;
+
+	do {
+		found = (struct route){ 0 };
+		route_for_each(af, note_unattached, &found);
+	} while (found.af && !route_del(&found));
+}
+
+/* Addresses, and with the last of a family the routes over the interface. Under netif_lock. */
+static void forget_addresses(struct netif *nif)
+{
+	while (!list_empty(&nif->addrs))
+		ifaddr_del(list_first_entry(&nif->addrs, struct ifaddr, node));
+	neigh_flush_nif(nif, true);
+}
+
+/* What the input may have done is undone, or later inputs find no network and full tables. */
 static void restore(void)
 {
 	struct netif *nif;
 
 	netif_lock();
+	netif_for_each(nif)
+		forget_addresses(nif);
+	forget_unattached(AF_INET);
+	forget_unattached(AF_INET6);
 	nif = netif_next(netif_loopback());
 	if (nif && strcmp(nif->name, "eth0")) {
 		netif_down(nif);
@@ -53,6 +82,7 @@ static void restore(void)
 		netif_set_flags(nif, netif_user_flags(nif) & ~(u32)(IFF_NOARP | IFF_PROMISC));
 	}
 	netif_unlock();
+	ifconfig("lo", IP4(127, 0, 0, 1), 8);
 	ifconfig("eth0", HOST, 24);
 	route_default(PEER);
 	stack_know_peer();
