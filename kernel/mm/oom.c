@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* oom.c - who dies when no page is left for user programs: the process with the most resident
- * pages, not init and not one that asked to be spared. While a victim is on its way out there is no
- * second one. */
+/* oom.c - who dies when no page is left for user programs: of the processes with about the most
+ * resident pages the youngest, so that among many of a size it is one of those that ran away and
+ * not the shell that started them. Never init, nor one that asked to be spared. While a victim is
+ * on its way out there is no second one. */
 #include <core/proc.h>
 #include <weft/printk.h>
 #include <weft/time.h>
@@ -12,43 +13,47 @@
 
 #define PATIENCE_NS (2 * NSEC_PER_SEC)
 #define SPARED (-1000) /* oom_score_adj */
+#define ROOT_SHARE 32  /* of all memory, what the superuser's processes are let off */
 
-static struct spinlock oom_lock = SPINLOCK_INIT;
+static DEFINE_MUTEX(oom_lock);
 /* guarded by oom_lock */
 static int victim_pid;
 static u64 victim_since;
 
-static u64 resident(struct proc *p)
+/* 0: it may not be chosen. */
+static s64 oom_points(struct proc *p)
 {
-	u64 n = 0;
+	s64 all = (s64)page_total(), n = 0;
 
 	spin_lock(&p->lock);
-	if (p->mm && !p->exiting && !p->zombie && p->oom_score_adj > SPARED)
-		n = READ_ONCE(p->mm->rss_pages);
+	if (p->mm && !p->exiting && p->pid != 1 && p->oom_score_adj > SPARED) {
+		n = (s64)READ_ONCE(p->mm->rss_pages) + p->oom_score_adj * all / 1000;
+		if (!p->cred.euid)
+			n -= all / ROOT_SHARE;
+		n = max(n, (s64)1);
+	}
 	spin_unlock(&p->lock);
 	return n;
 }
 
 /* With a reference; NULL when nobody can be killed. */
-static struct proc *choose_victim(u64 *pages)
+static struct proc *choose_victim(void)
 {
 	struct proc *best = NULL, *p;
-	int pid = 1;
+	s64 most = 0;
 
-	*pages = 0;
-	while ((p = proc_next_get(pid))) {
-		u64 n = resident(p);
+	spin_lock(&pid_lock);
+	list_for_each_entry(p, &all_procs, all_node)
+		most = max(most, oom_points(p));
+	list_for_each_entry(p, &all_procs, all_node) {
+		s64 n = oom_points(p);
 
-		pid = p->pid;
-		if (n > *pages) {
-			if (best)
-				proc_put(best);
+		if (n && n >= most / 2 && (!best || p->start_ns >= best->start_ns))
 			best = p;
-			*pages = n;
-		} else {
-			proc_put(p);
-		}
 	}
+	if (best)
+		proc_get(best);
+	spin_unlock(&pid_lock);
 	return best;
 }
 
@@ -57,10 +62,7 @@ static bool victim_is_dying(void)
 	struct proc *p;
 	bool dying;
 
-	spin_lock(&oom_lock);
-	dying = victim_pid && ktime_get() - victim_since < PATIENCE_NS;
-	spin_unlock(&oom_lock);
-	if (!dying)
+	if (!victim_pid || ktime_get() - victim_since >= PATIENCE_NS)
 		return false;
 	p = proc_find_get(victim_pid);
 	if (!p)
@@ -70,23 +72,37 @@ static bool victim_is_dying(void)
 	return dying;
 }
 
-bool oom_kill(void)
+static u64 resident(struct proc *p)
 {
-	struct proc *p;
-	u64 pages;
+	u64 n;
 
-	if (victim_is_dying())
-		return true;
-	p = choose_victim(&pages);
+	spin_lock(&p->lock);
+	n = p->mm ? READ_ONCE(p->mm->rss_pages) : 0;
+	spin_unlock(&p->lock);
+	return n;
+}
+
+static bool kill_one(void)
+{
+	struct proc *p = choose_victim();
+
 	if (!p)
 		return false;
-	spin_lock(&oom_lock);
 	victim_pid = p->pid;
 	victim_since = ktime_get();
-	spin_unlock(&oom_lock);
 	pr_err("out of memory: killing process %d, %llu KiB resident\n", p->pid,
-	       (unsigned long long)pages << (PAGE_SHIFT - 10));
+	       (unsigned long long)resident(p) << (PAGE_SHIFT - 10));
 	signal_send_proc(p, SIGKILL, NULL);
 	proc_put(p);
 	return true;
+}
+
+bool oom_kill(void)
+{
+	bool hope;
+
+	mutex_lock(&oom_lock);
+	hope = victim_is_dying() || kill_one();
+	mutex_unlock(&oom_lock);
+	return hope;
 }

@@ -93,15 +93,37 @@ static u64 vma_pages(const struct vma *v)
 	return (v->end - v->start) >> PAGE_SHIFT;
 }
 
+static bool gap_known(const struct proc_mm *mm)
+{
+	return mm->gap_vma && mm->gap_seq == mm->seq;
+}
+
+/* v came in, which makes no gap larger: what is known stays so. */
+static void gap_fill(struct proc_mm *mm, struct vma *v)
+{
+	mm->gap_seq = mm->seq;
+	if (v->start < mm->gap_vma->end || v->start >= mm->gap_end)
+		return;
+	if (v->end > mm->gap_end)
+		mm->gap_vma = NULL; /* into the room below a stack: look again */
+	else if (v->end == mm->gap_end && !(v->flags & VM_STACK))
+		mm->gap_end = v->start;
+	else
+		mm->gap_vma = v;
+}
+
 void vma_link(struct proc_mm *mm, struct vma *v)
 {
 	struct vma *next = vma_after(mm, v->start);
+	bool known = gap_known(mm);
 
 	list_add_tail(&v->node, next ? &next->node : &mm->vmas);
 	mm->nr_vmas++;
 	mm->total_pages += vma_pages(v);
 	mm->seq++;
 	mm->cache = v;
+	if (known)
+		gap_fill(mm, v);
 }
 
 static void vma_unlink(struct proc_mm *mm, struct vma *v)
@@ -179,16 +201,35 @@ static bool range_free(struct proc_mm *mm, u64 start, u64 len)
 	return !v || v->start >= start + len;
 }
 
+static void gap_found(struct proc_mm *mm, struct vma *v, u64 top, u64 gap_end, u64 len)
+{
+	if (!gap_known(mm) || mm->gap_vma != v || mm->gap_top != top || mm->gap_end != gap_end)
+		mm->gap_len = len;
+	mm->gap_len = min(mm->gap_len, len);
+	mm->gap_vma = v;
+	mm->gap_top = top;
+	mm->gap_end = gap_end;
+	mm->gap_seq = mm->seq;
+}
+
+/* The highest one; what an earlier search has passed over is not looked at again. */
 static u64 gap_below(struct proc_mm *mm, u64 top, u64 len)
 {
+	struct list_head *n = mm->vmas.prev;
 	u64 gap_end = top;
 
-	for (struct list_head *n = mm->vmas.prev; n != &mm->vmas; n = n->prev) {
+	if (gap_known(mm) && mm->gap_top == top && len >= mm->gap_len) {
+		n = &mm->gap_vma->node;
+		gap_end = mm->gap_end;
+	}
+	for (; n != &mm->vmas; n = n->prev) {
 		struct vma *v = list_entry(n, struct vma, node);
 		u64 room = v->flags & VM_STACK ? min(v->start, STACK_GAP) : 0;
 
-		if (v->end <= gap_end && gap_end - v->end >= len)
+		if (v->end <= gap_end && gap_end - v->end >= len) {
+			gap_found(mm, v, top, gap_end, len);
 			return gap_end - len;
+		}
 		gap_end = min(gap_end, v->start - room);
 	}
 	return gap_end >= LOWEST_ADDR && gap_end - LOWEST_ADDR >= len ? gap_end - len : 0;

@@ -8,12 +8,15 @@
 #include <weft/alloc.h>
 #include <weft/printk.h>
 #include <weft/string.h>
+#include <weft/time.h>
 
 #include "internal.h"
 
 #define ARGS_MAX 4096
 #define FINIT_FLAGS 3u /* MODULE_INIT_IGNORE_MODVERSIONS, _VERMAGIC: taken, checked anyway */
 #define MODPROBE_TIMEOUT (10 * NSEC_PER_SEC)
+#define REFUSED_NS (250 * NSEC_PER_MSEC) /* modprobe is not asked again for what it has not */
+#define REFUSED_NAMES 8
 #define MODPROBES_MAX 16 /* at once: a module that asks for itself must not go on for ever */
 
 /* Loads what is in data (vmalloc memory, freed here) with the user's parameter string. */
@@ -128,6 +131,38 @@ SYSCALL(176, delete_module)
 	return module_unload(name, b & O_TRUNC);
 }
 
+/* What modprobe did not find a moment ago: a program may ask for it in a loop, and each time costs
+ * a process. */
+static struct refused {
+	char name[MODULE_NAME_MAX + 16];
+	u64 until;
+} refused[REFUSED_NAMES];
+static struct spinlock refused_lock = SPINLOCK_INIT;
+
+static bool just_refused(const char *name)
+{
+	u64 now = ktime_get();
+	bool yes = false;
+
+	spin_lock(&refused_lock);
+	for (u32 i = 0; i < REFUSED_NAMES; i++)
+		yes |= now < refused[i].until && !strcmp(refused[i].name, name);
+	spin_unlock(&refused_lock);
+	return yes;
+}
+
+static void note_refused(const char *name)
+{
+	static u32 next; /* guarded by refused_lock */
+	struct refused *r;
+
+	spin_lock(&refused_lock);
+	r = &refused[next++ % REFUSED_NAMES];
+	strscpy(r->name, name, sizeof(r->name));
+	r->until = ktime_get() + REFUSED_NS;
+	spin_unlock(&refused_lock);
+}
+
 int request_module(const char *fmt, ...)
 {
 	static struct atomic running;
@@ -141,6 +176,8 @@ int request_module(const char *fmt, ...)
 	va_end(ap);
 	if (ret >= (int)sizeof(name))
 		return -ENAMETOOLONG;
+	if (just_refused(name))
+		return -ENOENT;
 	if (atomic_inc(&running) > MODPROBES_MAX) {
 		pr_warn_ratelimited("too many modprobe at once, %s is not loaded\n", name);
 		ret = -EBUSY;
@@ -148,6 +185,8 @@ int request_module(const char *fmt, ...)
 		ret = usermode_run("/sbin/modprobe", argv, MODPROBE_TIMEOUT);
 	}
 	atomic_dec(&running);
+	if (ret > 0)
+		note_refused(name);
 	return ret > 0 ? -ENOENT : ret;
 }
 EXPORT(request_module);

@@ -7,8 +7,10 @@
 #include <core/module.h>
 #include <weft/printk.h>
 
-/* Two oopses of one thread: the first one's ending has failed. */
+/* Two oopses of one thread: the first one's ending has failed. A record is used again, and so may
+ * belong to another thread by then. */
 static struct thread *dying;
+static u64 dying_start_ns;
 
 static void show_registers(const struct trap_frame *f)
 {
@@ -44,11 +46,14 @@ void kernel_oops(struct trap_frame *f, const char *what, u64 addr)
 	show_registers(f);
 	backtrace_print(f->rip, f->rbp);
 	module_note_oops(f->rip);
-	if (!can_end_thread(f) || READ_ONCE(dying) == t)
+	if (!can_end_thread(f) ||
+	    (READ_ONCE(dying) == t && READ_ONCE(dying_start_ns) == t->start_ns))
 		panic("%s in %s", what, name);
+	WRITE_ONCE(dying_start_ns, t->start_ns);
 	WRITE_ONCE(dying, t);
 	irq_enable();
 	if (t->proc)
 		proc_exit(SIGSEGV);
+	workqueue_replace(t);
 	thread_exit(-EFAULT);
 }

@@ -101,15 +101,19 @@ static bool cpu_allowed(const struct thread *t, u32 cpu)
 }
 
 /* Is t best woken here? A packet's reader is, while nobody runs here: its packet is here and awake.
- * So is whom a thread wakes that runs alone: most wakers sleep next, and waking a halted CPU costs
- * more than both. If this one goes on running, an early tick has an idle CPU take t (enqueue). */
+ * So is whom a thread wakes that runs alone, itself or by what it sent over lo: most wakers sleep
+ * next, and waking a halted CPU costs more than both. If this one goes on running, an early tick
+ * has an idle CPU take t (enqueue). */
 static bool place_here(const struct thread *t, u32 here)
 {
-	u32 nr = READ_ONCE(run_queues[here].nr);
+	const struct rq *rq = &run_queues[here];
+	u32 nr = READ_ONCE(rq->nr);
 
 	if (!cpu_allowed(t, here))
 		return false;
-	return in_poll_context() ? !nr : nr == 1 && current()->proc;
+	if (in_poll_context() && (!nr || !rq->own_poll))
+		return !nr;
+	return nr == 1 && current()->proc;
 }
 
 /* The CPU to wake t on. */
@@ -247,6 +251,14 @@ void thread_set_state(u32 state)
 	smp_mb();
 }
 
+/* Has somebody waited there for longer than it takes a waker to go to sleep? A hint, without the
+ * lock. If it comes to that later, that CPU's tick asks for help. */
+bool rq_waits_for_help(const struct rq *rq)
+{
+	return rq->online && READ_ONCE(rq->nr) > 1 &&
+	       (s64)(ktime_get() - READ_ONCE(rq->last_switch)) >= (s64)SCHED_SPREAD_NS;
+}
+
 /* Takes a waiting thread from another CPU's queue for rq, whose lock is held. Locks of two queues
  * are only ever tried, so no order between them is needed. */
 static bool pull(struct rq *rq)
@@ -257,7 +269,7 @@ static bool pull(struct rq *rq)
 
 	for (i = 1; i < nr_cpus; i++) {
 		from = &run_queues[me + i < nr_cpus ? me + i : me + i - nr_cpus];
-		if (!from->online || READ_ONCE(from->nr) < 2 || !spin_trylock(&from->lock))
+		if (!rq_waits_for_help(from) || !spin_trylock(&from->lock))
 			continue;
 		for (t = from->heap; t; t = rq_heap_next(from->heap, t)) {
 			if (t->affinity & BIT(me))

@@ -34,17 +34,20 @@ void irq_enter(void)
 		idle_end(rq);
 }
 
-/* Interrupts off, preempt_count 1, both also at return. The thread may come back on another CPU. */
-static void run_pending(void)
+/* Interrupts off, preempt_count 1, both also at return. The thread may come back on another CPU.
+ * own: it is the thread itself that made the work, or at least came to look. */
+static void run_pending(bool own)
 {
 	u32 rounds = 0;
 
 	do {
 		if (cpu_pending() & CPU_PENDING_POLL) {
 			cpu_clear_pending(CPU_PENDING_POLL);
+			this_rq()->own_poll = own;
 			irq_enable();
 			poll_run_pending();
 			irq_disable();
+			this_rq()->own_poll = false;
 		}
 		if (!(cpu_pending() & CPU_PENDING_RESCHED))
 			continue;
@@ -91,7 +94,7 @@ void irq_exit(bool from_user)
 		if (!cpu_batch())
 			rcu_note_quiescent();
 		if (cpu_pending() && !this_cpu()->irq_depth)
-			run_pending();
+			run_pending(false);
 	}
 	preempt_enable_no_check();
 }
@@ -103,7 +106,7 @@ void preempt_check(void)
 	irq_disable();
 	preempt_disable();
 	if (!this_cpu()->irq_depth)
-		run_pending();
+		run_pending(true);
 	preempt_enable_no_check();
 	irq_enable();
 }
@@ -134,24 +137,41 @@ static void lockup_check(struct rq *rq)
 	backtrace_here();
 }
 
+/* When somebody waits: how long it may still be before the others are asked to help, 0: now. A tick
+ * that comes late says that this CPU itself was held up, by a hypervisor as a rule: then the
+ * running thread has not had its chance to sleep yet. */
+static u64 patience(struct rq *rq, u64 now, u64 due)
+{
+	u64 help = READ_ONCE(rq->last_switch) + SCHED_SPREAD_NS;
+
+	if (nr_cpus == 1)
+		return 0;
+	if (now < help)
+		return help - now;
+	rq->held_up = !rq->held_up && due && now - due >= SCHED_SPREAD_NS;
+	return rq->held_up ? SCHED_SPREAD_NS : 0;
+}
+
 /* Interrupt context. */
 void sched_tick(void)
 {
 	struct rq *rq = this_rq();
+	u64 now = ktime_get(), due = rq->tick, wait = SCHED_SAMPLE_NS;
 
 	rq->tick = 0;
 	if (current() == rq->idle)
 		return;
 	rq->sample = true;
 	loadavg_update();
-	if (READ_ONCE(rq->nr) > 1) {
+	if (READ_ONCE(rq->nr) > 1)
+		wait = patience(rq, now, due);
+	if (!wait) {
 		cpu_set_pending(CPU_PENDING_RESCHED);
 		lockup_check(rq);
 		kick_an_idle_cpu();
-		rq->tick = ktime_get() + SCHED_SLICE_NS;
-	} else {
-		rq->tick = ktime_get() + SCHED_SAMPLE_NS;
+		wait = SCHED_SLICE_NS;
 	}
+	rq->tick = now + wait;
 	timer_tick_set(rq->tick);
 }
 
@@ -175,7 +195,7 @@ static bool work_elsewhere(u32 me)
 	u32 cpu;
 
 	for (cpu = 0; cpu < nr_cpus; cpu++) {
-		if (cpu != me && run_queues[cpu].online && READ_ONCE(run_queues[cpu].nr) > 1)
+		if (cpu != me && rq_waits_for_help(&run_queues[cpu]))
 			return true;
 	}
 	return false;

@@ -5,7 +5,7 @@
 #include <core/sched.h>
 
 #define SCHED_SLICE_NS (4 * NSEC_PER_MSEC)    /* while somebody else waits */
-#define SCHED_SPREAD_NS (200 * NSEC_PER_USEC) /* then an idle CPU is asked to help */
+#define SCHED_SPREAD_NS (100 * NSEC_PER_USEC) /* then an idle CPU is asked to help */
 #define SCHED_SAMPLE_NS (20 * NSEC_PER_MSEC)  /* a thread alone: only to sample its mode */
 #define SCHED_BONUS_NS (3 * NSEC_PER_MSEC) /* what a sleeper may keep of the time it did not use */
 #define SCHED_GRAIN_NS (1 * NSEC_PER_MSEC) /* no preemption for less than this */
@@ -26,7 +26,9 @@ struct rq {
 	struct thread *prev; /* who was switched away from, for the next one's first step */
 	u64 tick;	     /* when the tick is due, 0: off */
 	u64 idle_since, idle_ns;
-	bool sample; /* a tick came: irq_exit knows from which mode */
+	bool sample;   /* a tick came: irq_exit knows from which mode */
+	bool held_up;  /* the last tick came late */
+	bool own_poll; /* the poll context runs for the current thread, not for a device */
 	/* written by this CPU, read by all */
 	u32 idling;  /* halted, and in no RCU section */
 	u32 polling; /* idle and looking for packets: kick is enough, it will be seen */
@@ -52,6 +54,7 @@ struct thread *rq_heap_next(struct thread *root, struct thread *t); /* root, the
 void rq_init(struct rq *rq, struct thread *idle);
 void rq_update_curr(struct rq *rq);
 void rq_send_kick(u32 cpu);
+bool rq_waits_for_help(const struct rq *rq);
 struct rq *rq_lock_thread(struct thread *t, unsigned long *flags);
 void schedule_irqs_off(bool preempted);
 u32 sched_place(struct thread *t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* workqueue.c - work in process context by a few shared threads. One work runs in one thread at a
- * time; queued again while it runs it starts after that run. A function may free its own work. */
+ * time; queued again while it runs it starts after that run. A function may free its own work. A
+ * thread that a work's function takes down with it is replaced. */
 #define LOG_NAME "module: "
 #include "rq.h"
 
@@ -16,6 +17,7 @@ static struct spinlock work_lock;				 /* taken with interrupts off */
 static LIST_HEAD(work_list);					 /* guarded by work_lock */
 static struct work *running[NR_WORKERS];			 /* guarded by work_lock */
 static u64 running_fn[NR_WORKERS];				 /* guarded by work_lock */
+static struct thread *workers[NR_WORKERS];			 /* each written by itself */
 static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait); /* for work */
 static struct wait_queue done_wait = WAIT_QUEUE_INIT(done_wait); /* for a run to end */
 
@@ -103,6 +105,7 @@ static int worker_main(void *arg)
 	struct sleeper s;
 	struct work *w;
 
+	WRITE_ONCE(workers[me], current());
 	for (;;) {
 		sleep_prepare(&work_wait, &s, true, true);
 		w = take(me);
@@ -219,12 +222,32 @@ u32 works_sweep(u64 start, u64 end)
 	}
 }
 
+static int worker_start(u32 i)
+{
+	struct thread *t = kthread_run(worker_main, (void *)(unsigned long)i, "worker/%u", i);
+
+	return IS_ERR(t) ? PTR_ERR(t) : 0;
+}
+
+/* t, the caller, ends by an exception. Whoever waits for its work waits no longer. */
+void workqueue_replace(struct thread *t)
+{
+	for (u32 i = 0; i < NR_WORKERS; i++) {
+		if (READ_ONCE(workers[i]) != t)
+			continue;
+		WRITE_ONCE(workers[i], NULL);
+		finish(i);
+		if (worker_start(i))
+			printk(KERN_ERR "no memory for another worker/%u\n", i);
+		thread_put(t);
+		return;
+	}
+}
+
 void workqueue_init(void)
 {
-	unsigned long i;
-
-	for (i = 0; i < NR_WORKERS; i++) {
-		if (IS_ERR(kthread_run(worker_main, (void *)i, "worker/%lu", i)))
+	for (u32 i = 0; i < NR_WORKERS; i++) {
+		if (worker_start(i))
 			panic("no memory for the worker threads");
 	}
 }

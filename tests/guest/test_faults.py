@@ -63,7 +63,23 @@ def test_deep_pipeline(g):
     assert g.sh(line, 60) == "deep\n"
 
 
-def test_runaway_recursion_of_shells(g):
-    g.sh("echo 'sh /tmp/again' > /tmp/again")
-    g.sh("chmod 644 /tmp/again; (ulimit -p 100; su nobody -s /bin/sh -c 'sh /tmp/again') > /dev/null 2>&1; true", 60)
-    assert g.sh("echo alive") == "alive\n"
+AGAIN = "echo 'sh /tmp/again' > /tmp/again; chmod 644 /tmp/again; dmesg -c > /dev/null"
+
+
+def test_a_limit_ends_recursion_of_shells(g):
+    g.sh(AGAIN)
+    out, status = g.run("(ulimit -u 60; su nobody -s /bin/sh -c 'sh /tmp/again')", 60)
+    assert status != 0 and "Resource temporarily unavailable" in out, out
+    assert "out of memory" not in g.sh("dmesg")
+
+
+@pytest.mark.parametrize("command", ["su nobody -s /bin/sh -c 'sh /tmp/again'", "sh /tmp/again"], ids=["nobody", "root"])
+def test_runaway_recursion_of_shells(g, command):
+    """Until memory is used up. Who is killed then is one of those that ran away, not the shell that waits for them,
+    although that may be larger than each of them."""
+    g.sh(AGAIN)
+    pid = g.sh("echo $$")
+    for _ in range(3):
+        g.run(f"({command}) > /dev/null 2>&1", 60)
+        assert g.sh("echo $$") == pid
+    assert int(g.sh("free -k").split("Mem:")[1].split()[2]) > 60_000, "their memory did not come back"

@@ -197,3 +197,12 @@ def test_a_crash_is_the_modules_own(machine, where):
     g.sh(f"insmod {FOLDER}/ip.ko")
     g.sh("rmmod ip")
     g.sh("seq 1 1000 | sort | tail -n 1")
+
+
+@pytest.mark.oops
+def test_crashes_do_not_use_up_the_work_queue(machine):
+    g = machine(entry="manual", extra=outside("forgetful", "crasher"), mem=70)
+    g.sh("insmod /lib/outside/crasher.ko where=works", 60)
+    said = "dmesg | grep -c -e '] oops: ' -e 'crasher: the work queue goes on'"
+    out = g.run(f"i=0; while [ $({said}) -lt 9 ] && [ $i -lt 60 ]; do sleep 0.5; i=$((i+1)); done; {said}", 60)[0]
+    assert out.strip() == "9", g.sh("dmesg")

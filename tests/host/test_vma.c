@@ -78,6 +78,25 @@ static void check_list(struct model *m)
 	assert_int_equal(pages, 0);
 }
 
+/* What was passed over before is never the answer. */
+static void check_gap(struct model *m)
+{
+	u64 len = (1 + rand() % 12) * PAGE_SIZE, top = m->mm->mmap_base, want = 0;
+	struct vma *v;
+
+	for (u64 at = ALIGN_DOWN(top - len, PAGE_SIZE); at >= WINDOW_START && !want;
+	     at -= PAGE_SIZE) {
+		bool used = false;
+
+		list_for_each_entry(v, &m->mm->vmas, node)
+			used |= at < v->end && v->start < at + len;
+		if (!used)
+			want = at;
+	}
+	if (want)
+		assert_int_equal(vma_find_gap(m->mm, 0, len), want);
+}
+
 static void check_page(struct model *m, u32 i)
 {
 	struct model_page *p = &m->page[i];
@@ -279,6 +298,8 @@ static void random_against_model(void **state)
 		do_anything(cur);
 		if (step % 16 == 0)
 			check_list(cur);
+		if (step % 4 == 0)
+			check_gap(cur);
 		if (step % 500 == 0 && other != &m[0] && other != cur) {
 			if (other->mm)
 				mm_put(other->mm);

@@ -159,6 +159,7 @@ struct work;
 struct work *work_of_timer(struct timer *t);
 
 void workqueue_init(void);
+void workqueue_replace(struct thread *t); /* t, the caller, ends by an exception */
 void pollers_init_cpu(void);
 /* kernel/net: the poll context; called with preempt_count 1 */
 void poll_run_pending(void);

@@ -77,6 +77,11 @@ struct proc_mm {
 	u64 total_pages, rss_pages; /* for /proc */
 	u64 as_limit, data_limit, stack_limit;
 	u32 seq; /* counts changes of the VMAs */
+	/* as of gap_seq: between gap_end and gap_top all gaps are smaller than gap_len; gap_vma is
+	 * the first one below gap_end */
+	struct vma *gap_vma;
+	u64 gap_top, gap_end, gap_len;
+	u32 gap_seq;
 	struct file *exe;
 	u8 auxv[512];
 	u32 auxv_len;

@@ -11,7 +11,7 @@
 #include <weft/work.h>
 
 static char where[16];
-module_param_string(where, 0444, "init, thread, file, work, hang or nothing");
+module_param_string(where, 0444, "init, thread, file, work, works, hang or nothing");
 
 static void (*volatile wild)(void);
 
@@ -37,12 +37,28 @@ static int file_show(struct seq *s)
 }
 
 static struct procfile file = { .path = "crasher", .mode = 0444, .show = file_show };
-static struct work work;
+static struct work work, more[8];
 static struct thread *thread;
 
 static void run(struct work *w)
 {
 	crash_here();
+}
+
+static void report(struct work *w)
+{
+	pr_info("the work queue goes on\n");
+}
+
+/* More than there are threads that do such work. */
+static void crash_all(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(more); i++) {
+		work_init(&more[i], run);
+		work_schedule(&more[i]);
+	}
+	work_init(&work, report);
+	work_schedule(&work);
 }
 
 static int crasher_init(void)
@@ -64,6 +80,8 @@ static int crasher_init(void)
 	work_init(&work, run);
 	if (!strcmp(where, "work"))
 		work_schedule(&work);
+	if (!strcmp(where, "works"))
+		crash_all();
 	return 0;
 }
 
