@@ -59,17 +59,12 @@ u64 tcp_memory_pages(void)
 	return total > 0 ? DIV_ROUND_UP((u64)total, PAGE_BYTES) : 0;
 }
 
-bool tcp_memory_full(void)
-{
-	return atomic64_read(&memory_total) > memory_limit(2);
-}
-
 bool tcp_memory_allows(struct tcp_conn *tc, u32 n)
 {
-	if (likely(!READ_ONCE(tcp_memory_pressure) && !READ_ONCE(pkt_rx_scarce)))
+	if (likely(!READ_ONCE(tcp_memory_pressure)))
 		return true;
 	/* short: everybody still gets a little, until nothing is left */
-	if (tcp_memory_full())
+	if (atomic64_read(&memory_total) > memory_limit(2))
 		return false;
 	return tc->rx_bytes + tc->ofo_bytes + n <= (u32)tcp_sysctls.rmem[0];
 }

@@ -172,7 +172,9 @@ static void refused(void **state)
 	int fd;
 
 	tp_up();
-	fd = tp_connecting();
+	fd = c_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	c_bind(fd, 0, TP_HOST_PORT);
+	c_connect(fd, PEER, TP_PEER_PORT);
 	out("S 0(0)");
 	in("R 0(0)");
 	in("R. 0(0) ack 5");
@@ -191,7 +193,9 @@ static void half_open(void **state)
 	int fd;
 
 	tp_up();
-	fd = tp_connecting();
+	fd = c_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	c_bind(fd, 0, TP_HOST_PORT);
+	c_connect(fd, PEER, TP_PEER_PORT);
 	out("S 0(0)");
 	in(". 300(0) ack 77");
 	out("R 77(0)");
@@ -208,7 +212,9 @@ static void simultaneous(void **state)
 	int fd;
 
 	tp_up();
-	fd = tp_connecting();
+	fd = c_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	c_bind(fd, 0, TP_HOST_PORT);
+	c_connect(fd, PEER, TP_PEER_PORT);
 	out("S 0(0)");
 	in("S 0(0) <mss 1460>");
 	out("S. 0(0) ack 1");
