@@ -121,9 +121,15 @@ struct ifa_cacheinfo {
 #define IFA_FLAGS 8
 
 #define IFA_F_SECONDARY 0x01
+#define IFA_F_TEMPORARY 0x01 /* IPv6's */
+#define IFA_F_NODAD 0x02
+#define IFA_F_OPTIMISTIC 0x04
+#define IFA_F_DADFAILED 0x08
 #define IFA_F_DEPRECATED 0x20
 #define IFA_F_TENTATIVE 0x40
 #define IFA_F_PERMANENT 0x80
+#define IFA_F_MANAGETEMPADDR 0x100
+#define IFA_F_NOPREFIXROUTE 0x200
 
 /* ---- routes ---- */
 #define RTM_NEWROUTE 24
@@ -150,21 +156,43 @@ struct rtmsg {
 #define RTA_METRICS 8
 #define RTA_MULTIPATH 9
 #define RTA_TABLE 15
+#define RTA_CACHEINFO 12
+#define RTA_PREF 20
+#define RTA_EXPIRES 23
 #define RTAX_MTU 2
 
 #define RT_TABLE_MAIN 254
 #define RT_TABLE_LOCAL 255
 #define RTPROT_KERNEL 2
 #define RTPROT_BOOT 3
+#define RTPROT_STATIC 4
+#define RTPROT_RA 9
 #define RT_SCOPE_UNIVERSE 0
 #define RT_SCOPE_LINK 253
 #define RT_SCOPE_HOST 254
 #define RTN_UNICAST 1
 #define RTN_LOCAL 2
 #define RTN_BROADCAST 3
+#define RTN_MULTICAST 5
 #define RTN_BLACKHOLE 6
 #define RTN_UNREACHABLE 7
 #define RTM_F_CLONED 0x200
+
+struct rta_cacheinfo {
+	u32 rta_clntref;
+	u32 rta_lastuse;
+	int rta_expires;
+	u32 rta_error;
+	u32 rta_used;
+	u32 rta_id;
+	u32 rta_ts;
+	u32 rta_tsage;
+};
+
+/* RTA_PREF: RFC 4191's two bits */
+#define ICMPV6_ROUTER_PREF_LOW 3
+#define ICMPV6_ROUTER_PREF_MEDIUM 0
+#define ICMPV6_ROUTER_PREF_HIGH 1
 
 /* ---- neighbours ---- */
 #define RTM_NEWNEIGH 28
@@ -201,6 +229,23 @@ struct nda_cacheinfo {
 #define NUD_FAILED 0x20
 #define NUD_PERMANENT 0x80
 #define NTF_PROXY 0x08
+#define NTF_ROUTER 0x80
+
+/* ---- what routers said, for user space ---- */
+#define RTM_NEWNDUSEROPT 68
+
+struct nduseroptmsg {
+	u8 nduseropt_family;
+	u8 nduseropt_pad1;
+	u16 nduseropt_opts_len;
+	int nduseropt_ifindex;
+	u8 nduseropt_icmp_type;
+	u8 nduseropt_icmp_code;
+	u16 nduseropt_pad2;
+	u32 nduseropt_pad3;
+};
+
+#define NDUSEROPT_SRCADDR 1
 
 /* ---- multicast groups ---- */
 #define RTNLGRP_LINK 1
@@ -209,4 +254,5 @@ struct nda_cacheinfo {
 #define RTNLGRP_IPV4_ROUTE 7
 #define RTNLGRP_IPV6_IFADDR 9
 #define RTNLGRP_IPV6_ROUTE 11
+#define RTNLGRP_ND_USEROPT 20
 #define RTNLGRP_MAX 36

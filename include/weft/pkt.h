@@ -30,7 +30,10 @@ enum pkt_csum {
 			* pseudo-header sum */
 };
 
-enum pkt_pool { PKT_POOL_RX, PKT_POOL_TX, PKT_POOL_CONTROL };
+/* Whose budget a buffer is in. LOCAL: what waits to be read by a program and came from one of this
+ * host, so that nobody who does not read keeps others from sending or the network from receiving.
+ */
+enum pkt_pool { PKT_POOL_RX, PKT_POOL_TX, PKT_POOL_CONTROL, PKT_POOL_LOCAL, PKT_NR_POOLS };
 
 struct pkt {
 	struct list_head node; /* for whoever queues it */
@@ -48,12 +51,12 @@ struct pkt {
 		trans_off; /* offsets of the layers' headers from head, set on the way */
 	u16 ethertype;	   /* host order */
 	u8 csum;	   /* enum pkt_csum */
-	u8 pool;	   /* enum pkt_pool */
 	u8 pkttype;	   /* PKT_HOST ... */
 	u8 ip_proto;
 	u8 looped;		  /* our own group or broadcast packet, come back to ourselves */
 	u16 csum_start, csum_off; /* from data at the time of netif_tx: offsets from head */
 	u16 gso_size, gso_type;	  /* payload bytes a segment, 0: a single packet; PKT_GSO_* */
+	u8 pool;		  /* enum pkt_pool */
 	u64 stamp_ns;		  /* ktime at reception */
 	u8 cb[48];		  /* the present holder's */
 #ifdef WEFT_DEBUG
@@ -94,6 +97,13 @@ struct pkt *pkt_get(struct pkt *p);
  * To send again: clone, pkt_writable (copies if the last clone is still out), then the headers.
  * NULL without memory. Poll and process context. */
 struct pkt *pkt_clone(struct pkt *p) __must_check;
+/* p, which waits for a reader from now on, counts in that pool. False: there is no room. A packet
+ * that is LOCAL or came in from outside stays what it is. Poll and process context. */
+bool pkt_move_local(struct pkt *p) __must_check;
+/* Charged to its sender's socket no more. */
+void pkt_orphan(struct pkt *p);
+/* Of the RX pool's budget little is left: only what must not be lost may stay for long. */
+extern bool pkt_rx_scarce;
 /* A private copy with its own buffer, at least headroom in front. NULL without memory. */
 struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom) __must_check;
 /* Returns p itself when it is unshared and has the headroom, else a copy, having freed p. A packet
@@ -172,6 +182,6 @@ static inline u8 *pkt_at(const struct pkt *p, u16 off)
 struct pkt *pkt_wrap(void *buf, u32 size, u32 headroom, const struct pkt_owner *owner, void *priv);
 
 struct pkt_stats {
-	u64 alive, bytes, limit[3], used[3], failed[3];
+	u64 alive, bytes, limit[PKT_NR_POOLS], used[PKT_NR_POOLS], failed[PKT_NR_POOLS];
 };
 void pkt_stats_get(struct pkt_stats *s); /* shown by /proc/net/weft/pkt */

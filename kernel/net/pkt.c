@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* pkt.c - packet buffers. Three pools are three budgets over one store of equal buffers, so control
- * packets always find room. Each CPU keeps a short last-in-first-out list (the warmest memory
- * first) and a credit from each budget; memory beyond the lists goes back to the slab. Large
- * buffers have short lists of their own, given back when memory is short. Buffers are never
- * cleared. */
+/* pkt.c - packet buffers. The pools are budgets over one store of equal buffers, so control packets
+ * always find room, and who does not read what was sent to him takes it from nobody else. Each CPU
+ * keeps a short last-in-first-out list (the warmest memory first) and a credit from each budget;
+ * memory beyond the lists goes back to the slab. Large buffers have short lists of their own, given
+ * back when memory is short. Buffers are never cleared. */
 #define LOG_NAME "pkt: "
 #include <core/net.h>
 #include <core/module.h>
@@ -15,20 +15,23 @@
 
 #include "pkt_internal.h"
 
-#define NR_POOLS 3
 #define CPU_LIST_MAX 128	 /* buffers a CPU keeps: 256 KiB */
 #define CREDIT_CHUNK (64 * 1024) /* bytes of budget a CPU takes at once, and keeps two of */
 #define CONTROL_RESERVE 16	 /* buffers only control packets get when memory is out */
 #define CPU_LARGE_MAX 16	 /* large buffers a CPU keeps: 1 MiB */
 #define LARGE_ORDER 4
+#define UNIT_SIZE ((s64)(PKT_BUF_SIZE + sizeof(struct pkt)))
 
 struct pkt_cpu {
 	/* used with preemption off */
-	struct list_head free;
+	struct list_head *free; /* a stack of pool buffers, by node.next */
 	u32 nr_free;
-	s64 credit[NR_POOLS];
-	u64 allocated, freed, failed[NR_POOLS];
-	s64 bytes;
+	s64 credit[PKT_NR_POOLS];
+	u64 units; /* pool buffers handed out */
+	u64 units_back;
+	u64 allocated, freed; /* all others */
+	u64 failed[PKT_NR_POOLS];
+	s64 bytes; /* likewise */
 	struct spinlock large_lock; /* other CPUs come when memory is out */
 	/* guarded by large_lock */
 	struct list_head large;
@@ -41,7 +44,7 @@ struct pkt_budget {
 } __cacheline_aligned;
 
 static struct pkt_cpu pkt_cpus[MAX_CPUS];
-static struct pkt_budget budgets[NR_POOLS];
+static struct pkt_budget budgets[PKT_NR_POOLS];
 static struct spinlock pkt_limit_lock = SPINLOCK_INIT;
 static struct kmem_cache *struct_cache, *buffer_cache;
 
@@ -59,17 +62,35 @@ EXPORT(pkt_clone_owner);
 
 /* ---- budgets ---- */
 
+bool pkt_rx_scarce;
+EXPORT(pkt_rx_scarce);
+
+/* What is with no CPU has changed. */
+static void note_left(u32 pool, s64 left)
+{
+	s64 limit = READ_ONCE(budgets[PKT_POOL_RX].limit);
+
+	if (pool != PKT_POOL_RX)
+		return;
+	if (unlikely(left < limit / 8))
+		WRITE_ONCE(pkt_rx_scarce, true);
+	else if (unlikely(pkt_rx_scarce) && left > limit / 4)
+		WRITE_ONCE(pkt_rx_scarce, false);
+}
+
 /* Preemption off. */
 static bool budget_take(struct pkt_cpu *pc, u32 pool, s64 n)
 {
-	s64 want = max(n, (s64)CREDIT_CHUNK);
+	s64 want = max(n, (s64)CREDIT_CHUNK), left;
 
 	if (likely(pc->credit[pool] >= n)) {
 		pc->credit[pool] -= n;
 		return true;
 	}
 	n -= pc->credit[pool];
-	if (atomic64_add(&budgets[pool].left, -want) < 0) {
+	left = atomic64_add(&budgets[pool].left, -want);
+	note_left(pool, left);
+	if (left < 0) {
 		/* No whole chunk is left: just what this packet needs. */
 		if (atomic64_add(&budgets[pool].left, want - n) < 0) {
 			atomic64_add(&budgets[pool].left, n);
@@ -86,7 +107,7 @@ static void budget_give(struct pkt_cpu *pc, u32 pool, s64 n)
 {
 	pc->credit[pool] += n;
 	if (unlikely(pc->credit[pool] > 2 * CREDIT_CHUNK)) {
-		atomic64_add(&budgets[pool].left, pc->credit[pool] - CREDIT_CHUNK);
+		note_left(pool, atomic64_add(&budgets[pool].left, pc->credit[pool] - CREDIT_CHUNK));
 		pc->credit[pool] = CREDIT_CHUNK;
 	}
 }
@@ -108,7 +129,7 @@ static struct pkt *unit_new(void)
 	p->head = buf;
 	p->end = buf + PKT_BUF_SIZE;
 	p->owner = &pool_owner;
-	p->truesize = PKT_BUF_SIZE + sizeof(struct pkt);
+	p->truesize = UNIT_SIZE;
 	return p;
 }
 
@@ -147,17 +168,30 @@ static bool reserve_give(struct pkt *p)
 	return taken;
 }
 
+/* The CPU's stack of buffers. Preemption off. */
+static inline struct pkt *unit_pop(struct pkt_cpu *pc)
+{
+	struct pkt *p = list_entry(pc->free, struct pkt, node);
+
+	pc->free = p->node.next;
+	pc->nr_free--;
+	return p;
+}
+
+static inline void unit_push(struct pkt_cpu *pc, struct pkt *p)
+{
+	p->node.next = pc->free;
+	pc->free = &p->node;
+	pc->nr_free++;
+}
+
 /* Preemption off. */
 static struct pkt *unit_get(struct pkt_cpu *pc, u32 pool)
 {
 	struct pkt *p;
 
-	if (likely(pc->nr_free)) {
-		p = list_first_entry(&pc->free, struct pkt, node);
-		list_del(&p->node);
-		pc->nr_free--;
-		return p;
-	}
+	if (pc->free)
+		return unit_pop(pc);
 	p = unit_new();
 	if (!p && pool == PKT_POOL_CONTROL)
 		p = reserve_take();
@@ -172,8 +206,7 @@ static void unit_put(struct pkt_cpu *pc, struct pkt *p)
 		unit_destroy(p);
 		return;
 	}
-	list_add(&p->node, &pc->free);
-	pc->nr_free++;
+	unit_push(pc, p);
 }
 
 /* ---- large buffers: 64 KiB of contiguous pages, kept with their struct ---- */
@@ -248,7 +281,7 @@ static void large_shrink(void)
 /* ---- allocation ---- */
 
 /* Everything that a holder may read before it writes. head, end, owner, truesize are set. */
-static void pkt_reset(struct pkt *p, u32 headroom)
+static inline void pkt_reset(struct pkt *p, u32 headroom)
 {
 	list_init(&p->node);
 	p->data = p->head + headroom;
@@ -257,6 +290,7 @@ static void pkt_reset(struct pkt *p, u32 headroom)
 	p->share = 1;
 	p->sock = NULL;
 	p->nif = NULL;
+	/* neighbours, in their order: the compiler makes few stores of them */
 	p->link_off = p->net_off = p->trans_off = 0;
 	p->ethertype = 0;
 	p->csum = PKT_CSUM_NONE;
@@ -292,45 +326,92 @@ static void pkt_count_new(struct pkt_cpu *pc, struct pkt *p, u32 pool)
 	pc->bytes += p->truesize;
 }
 
-/* 0: more than any packet has. */
+/* For what is over a pool buffer. 0: more than any packet has. */
 static u32 buffer_size(u64 wanted)
 {
-	if (likely(wanted <= PKT_BUF_SIZE))
-		return PKT_BUF_SIZE;
 	if (wanted > PKT_LARGE_MIN && wanted <= PKT_LARGE_SIZE)
 		return PKT_LARGE_SIZE;
 	return wanted > 0x10000000u ? 0 : ALIGN_UP((u32)wanted, 64u);
 }
 
-struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room)
+/* The CPU has no buffer or no credit. Preemption off. */
+static struct pkt *unit_alloc(struct pkt_cpu *pc, u32 pool)
 {
-	u32 size = buffer_size((u64)headroom + room);
-	/* Charged before it is made, by what is asked; the slab rounds up to a little more. */
-	s64 charge = (s64)size + (s64)sizeof(struct pkt);
-	struct pkt_cpu *pc;
 	struct pkt *p = NULL;
 
-	if (unlikely(!size))
+	if (!budget_take(pc, pool, UNIT_SIZE))
 		return NULL;
+	p = unit_get(pc, pool);
+	if (!p) {
+		pc->failed[pool]++;
+		budget_give(pc, pool, UNIT_SIZE);
+		return NULL;
+	}
+	pc->units++;
+	p->pool = pool;
+	return p;
+}
+
+/* Other sizes. Preemption off. */
+static struct pkt *other_alloc(struct pkt_cpu *pc, u32 pool, u32 size)
+{
+	/* Charged before it is made, by what is asked; the slab rounds up to a little more. */
+	s64 charge = (s64)size + (s64)sizeof(struct pkt);
+	struct pkt *p;
+
+	if (!size || !budget_take(pc, pool, charge))
+		return NULL;
+	p = size == PKT_LARGE_SIZE ? large_get(pc) : heap_new(size);
+	if (!p) {
+		pc->failed[pool]++;
+		budget_give(pc, pool, charge);
+		return NULL;
+	}
+	p->truesize = charge;
+	pkt_count_new(pc, p, pool);
+	return p;
+}
+
+static __noinline struct pkt *alloc_slow(enum pkt_pool pool, u32 headroom, u32 room,
+					 const void *caller)
+{
+	u64 size = (u64)headroom + room;
+	struct pkt_cpu *pc;
+	struct pkt *p;
+
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
-	if (likely(budget_take(pc, pool, charge))) {
-		if (likely(size == PKT_BUF_SIZE))
-			p = unit_get(pc, pool);
-		else
-			p = size == PKT_LARGE_SIZE ? large_get(pc) : heap_new(size);
-		if (likely(p)) {
-			p->truesize = charge;
-			pkt_count_new(pc, p, pool);
-			pkt_reset(p, headroom);
-		} else {
-			pc->failed[pool]++;
-			budget_give(pc, pool, charge);
-		}
-	}
+	if (size <= PKT_BUF_SIZE)
+		p = unit_alloc(pc, pool);
+	else
+		p = other_alloc(pc, pool, buffer_size(size));
+	if (p)
+		pkt_reset(p, headroom);
 	preempt_enable();
 	if (p)
-		pkt_debug_alloc(p, __builtin_return_address(0));
+		pkt_debug_alloc(p, caller);
+	return p;
+}
+
+struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room)
+{
+	struct pkt_cpu *pc;
+	struct pkt *p;
+
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	if (unlikely((u64)headroom + room > PKT_BUF_SIZE || pc->credit[pool] < UNIT_SIZE ||
+		     !pc->free)) {
+		preempt_enable();
+		return alloc_slow(pool, headroom, room, __builtin_return_address(0));
+	}
+	pc->credit[pool] -= UNIT_SIZE;
+	p = unit_pop(pc);
+	pc->units++;
+	p->pool = pool;
+	pkt_reset(p, headroom);
+	preempt_enable();
+	pkt_debug_alloc(p, __builtin_return_address(0));
 	return p;
 }
 EXPORT(pkt_alloc);
@@ -382,22 +463,77 @@ struct pkt *pkt_clone(struct pkt *p)
 }
 EXPORT(pkt_clone);
 
-/* The struct and the buffer of a packet that nobody holds and that has no clone. */
-static void buffer_release(struct pkt *p)
+bool pkt_move_local(struct pkt *p)
+{
+	struct pkt *root = pkt_is_clone(p) ? p->owner_priv : p;
+	struct pkt_cpu *pc;
+	u8 pool = READ_ONCE(root->pool);
+	bool ok;
+
+	/* a lent buffer is in nobody's budget */
+	if (pool == PKT_POOL_LOCAL || pool == PKT_POOL_RX || root->owner->free)
+		return true;
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	ok = budget_take(pc, PKT_POOL_LOCAL, root->truesize);
+	if (ok) {
+		/* another clone may be somewhere else, on the same errand */
+		pool = __atomic_exchange_n(&root->pool, PKT_POOL_LOCAL, __ATOMIC_RELAXED);
+		budget_give(pc, pool, root->truesize);
+	}
+	preempt_enable();
+	if (ok)
+		p->pool = PKT_POOL_LOCAL;
+	return ok;
+}
+EXPORT(pkt_move_local);
+
+/* A pool buffer that nobody holds and that has no clone. */
+static __noinline void unit_release_slow(struct pkt *p)
+{
+	struct pkt_cpu *pc;
+
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	pc->units_back++;
+	budget_give(pc, p->pool, UNIT_SIZE);
+	unit_put(pc, p);
+	preempt_enable();
+}
+
+static inline void unit_release(struct pkt *p)
 {
 	struct pkt_cpu *pc;
 
 	pkt_debug_free(p);
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
-	pc->freed++;
-	pc->bytes -= p->truesize;
-	if (likely(p->owner == &pool_owner)) {
-		budget_give(pc, p->pool, p->truesize);
-		unit_put(pc, p);
+	if (unlikely(pc->nr_free >= CPU_LIST_MAX || READ_ONCE(nr_reserve) < CONTROL_RESERVE ||
+		     pc->credit[p->pool] + UNIT_SIZE > 2 * CREDIT_CHUNK)) {
 		preempt_enable();
+		unit_release_slow(p);
 		return;
 	}
+	pc->units_back++;
+	pc->credit[p->pool] += UNIT_SIZE;
+	unit_push(pc, p);
+	preempt_enable();
+}
+
+/* The struct and the buffer of a packet that nobody holds and that has no clone. */
+static void buffer_release(struct pkt *p)
+{
+	struct pkt_cpu *pc;
+
+	if (likely(p->owner == &pool_owner)) {
+		unit_release(p);
+		return;
+	}
+	pkt_debug_free(p);
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	pc->freed++;
+	pc->bytes -= p->truesize;
 	if (!p->owner->free)
 		budget_give(pc, p->pool, p->truesize);
 	if (p->owner == &large_owner) {
@@ -426,12 +562,18 @@ static void clone_release(struct pkt *c)
 		buffer_release(root);
 }
 
+void pkt_orphan(struct pkt *p)
+{
+	if (!p->sock)
+		return;
+	socket_uncharge_tx(p->sock, p->truesize);
+	p->sock = NULL;
+}
+EXPORT(pkt_orphan);
+
 static void pkt_release(struct pkt *p)
 {
-	if (p->sock) {
-		socket_uncharge_tx(p->sock, p->truesize);
-		p->sock = NULL;
-	}
+	pkt_orphan(p);
 	/* Nobody is left who could clone p, but its last clone may be going. */
 	if (unlikely(pkt_is_clone(p)))
 		clone_release(p);
@@ -440,10 +582,10 @@ static void pkt_release(struct pkt *p)
 		buffer_release(p);
 }
 
-void pkt_free(struct pkt *p)
+static __noinline void free_slow(struct pkt *p)
 {
 	/* The only holder cannot be raced: no locked instruction for it. */
-	if (likely(refcount_read(&p->refs) == 1)) {
+	if (refcount_read(&p->refs) == 1) {
 		smp_rmb();
 		refcount_set(&p->refs, 0);
 		pkt_release(p);
@@ -452,6 +594,18 @@ void pkt_free(struct pkt *p)
 	} else {
 		pkt_debug_check(p);
 	}
+}
+
+void pkt_free(struct pkt *p)
+{
+	if (unlikely(refcount_read(&p->refs) != 1 || p->owner != &pool_owner || p->sock ||
+		     READ_ONCE(p->share) != 1)) {
+		free_slow(p);
+		return;
+	}
+	smp_rmb();
+	refcount_set(&p->refs, 0);
+	unit_release(p);
 }
 EXPORT(pkt_free);
 
@@ -488,7 +642,7 @@ void pkt_stats_get(struct pkt_stats *s)
 	u32 cpu, pool;
 
 	memset(s, 0, sizeof(*s));
-	for (pool = 0; pool < NR_POOLS; pool++) {
+	for (pool = 0; pool < PKT_NR_POOLS; pool++) {
 		s64 left = atomic64_read(&budgets[pool].left);
 
 		for (cpu = 0; cpu < MAX_CPUS; cpu++) {
@@ -500,8 +654,11 @@ void pkt_stats_get(struct pkt_stats *s)
 		s->used[pool] = max(budgets[pool].limit - left, (s64)0);
 	}
 	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
-		s->alive += READ_ONCE(pkt_cpus[cpu].allocated) - READ_ONCE(pkt_cpus[cpu].freed);
-		s->bytes += READ_ONCE(pkt_cpus[cpu].bytes);
+		u64 units = READ_ONCE(pkt_cpus[cpu].units) - READ_ONCE(pkt_cpus[cpu].units_back);
+
+		s->alive += units + READ_ONCE(pkt_cpus[cpu].allocated) -
+			    READ_ONCE(pkt_cpus[cpu].freed);
+		s->bytes += units * UNIT_SIZE + READ_ONCE(pkt_cpus[cpu].bytes);
 	}
 }
 EXPORT(pkt_stats_get);
@@ -513,7 +670,6 @@ static s64 clamp_limit(u64 bytes, u64 lo, u64 hi)
 
 static void pkt_cpu_init(struct pkt_cpu *pc)
 {
-	list_init(&pc->free);
 	list_init(&pc->large);
 	spin_init(&pc->large_lock);
 }
@@ -528,6 +684,7 @@ void pkt_init(void)
 	ram = mem.total_pages * PAGE_SIZE;
 	pkt_limit_set(PKT_POOL_RX, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
 	pkt_limit_set(PKT_POOL_TX, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
+	pkt_limit_set(PKT_POOL_LOCAL, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
 	pkt_limit_set(PKT_POOL_CONTROL, clamp_limit(ram / 64, 256ull << 10, 16ull << 20));
 	for (i = 0; i < MAX_CPUS; i++)
 		pkt_cpu_init(&pkt_cpus[i]);

@@ -11,8 +11,8 @@
 
 #include "pkt_internal.h"
 
-static const char *const pool_names[] = { "rx", "tx", "control" };
-static int limit_kb[3];
+static const char *const pool_names[] = { "rx", "tx", "control", "local" };
+static int limit_kb[PKT_NR_POOLS];
 
 #ifdef WEFT_DEBUG
 #define POISON 0x6b
@@ -115,6 +115,7 @@ static struct sysctl limits[] = {
 	{ .path = "net/core/pkt_rx_kb", .value = &limit_kb[0] },
 	{ .path = "net/core/pkt_tx_kb", .value = &limit_kb[1] },
 	{ .path = "net/core/pkt_control_kb", .value = &limit_kb[2] },
+	{ .path = "net/core/pkt_local_kb", .value = &limit_kb[3] },
 };
 
 void pkt_show_init(void)

@@ -70,11 +70,24 @@ int socket_wait_one(struct socket *s, u64 deadline_ns)
 }
 EXPORT(socket_wait_one);
 
+/* From here on p is s's to keep, and no longer its sender's. */
+static bool take_charge(struct socket *s, struct pkt *p)
+{
+	pkt_orphan(p);
+	/* what the network needs to go on is not for those who have something to read already */
+	if (unlikely(pkt_rx_scarce) && p->pool == PKT_POOL_RX && s->rx_bytes)
+		return false;
+	return likely(p->pool == PKT_POOL_RX) || pkt_move_local(p);
+}
+
 int socket_queue(struct socket *s, struct pkt *p)
 {
+	bool ours = take_charge(s, p);
+
 	spin_lock(&s->rx_lock);
 	/* As Linux: full is full, but whoever is below the bound may go over it once. */
-	if (unlikely(s->rx_bytes >= READ_ONCE(s->rcvbuf) || (s->shut & 1) || READ_ONCE(s->dead))) {
+	if (unlikely(!ours || s->rx_bytes >= READ_ONCE(s->rcvbuf) || (s->shut & 1) ||
+		     READ_ONCE(s->dead))) {
 		s->rx_drops++;
 		spin_unlock(&s->rx_lock);
 		pkt_free(p);

@@ -99,7 +99,7 @@ u32 unix_readable_bytes(struct unix_sock *u)
 /* scm moves into the packet when this succeeds. */
 static struct pkt *data_make(struct unix_sock *u, struct msg *m, size_t n, struct unix_scm *scm)
 {
-	struct pkt *p = pkt_alloc(PKT_POOL_TX, UNIX_NAME_MAX, n);
+	struct pkt *p = pkt_alloc(PKT_POOL_LOCAL, UNIX_NAME_MAX, n);
 	long got;
 
 	_Static_assert(sizeof(struct unix_cb) <= sizeof(p->cb), "fits into pkt.cb");

@@ -6,71 +6,13 @@
 
 #include <weft/bytes.h>
 #include <weft/net/route.h>
-#include <weft/random.h>
-#include <weft/spinlock.h>
 #include <weft/string.h>
-#include <weft/time.h>
 
 #define IPV4_MIN_HEADER 20
 #define ERROR_MAX 576 /* the whole datagram, RFC 1812 4.3.2.3 */
 #define MIN_MTU 68    /* RFC 791 3.2 */
 
-/* ---- rate limits: one bucket a receiver (hashed with a secret), and one for all ---- */
-
-#define BUCKETS 256
-#define BURST 6
-#define GLOBAL_BURST 50
-
 int icmp_ratelimit_ms = 1000;
-int icmp_msgs_per_sec = 1000;
-
-struct bucket {
-	u64 full_at; /* ktime when it will be full again */
-};
-
-static struct spinlock limit_lock = SPINLOCK_INIT;
-static struct bucket receiver[BUCKETS], everybody; /* guarded by limit_lock */
-static struct siphash_key limit_key;
-
-void icmp_error_init(void)
-{
-	random_bytes(&limit_key, sizeof(limit_key));
-	memset(receiver, 0, sizeof(receiver));
-	everybody.full_at = 0;
-}
-
-/* Takes a token that costs cost ns from a bucket that holds burst of them. */
-static bool take(struct bucket *b, u64 now, u64 cost, u64 burst)
-{
-	u64 from = max(b->full_at, now);
-
-	if (from + cost > now + burst * cost)
-		return false;
-	b->full_at = from + cost;
-	return true;
-}
-
-/* False, and counted, when there have been too many of late. */
-static bool allowed(const struct ip_addr *dst)
-{
-	u64 now = ktime_get();
-	u32 i = siphash(dst, sizeof(*dst), &limit_key) % BUCKETS;
-	/* the common bucket's size wobbles, or it could be used to count other people's errors
-	 * (CVE-2020-25705) */
-	u64 burst = GLOBAL_BURST - random_below(4);
-	bool host, all = false;
-
-	spin_lock(&limit_lock);
-	host = take(&receiver[i], now, (u64)icmp_ratelimit_ms * NSEC_PER_MSEC, BURST);
-	if (host)
-		all = take(&everybody, now, NSEC_PER_SEC / icmp_msgs_per_sec, burst);
-	spin_unlock(&limit_lock);
-	if (all)
-		return true;
-	icmp_count(host ? ICMP_LIMITED_ALL : ICMP_LIMITED_HOST);
-	ip_drop_count(DROP_RATE_LIMIT);
-	return false;
-}
 
 /* ---- sending ---- */
 
@@ -127,7 +69,7 @@ void icmp_send_error(const struct pkt *p, enum ip_error_kind kind, u32 info)
 
 	if (kind >= ARRAY_SIZE(wire) || !wire[kind].type || !may_answer(p, rx, ip, len))
 		return;
-	if (!allowed(&rx->src))
+	if (!icmp_allowed(&rx->src, READ_ONCE(icmp_ratelimit_ms), false))
 		return;
 	if (route_classify(&rx->dst) == ROUTE_LOCAL)
 		f.src = rx->dst;
@@ -148,7 +90,7 @@ void icmp_send_error(const struct pkt *p, enum ip_error_kind kind, u32 info)
 	else if (h[0] == ICMP_PARAMETER)
 		h[4] = info;
 	memcpy(h + ICMP_HEADER, ip, len);
-	icmp_finish(h, ICMP_HEADER + len);
+	icmp_finish(h, ICMP_HEADER + len, &f.saddr, &f.dst);
 	icmp_count_out(h[0]);
 	ip_commit(&f, q);
 }
@@ -250,6 +192,9 @@ int icmp_receive_error(struct pkt *p, const struct ip_rx *rx)
 		return ip_drop(p, DROP_BAD_QUOTE);
 	if (!describe(h, quote, &e))
 		return ip_drop(p, DROP_UNKNOWN_TYPE);
+	/* RFC 4884 4.1 to 4.3: these may have extensions */
+	if (h[0] == ICMP_UNREACHABLE || h[0] == ICMP_TIME_EXCEEDED || h[0] == ICMP_PARAMETER)
+		left = icmp_quote_len(left, h[5], 4);
 	ip_deliver_error(&e, quote + header_len, left - header_len);
 	pkt_free(p);
 	return IP_TAKEN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mib.c - ICMP's lines of /proc/net/snmp: Icmp with RFC 2011's names for the types it knows, made
- * when read from the counts by type, which IcmpMsg shows as they are. */
+/* mib.c - ICMP's lines of /proc/net/snmp and snmp6: Icmp with RFC 2011's names for the types it
+ * knows, made when read from the counts by type, which IcmpMsg shows as they are. */
 #include "icmp.h"
 
 #include <weft/net/mib.h>
@@ -135,20 +135,54 @@ static struct ip_mib icmp_mib = {
 	.fill = fill,
 };
 
+/* ---- IPv6: what comes and goes by type is counted there ---- */
+
+static const char *const names6[ICMP_NR_COUNTS] = {
+	[ICMP_OUT_FAILED] = "Icmp6OutErrors",
+	[ICMP_LIMITED_ALL] = "Icmp6OutRateLimitGlobal",
+	[ICMP_LIMITED_HOST] = "Icmp6OutRateLimitHost",
+};
+
+static void show6(struct seq *s);
+
+static struct ip_mib icmp6_mib = {
+	.name = "Icmp6Out",
+	.file = IP_MIB_SNMP6,
+	.rank = 21,
+	.nr_fields = ICMP_NR_COUNTS,
+	.show = show6,
+};
+
+static void show6(struct seq *s)
+{
+	for (u32 i = 0; i < ICMP_NR_COUNTS; i++) {
+		if (names6[i])
+			seq_printf(s, "%-32s\t%lu\n", names6[i], ip_mib_sum(&icmp6_mib, i));
+	}
+}
+
+void icmp6_count(enum icmp_count c)
+{
+	ip_mib_inc(&icmp6_mib, c);
+}
+
 int icmp_mib_init(void)
 {
 	int err = ip_mib_register(&types_mib);
 
+	if (!err)
+		err = ip_mib_register(&icmp_mib);
+	if (!err)
+		err = ip_mib_register(&icmp6_mib);
 	if (err)
-		return err;
-	err = ip_mib_register(&icmp_mib);
-	if (err)
-		ip_mib_unregister(&types_mib);
+		icmp_mib_exit();
 	return err;
 }
 
+/* Also of those that init did not come to: that does nothing. */
 void icmp_mib_exit(void)
 {
+	ip_mib_unregister(&icmp6_mib);
 	ip_mib_unregister(&icmp_mib);
 	ip_mib_unregister(&types_mib);
 }

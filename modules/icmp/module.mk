@@ -1,3 +1,3 @@
 name := icmp
-objs := main.o mib.o input.o error.o ping.o
+objs := main.o mib.o echo.o limit.o input.o error.o input6.o error6.o ping.o
 deps := ip

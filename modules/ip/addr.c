@@ -206,7 +206,7 @@ u32 ip_addr_to_sockaddr(u8 *name, u16 af, const struct ip_addr *addr, u16 port, 
 		return sizeof(in);
 	}
 	memcpy(in6.sin6_addr, addr->b, 16);
-	in6.sin6_scope_id = ip_addr_is_link_local(addr) ? scope : 0;
+	in6.sin6_scope_id = ip_addr_needs_scope(addr) ? scope : 0;
 	memcpy(name, &in6, sizeof(in6));
 	return sizeof(in6);
 }

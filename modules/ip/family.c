@@ -50,6 +50,7 @@ void ip_family_unregister(struct ip_family *fam)
 	netif_lock();
 	if (families[fam->af] == fam)
 		rcu_assign_pointer(families[fam->af], NULL);
+	redirect_flush(fam->af);
 	route_changed();
 	ledger_remove(&fam->ledger);
 	netif_unlock();

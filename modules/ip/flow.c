@@ -139,7 +139,7 @@ static int choose_source(const struct ip_family *fam, struct flow *f,
 		f->saddr = res->source;
 		return 0;
 	}
-	err = fam->source(res->nif, &f->dst, &f->saddr);
+	err = fam->source(res->nif, &f->dst, f->flags, &f->saddr);
 	/* who has no address yet may still call out (RFC 1122 3.2.1.3 (a), DHCP) */
 	if (err && f->kind != IP_KIND_UNICAST) {
 		f->saddr = ip_addr_any(fam->af);
@@ -155,7 +155,7 @@ static struct flow last_found[MAX_CPUS];
 /* The wishes that the answers depend on. */
 #define ROUTING_FLAGS                                                                      \
 	(FLOW_BROADCAST | FLOW_DONTROUTE | FLOW_HDRINCL | FLOW_ANY_SOURCE | FLOW_NO_PMTU | \
-	 FLOW_NO_SOURCE)
+	 FLOW_NO_SOURCE | FLOW_ROUTER_ALERT | FLOW_PREFER_TEMPORARY | FLOW_PREFER_PUBLIC)
 
 static bool recall(struct flow *f)
 {
@@ -178,12 +178,21 @@ static bool recall(struct flow *f)
 	return true;
 }
 
+/* Bytes that the family will put in front of what the caller brings. */
+static u32 header_len(const struct ip_family *fam, const struct flow *f)
+{
+	if (f->flags & FLOW_HDRINCL)
+		return 0;
+	return fam->header_len + f->opt_len +
+	       (f->flags & FLOW_ROUTER_ALERT ? fam->router_alert_len : 0);
+}
+
 /* Fills all of f's answers. Under RCU. */
-static int flow_route(const struct ip_family *fam, struct flow *f)
+static int flow_route(struct ip_family *fam, struct flow *f)
 {
 	u32 gen = smp_load_acquire(&route_generation);
 	struct route_result res;
-	u32 pmtu;
+	u32 pmtu, mtu;
 	int err;
 
 	flow_reset(f);
@@ -194,8 +203,10 @@ static int flow_route(const struct ip_family *fam, struct flow *f)
 		err = route_unicast(f, &res);
 	else
 		err = route_group(f, &res);
-	if (err)
+	if (err) {
+		__atomic_fetch_add(&fam->no_routes, 1, __ATOMIC_RELAXED);
 		return err;
+	}
 	if (f->kind == IP_KIND_BROADCAST && !(f->flags & FLOW_BROADCAST))
 		return -EACCES;
 	if (!netif_is_up(res.nif))
@@ -204,14 +215,23 @@ static int flow_route(const struct ip_family *fam, struct flow *f)
 	if (err)
 		return err;
 	pmtu = f->flags & FLOW_NO_PMTU ? 0 : ip_pmtu_get(&f->dst);
-	f->mtu = pmtu && pmtu < res.mtu ? pmtu : res.mtu;
+	mtu = fam->mtu ? min(res.mtu, fam->mtu(res.nif)) : res.mtu;
+	f->mtu = pmtu && pmtu < mtu ? pmtu : mtu;
 	f->next_hop = res.next_hop;
 	f->ifindex = res.nif->index;
 	f->features = res.nif->features;
-	f->net_header = f->flags & FLOW_HDRINCL ? 0 : fam->header_len + f->opt_len;
+	f->net_header = header_len(fam, f);
 	f->headroom = res.nif->headroom + f->net_header;
 	f->route_gen = gen;
 	return 0;
+}
+
+/* The longest datagram of a family with its header. Under RCU. */
+static u32 len_max(const struct flow *f)
+{
+	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+
+	return fam && fam->max_len ? fam->max_len : IP_LEN_MAX;
 }
 
 static int check_size(const struct flow *f, u32 len)
@@ -220,7 +240,7 @@ static int check_size(const struct flow *f, u32 len)
 
 	if (likely(total <= f->mtu))
 		return 0;
-	if (total > IP_LEN_MAX)
+	if (total > len_max(f))
 		return -EMSGSIZE;
 	if (f->flags & FLOW_GSO)
 		return 0;
@@ -230,7 +250,7 @@ static int check_size(const struct flow *f, u32 len)
 /* The whole of stage one but the buffer. Under RCU. */
 static int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
 {
-	const struct ip_family *fam;
+	struct ip_family *fam;
 	struct netif *nif;
 	bool park = f->flags & FLOW_PARK;
 	int err;
@@ -289,7 +309,7 @@ EXPORT(ip_reserve);
 
 /* The world has changed since the reservation: the way again, and no waiting any more. The source
  * stays: the caller's checksum counts on it. */
-static int reroute(const struct ip_family *fam, struct flow *f, const struct pkt *p)
+static int reroute(struct ip_family *fam, struct flow *f, const struct pkt *p)
 {
 	struct ip_addr wanted = f->src;
 	int err;
@@ -304,7 +324,7 @@ static int reroute(const struct ip_family *fam, struct flow *f, const struct pkt
 /* Under RCU. */
 static int commit(struct flow *f, struct pkt *p)
 {
-	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
 	struct netif *nif;
 	int err = fam ? 0 : -EAFNOSUPPORT;
 
@@ -356,6 +376,17 @@ static void copy_to_self(struct netif *nif, const struct flow *f, const struct p
 	copy->ethertype = ethertype;
 	loopback_return(nif, copy, multicast ? PKT_MULTICAST : PKT_BROADCAST);
 }
+
+int ip_output_here(struct netif *nif, struct flow *f, struct pkt *p)
+{
+	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+
+	p->net_off = p->data - p->head;
+	copy_to_self(nif, f, p, fam ? fam->ethertype : 0);
+	pkt_free(p);
+	return 0;
+}
+EXPORT(ip_output_here);
 
 int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
 {

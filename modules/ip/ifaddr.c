@@ -5,7 +5,8 @@
 #include "ip.h"
 
 #define ADDR_BUCKETS 64
-#define ADDRS_MAX 256 /* an interface */
+#define ADDRS_MAX 256	     /* an interface */
+#define METRIC_ADDRESS_6 256 /* Linux's IP6_RT_PRIO_ADDRCONF */
 
 static struct hlist_head by_addr[ADDR_BUCKETS]; /* netif_lock to change, RCU to read */
 
@@ -54,15 +55,19 @@ EXPORT(ifaddr_by_label);
 
 static int add_route(const struct ifaddr *a, const struct ip_addr *prefix, u32 plen, u8 type)
 {
+	bool six = a->af == AF_INET6;
 	struct route r = {
 		.af = a->af,
 		.plen = plen,
 		.type = type,
+		.metric = six && type == ROUTE_UNICAST ? METRIC_ADDRESS_6 : 0,
 		.kernel = true,
 		.nif = a->nif,
 		.prefix = ip_addr_prefix(prefix, plen),
 		.gateway = ip_addr_any(a->af),
-		.source = a->addr,
+		/* where an interface has several addresses the family chooses for each send */
+		.source = six ? ip_addr_any(a->af) : a->addr,
+		.with = a->addr,
 		.flags = RTF_UP | (plen == ip_plen_max(a->af) ? RTF_HOST : 0),
 	};
 	int err = route_add(&r);
@@ -70,13 +75,21 @@ static int add_route(const struct ifaddr *a, const struct ip_addr *prefix, u32 p
 	return err == -EEXIST ? 0 : err;
 }
 
+/* RFC 4862 5.4: until it is known to be nobody else's, a station does not listen to it. */
+static bool is_own(u32 flags)
+{
+	if (flags & IFADDR_DADFAILED)
+		return false;
+	return !(flags & IFADDR_TENTATIVE) || (flags & IFADDR_OPTIMISTIC);
+}
+
 static int add_routes(const struct ifaddr *a)
 {
 	u32 full = ip_plen_max(a->af);
 	bool loopback = a->nif->flags & IFF_LOOPBACK;
-	int err = add_route(a, &a->addr, full, ROUTE_LOCAL);
+	int err = is_own(a->flags) ? add_route(a, &a->addr, full, ROUTE_LOCAL) : 0;
 
-	if (!err && a->plen < full)
+	if (!err && a->plen < full && !(a->flags & IFADDR_NOPREFIXROUTE))
 		err = add_route(a, &a->addr, a->plen, loopback ? ROUTE_LOCAL : ROUTE_UNICAST);
 	if (!err && !ip_addr_eq(&a->peer, &a->addr))
 		err = add_route(a, &a->peer, full, ROUTE_UNICAST);
@@ -95,6 +108,8 @@ static bool is_secondary(const struct ifaddr *a)
 {
 	struct ifaddr *b;
 
+	if (a->af == AF_INET6) /* has no such notion */
+		return false;
 	ifaddr_for_each(b, a->nif) {
 		if (b == a)
 			return false;
@@ -129,6 +144,9 @@ int ifaddr_add(const struct ifaddr *want)
 	if (!a)
 		return -ENOMEM;
 	*a = *want;
+	a->created = a->updated = ktime_get();
+	if (a->preferred_until && a->preferred_until <= a->created)
+		a->flags |= IFADDR_DEPRECATED;
 	err = ip_family_addr_check(a);
 	if (err)
 		goto free_addr;
@@ -139,8 +157,9 @@ int ifaddr_add(const struct ifaddr *want)
 	err = add_routes(a);
 	if (err)
 		goto unlink;
-	ip_family_addr_event(a, true);
+	ifaddr_age(a);
 	ip_notify_addr(a, true);
+	ip_family_addr_event(a, true);
 	netif_notify(nif, NETIF_IP_ADDRESS);
 	return 0;
 
@@ -156,6 +175,17 @@ free_addr:
 }
 EXPORT(ifaddr_add);
 
+/* Of the addresses of nif, those routes that went with another address. */
+static void add_all_routes(struct netif *nif)
+{
+	struct ifaddr *a;
+
+	ifaddr_for_each(a, nif) {
+		if (add_routes(a))
+			pr_warn("%s: no memory for the routes of an address\n", nif->name);
+	}
+}
+
 void ifaddr_del(struct ifaddr *a)
 {
 	struct netif *nif = a->nif;
@@ -166,16 +196,49 @@ void ifaddr_del(struct ifaddr *a)
 	hlist_del(&a->hash);
 	list_del_rcu(&a->node);
 	route_del_address(nif, &a->addr);
-	/* as on Linux, the last address takes all routes over the interface along */
-	if (!ifaddr_first(nif, a->af))
+	/* as on Linux, the last address takes all routes over the interface along; not when the
+	 * family leaves with what it made */
+	if (!ifaddr_first(nif, a->af) && !(a->flags & IFADDR_AUTOCONF))
 		route_flush_nif(nif, a->af);
 	ifaddr_for_each(b, nif) {
 		if (!is_secondary(b))
 			b->flags &= ~(u32)IFADDR_SECONDARY;
-		if (add_routes(b))
-			pr_warn("%s: no memory for the routes of a remaining address\n", nif->name);
 	}
+	add_all_routes(nif);
 	netif_notify(nif, NETIF_IP_ADDRESS);
 	call_rcu(&a->rcu, ifaddr_free_rcu);
 }
 EXPORT(ifaddr_del);
+
+/* ---- changes ---- */
+
+/* The routes follow from the flags. */
+static void routes_follow(struct ifaddr *a, u32 was)
+{
+	bool less = (is_own(was) && !is_own(a->flags)) || (a->flags & ~was & IFADDR_NOPREFIXROUTE);
+
+	if (less)
+		route_del_address(a->nif, &a->addr);
+	add_all_routes(a->nif);
+	route_changed();
+}
+
+void ifaddr_change(struct ifaddr *a, u32 flags, u64 preferred_until, u64 valid_until)
+{
+	u32 was = a->flags;
+
+	flags &= ~(u32)IFADDR_DEPRECATED;
+	if (preferred_until && preferred_until <= ktime_get())
+		flags |= IFADDR_DEPRECATED;
+	if (flags == was && preferred_until == a->preferred_until && valid_until == a->valid_until)
+		return;
+	a->preferred_until = preferred_until;
+	a->valid_until = valid_until;
+	a->updated = ktime_get();
+	WRITE_ONCE(a->flags, flags);
+	if (was != flags)
+		routes_follow(a, was);
+	ifaddr_age(a);
+	ip_notify_addr(a, true);
+}
+EXPORT(ifaddr_change);

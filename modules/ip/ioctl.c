@@ -309,6 +309,8 @@ static long in6_address(u32 cmd, unsigned long arg)
 	if (err)
 		return err;
 	memcpy(want.addr.b, req.addr, 16);
+	if (ip_addr_is_v4(&want.addr)) /* would be taken for IPv4 */
+		return -EADDRNOTAVAIL;
 	netif_lock();
 	want.nif = netif_by_index(req.ifindex);
 	a = want.nif ? ifaddr_find(want.nif, &want.addr) : NULL;
@@ -322,6 +324,8 @@ static long in6_address(u32 cmd, unsigned long arg)
 		strscpy(want.label, want.nif->name, IFNAMSIZ);
 		err = ifaddr_add(&want);
 	} else if (!a) {
+		err = -EADDRNOTAVAIL;
+	} else if (a->plen != req.plen) {
 		err = -EADDRNOTAVAIL;
 	} else {
 		ifaddr_del(a);

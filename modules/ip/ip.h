@@ -33,9 +33,12 @@ int route_init(void);
 void route_exit(void);
 int redirect_init(void);
 void redirect_exit(void);
+void redirect_flush(u16 af); /* the family leaves; netif_lock held */
+int ifaddr_init(void);
+void ifaddr_exit(void);
 int neigh_init(void);
 void neigh_exit(void);
-void pmtu_init(void);
+int pmtu_init(void);
 void pmtu_exit(void);
 int loopback_init(void);
 void loopback_exit(void);
@@ -50,6 +53,9 @@ void procnet_exit(void);
 
 /* Drawn at load, so that nobody can aim at a hash bucket. */
 extern u32 ip_hash_seed;
+
+/* ---- addrlife.c: lifetimes ---- */
+void ifaddr_age(const struct ifaddr *a); /* its lifetimes are new; netif_lock held */
 
 /* ---- netif.c ---- */
 bool netif_trylock(void);
@@ -111,12 +117,23 @@ void ip_family_group_event(struct netif *nif, struct ip_group *g);
 void route_nif_up(struct netif *nif); /* its dormant routes are back */
 int route_del_address(struct netif *nif, const struct ip_addr *addr);
 
+/* ---- sockctl.c ---- */
+/* What m's control messages want of a flow. */
+int inet_send_control(struct inet_sock *is, const struct msg *m, struct flow *f);
+
 /* ---- sockopt.c, sockopt6.c ---- */
-/* SOL_IP options of one number. */
-int inet_set_number(struct inet_sock *is, int opt, int v);
-int inet_get_number(struct inet_sock *is, int opt, int *v);
+/* RFC 3168: a stream's ECN bits are not its user's. */
+u8 inet_tos_allowed(const struct inet_sock *is, u8 old, u8 wanted);
+/* The MTU of the path to the connected peer; -ENOTCONN. */
+int inet_path_mtu(struct inet_sock *is);
 int inet6_setsockopt(struct inet_sock *is, int opt, const void *val, u32 len);
 int inet6_getsockopt(struct inet_sock *is, int opt, void *val, u32 *len);
+
+/* ---- sockhdr.c ---- */
+/* Is opt one of IPV6_HOPOPTS and its kin? Then these set and tell it. */
+bool inet6_is_header(int opt);
+int inet6_set_header(struct inet_sock *is, int opt, const u8 *val, u32 len);
+int inet6_get_header(const struct inet_sock *is, int opt, u8 *val, u32 *len);
 
 /* ---- mcast.c: a socket's groups ---- */
 void inet_leave_groups(struct inet_sock *is);
@@ -131,6 +148,8 @@ void inet_drop_errors(struct inet_sock *is); /* those there are, and all that st
 /* A send was longer than the path allows: queued like an error that came in, with the MTU, for
  * those who asked by INET_RECVERR. */
 void inet_error_too_long(struct inet_sock *is, const struct flow *f);
+/* What IPV6_RECVPATHMTU waits for, if there is some; else false. */
+bool inet_recv_path_mtu(struct inet_sock *is, struct msg *m);
 
 /* ---- raw.c ---- */
 int raw_create(struct socket *s);

@@ -25,9 +25,10 @@ static const struct {
 	int (*init)(void);
 	void (*exit)(void);
 } parts[] = {
-	{ drop_init, drop_exit },	  { mib_init, mib_exit },
-	{ port_init, port_exit },	  { route_init, route_exit },
-	{ redirect_init, redirect_exit }, { neigh_init, neigh_exit },
+	{ pmtu_init, pmtu_exit },	  { drop_init, drop_exit },
+	{ mib_init, mib_exit },		  { port_init, port_exit },
+	{ route_init, route_exit },	  { redirect_init, redirect_exit },
+	{ ifaddr_init, ifaddr_exit },	  { neigh_init, neigh_exit },
 	{ loopback_init, loopback_exit }, { mcast_init, mcast_exit },
 	{ raw_init, raw_exit },		  { procnet_init, procnet_exit },
 	{ ioctl_init, ioctl_exit },	  { family_init, family_exit },
@@ -37,7 +38,6 @@ static void parts_exit(u32 n)
 {
 	while (n--)
 		parts[n].exit();
-	pmtu_exit();
 	rcu_barrier();
 }
 
@@ -45,7 +45,6 @@ static int ip_init(void)
 {
 	ip_hash_seed = random_u32();
 	proto_init();
-	pmtu_init();
 	for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
 		int err = parts[i].init();
 

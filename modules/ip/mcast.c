@@ -14,6 +14,21 @@ struct membership {
 
 static int max_memberships = 20, max_sources = 10; /* a socket, a membership: Linux's defaults */
 
+/* Linux bounds IPv6's by the memory they take. */
+#define MAX_MEMBERSHIPS_V6 1024
+int inet_max_sources_v6 = 64; /* net/ipv6/mld_max_msf: the family's */
+EXPORT(inet_max_sources_v6);
+
+static u32 sources_allowed(const struct ip_addr *group)
+{
+	return READ_ONCE(*(ip_addr_is_v4(group) ? &max_sources : &inet_max_sources_v6));
+}
+
+static u32 memberships_allowed(const struct ip_addr *group)
+{
+	return ip_addr_is_v4(group) ? (u32)READ_ONCE(max_memberships) : MAX_MEMBERSHIPS_V6;
+}
+
 /* What all requests come down to. */
 struct request {
 	struct ip_addr group, source;
@@ -37,11 +52,9 @@ bool inet_wants_group(const struct inet_sock *is, const struct ip_rx *rx)
 	const struct membership *m;
 	const struct ip_filter *f;
 
-	if (list_empty(&is->memberships))
-		return is->flags & INET_MCAST_ALL;
 	m = find(is, &rx->dst, rx->ifindex);
 	if (!m)
-		return is->flags & INET_MCAST_ALL;
+		return inet_settings(is, &rx->dst)->flags & INET_MCAST_ALL;
 	f = rcu_dereference(m->filter);
 	return ip_filter_has(f, &rx->src) == (f->mode == MCAST_INCLUDE);
 }
@@ -116,7 +129,7 @@ static struct netif *request_netif(const struct inet_sock *is, const struct requ
 		return a ? a->nif : NULL;
 	}
 	if (!index)
-		index = is->s->bound_if ? is->s->bound_if : is->mcast_if;
+		index = is->s->bound_if ? is->s->bound_if : inet_settings(is, &r->group)->mcast_if;
 	if (index)
 		return netif_by_index(index);
 	return route_lookup(&r->group, 0, &res) ? NULL : res.nif;
@@ -132,7 +145,7 @@ static int join(struct inet_sock *is, const struct request *r, const struct ip_f
 		return -ENODEV;
 	if (find(is, &r->group, nif->index))
 		return -EADDRINUSE;
-	if (is->nr_memberships >= (u32)READ_ONCE(max_memberships))
+	if (is->nr_memberships >= memberships_allowed(&r->group))
 		return -ENOBUFS;
 	m = kmalloc(sizeof(*m));
 	if (!m)
@@ -186,7 +199,7 @@ static int edit_source(struct inet_sock *is, struct membership *m, const struct 
 		return -EINVAL;
 	if (ip_filter_has(old, source) == add)
 		return -EADDRNOTAVAIL;
-	if (add && nr >= (u32)READ_ONCE(max_sources))
+	if (add && nr >= sources_allowed(&m->group))
 		return -ENOBUFS;
 	if (!add && nr == 1 && mode == MCAST_INCLUDE) {
 		leave(is, m);
@@ -370,7 +383,7 @@ static int parse_filter(const struct filter_head *h, const u8 *p, u32 len, struc
 
 	if (h->mode > MCAST_INCLUDE)
 		return -EINVAL;
-	if (h->nr > (u32)READ_ONCE(max_sources))
+	if (h->nr > sources_allowed(&h->r.group))
 		return -ENOBUFS;
 	if (len < h->at + 8 + h->nr * h->size)
 		return -EINVAL;
@@ -431,6 +444,17 @@ static int act(struct inet_sock *is, enum action action, const struct request *r
 	}
 }
 
+/* A group of the level's version, and a source of the same. */
+static int check_request(const struct request *r, int level, bool with_source)
+{
+	if (ip_addr_is_v4(&r->group) != (level == SOL_IP))
+		return level == SOL_IP ? -EINVAL : -EADDRNOTAVAIL;
+	if (!ip_addr_is_multicast(&r->group) ||
+	    (with_source && ip_addr_family(&r->source) != ip_addr_family(&r->group)))
+		return -EINVAL;
+	return 0;
+}
+
 int inet_set_group_option(struct inet_sock *is, int level, int opt, const void *val, u32 len)
 {
 	enum action action = action_of(level, opt);
@@ -441,6 +465,8 @@ int inet_set_group_option(struct inet_sock *is, int level, int opt, const void *
 
 	if (action == NO_ACTION)
 		return -ENOPROTOOPT;
+	if (is->s->type == SOCK_STREAM)
+		return -EPROTO;
 	if (action == FILTER) {
 		err = parse_filter_head(opt, val, len, &h);
 		if (!err)
@@ -455,11 +481,10 @@ int inet_set_group_option(struct inet_sock *is, int level, int opt, const void *
 	}
 	if (err)
 		return err;
-	if (!ip_addr_is_multicast(&h.r.group) ||
-	    (is->s->family == AF_INET && !ip_addr_is_v4(&h.r.group)) ||
-	    (with_source && ip_addr_family(&h.r.source) != ip_addr_family(&h.r.group))) {
+	err = check_request(&h.r, level, with_source);
+	if (err) {
 		kfree(f);
-		return -EINVAL;
+		return err;
 	}
 	netif_lock();
 	err = f ? replace_filter(is, &h.r, f) : act(is, action, &h.r);

@@ -78,6 +78,17 @@ u64 ip_mib_sum(const struct ip_mib *m, u32 field)
 }
 EXPORT(ip_mib_sum);
 
+/* A counter a line, its mib's name in front of its own, as /proc/net/snmp6 has them. */
+static void show_lines(struct seq *s, const struct ip_mib *m, const s64 *value)
+{
+	char name[40];
+
+	for (u32 i = 0; i < m->nr_fields; i++) {
+		snprintf(name, sizeof(name), "%s%s", m->name, m->fields[i]);
+		seq_printf(s, "%-32s\t%ld\n", name, value[i]);
+	}
+}
+
 static void show_fields(struct seq *s, const struct ip_mib *m)
 {
 	s64 *value = kmalloc(m->nr_fields * sizeof(*value));
@@ -90,6 +101,11 @@ static void show_fields(struct seq *s, const struct ip_mib *m)
 		value[i] = ip_mib_sum(m, i);
 	if (m->fill)
 		m->fill(value);
+	if (m->file == IP_MIB_SNMP6) {
+		show_lines(s, m, value);
+		kfree(value);
+		return;
+	}
 	seq_printf(s, "%s:", m->name);
 	for (u32 i = 0; i < m->nr_fields; i++)
 		seq_printf(s, " %s", m->fields[i]);
@@ -120,6 +136,8 @@ static struct procfile files[IP_MIB_FILES] = {
 	{ .path = "net/snmp", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_SNMP },
 	{ .path = "net/netstat", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_NETSTAT },
 	{ .path = "net/sockstat", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_SOCKSTAT },
+	{ .path = "net/snmp6", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_SNMP6 },
+	{ .path = "net/sockstat6", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_SOCKSTAT6 },
 };
 
 static void show_sockets(struct seq *s)

@@ -1,21 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* neigh.h - what the two halves of the neighbour cache share: neigh.c, the packets' side, and
- * neighconf.c, the users'. */
+/* neigh.h - what the parts of the neighbour cache share: neightable.c, which entries there are;
+ * neigh.c, asking and sending; neighstate.c, answers and time; neighconf.c, the users' side.
+ * Locks, outer first: table lock, an entry's lock, the timer's, the waiters'. Nothing is sent and
+ * no resolver told anything with any of them held. */
 #pragma once
 
-#define NEIGH_SLOTS 4096 /* gc_thresh3 may be set up to this */
+#define NEIGH_SLOTS 4096	   /* gc_thresh3 may be set up to this */
+#define NEIGH_TICK_NS NSEC_PER_SEC /* how coarse neigh.used is */
 
 extern struct neigh *neigh_slots[NEIGH_SLOTS]; /* RCU */
 
 /* netif_lock to change, RCU to read */
 extern const struct neigh_resolver *neigh_resolvers[AF_MAX];
 extern const struct neigh_params neigh_default_params;
+const struct neigh_params *neigh_params_of(u16 af);
 
-/* All under RCU. */
+/* ---- neightable.c. All under RCU ---- */
+extern struct atomic neigh_parked_bytes[AF_MAX];
+extern u64 neigh_coarse_now; /* ktime of the last tick, for neigh.used */
 struct neigh *neigh_find(const struct netif *nif, const struct ip_addr *addr);
-struct neigh *neigh_create(struct netif *nif, const struct ip_addr *addr);
+/* Finds or makes the entry. known: its link address is about to be filled in. NULL: no memory, or
+ * full of permanent entries. */
+struct neigh *neigh_create(struct netif *nif, const struct ip_addr *addr, bool known);
 void neigh_remove(struct neigh *n);
-void neigh_set_permanent(struct neigh *n, const u8 *hw, bool permanent);
-void neigh_release_waiting(struct neigh *n);
 /* nif NULL: of all; af 0: all. permanent entries only when all is set. */
 void neigh_flush(const struct netif *nif, u16 af, bool all);
+u32 neigh_count_of(u16 af);
+/* n's lock held, both. */
+void neigh_count_unresolved(struct neigh *n, bool unresolved);
+void neigh_drop_parked(struct neigh *n);
+/* Parked datagrams make room for one of size bytes. False: there are none worth less than it, which
+ * is for somebody like n, by hint from this host's address or not. Under RCU, no lock held. */
+bool neigh_unpark(const struct neigh *n, u32 size, const struct ip_addr *hint);
+
+/* ---- neigh.c ---- */
+void neigh_solicit(struct neigh *n, bool unicast, const struct ip_addr *hint);
+void neigh_start_asking(struct neigh *n); /* n's lock held */
+
+/* ---- neighstate.c ---- */
+void neigh_timer_want(u64 at);			 /* the timer runs at that time or before */
+void neigh_deadline_in(struct neigh *n, u64 ns); /* n's lock held */
+u64 neigh_retrans_ns(const struct neigh *n);
+void neigh_set_permanent(struct neigh *n, const u8 *hw, bool permanent);
+/* n has a usable address from now on: what waited for it may go. Under RCU, without locks. */
+void neigh_release_waiting(struct neigh *n);

@@ -14,8 +14,18 @@ const struct neigh_params neigh_default_params = {
 	.stale_s = 60,
 	.gc_thresh1 = 128,
 	.gc_thresh3 = 1024,
+	.unresolved_max = 256,
+	.solicit_per_s = 500,
 	.park_bytes = 65536,
 };
+
+/* Under RCU. */
+const struct neigh_params *neigh_params_of(u16 af)
+{
+	const struct neigh_resolver *r = rcu_dereference(neigh_resolvers[af]);
+
+	return r ? &r->params : &neigh_default_params;
+}
 
 static const char *const state_names[] = {
 	[NEIGH_INCOMPLETE] = "incomplete", [NEIGH_REACHABLE] = "reachable",
@@ -39,7 +49,7 @@ int neigh_set(struct netif *nif, const struct ip_addr *addr, const u8 *hw, bool 
 	rcu_read_lock();
 	n = neigh_find(nif, addr);
 	if (!n)
-		n = neigh_create(nif, addr);
+		n = neigh_create(nif, addr, true);
 	if (n) {
 		neigh_set_permanent(n, hw, permanent);
 		neigh_release_waiting(n);
@@ -70,6 +80,7 @@ static void snapshot(struct neigh *n, struct neigh_info *out)
 		.ifindex = n->nif->index,
 		.link_type = n->nif->type,
 		.state = n->state,
+		.router = n->router,
 		.hw_len = n->nif->link->addr_len,
 		.used = n->used,
 		.confirmed = n->confirmed,
@@ -153,9 +164,12 @@ static const struct {
 	KNOB("delay_first_probe_time", delay_first_s, 1, 3600),
 	KNOB("mcast_solicit", mcast_probes, 1, 100),
 	KNOB("ucast_solicit", ucast_probes, 1, 100),
+	KNOB("mcast_resolicit", mcast_resolicit, 0, 100),
 	KNOB("gc_stale_time", stale_s, 1, 86400),
 	KNOB("gc_thresh1", gc_thresh1, 0, NEIGH_SLOTS),
 	KNOB("gc_thresh3", gc_thresh3, 1, NEIGH_SLOTS),
+	KNOB("unresolved_max", unresolved_max, 1, NEIGH_SLOTS),
+	KNOB("solicit_per_second", solicit_per_s, 1, 100000),
 	KNOB("unres_qlen_bytes", park_bytes, 0, 1 << 24),
 #undef KNOB
 };

@@ -300,7 +300,7 @@ static void netif_bind(struct netif *nif, const struct netif_driver *d, void *pr
 	nif->flags = link->if_flags | d->if_flags | kept;
 	nif->priv = priv;
 	nif->carrier = nif->announced_carrier = true;
-	nif->tx_full = false;
+	nif->tx_full = nif->leaving = false;
 	WRITE_ONCE(nif->link, link);
 	rcu_assign_pointer(nif->driver, d);
 }
@@ -365,6 +365,7 @@ void netif_detach(struct netif *nif)
 		netif_unlock();
 		return;
 	}
+	nif->leaving = true;
 	netif_down(nif);
 	netsys_remove(nif);
 	rcu_assign_pointer(nif->driver, NULL);

@@ -52,31 +52,6 @@ static int route_show(struct seq *s)
 	return 0;
 }
 
-static void show_route6(const struct route *r, void *arg)
-{
-	struct seq *s = arg;
-	struct ip_addr zero = { .d = { 0, 0 } };
-	const struct ip_addr *addrs[3] = { &r->prefix, &zero, &r->gateway };
-	u32 lens[2] = { r->plen, 0 };
-
-	for (u32 i = 0; i < 3; i++) {
-		for (u32 b = 0; b < 16; b++)
-			seq_printf(s, "%02x", addrs[i]->b[b]);
-		if (i < 2)
-			seq_printf(s, " %02x ", lens[i]);
-	}
-	seq_printf(s, " %08x 00000001 00000000 %08x %8s\n", r->metric, r->flags,
-		   r->nif ? r->nif->name : "lo");
-}
-
-static int route6_show(struct seq *s)
-{
-	netif_lock();
-	route_for_each(AF_INET6, show_route6, s);
-	netif_unlock();
-	return 0;
-}
-
 static int interfaces_show(struct seq *s)
 {
 	struct netif *nif;
@@ -120,7 +95,6 @@ static int neighbours_show(struct seq *s)
 static struct procfile files[] = {
 	{ .path = "net/dev", .mode = 0444, .show = dev_show },
 	{ .path = "net/route", .mode = 0444, .show = route_show },
-	{ .path = "net/ipv6_route", .mode = 0444, .show = route6_show },
 	{ .path = "net/weft/interfaces", .mode = 0444, .show = interfaces_show },
 	{ .path = "net/weft/links", .mode = 0444, .show = links_show },
 	{ .path = "net/weft/protocols", .mode = 0444, .show = protocols_show },

@@ -71,6 +71,14 @@ EXPORT(net_layer_unregister);
 
 /* ---- transports ---- */
 
+static void count_unknown(u16 af)
+{
+	struct ip_family *fam = ip_family_find(af);
+
+	if (fam)
+		__atomic_fetch_add(&fam->unknown_protos, 1, __ATOMIC_RELAXED);
+}
+
 /* Nobody took p: pr, which has been asked, NULL: nobody was. seen: by a raw socket. */
 static __noinline int deliver_on(struct pkt *p, struct ip_proto *pr, bool seen)
 {
@@ -88,6 +96,7 @@ static __noinline int deliver_on(struct pkt *p, struct ip_proto *pr, bool seen)
 		pkt_free(p);
 		return IP_TAKEN;
 	}
+	count_unknown(af);
 	if (slot_flags[rx->proto] & IP_PROTO_SILENT)
 		return ip_drop(p, DROP_PROTO_SILENT);
 	/* RFC 1122 3.2.2.1: protocol unreachable */

@@ -11,20 +11,35 @@ struct raw_sock {
 	struct inet_sock is;	/* first: s->priv */
 	struct hlist_node node; /* raw_lock to change, RCU to read */
 	struct rcu_head rcu;
-	u32 icmp_filter; /* bit n: type n is not wanted */
+	u32 icmp_filter[8]; /* bit n: type n is not wanted; IPv4's has the first 32 */
+	s32 checksum;	    /* IPV6_CHECKSUM: where in the data it stands, -1: nowhere */
 	u8 proto;
 };
 
 static struct spinlock raw_lock = SPINLOCK_INIT;
 struct hlist_head raw_socks[256]; /* by protocol */
-static u32 nr_raw;		  /* guarded by raw_lock */
+static u32 nr_raw[2];		  /* of each family; guarded by raw_lock */
 
 static struct raw_sock *raw_of(const struct socket *s)
 {
 	return s->priv;
 }
 
+static u32 raw_index(const struct socket *s)
+{
+	return s->family == AF_INET6;
+}
+
 /* ---- receiving ---- */
+
+static bool filtered(const struct raw_sock *rs, const struct pkt *p)
+{
+	u8 type = p->len ? p->data[0] : 0;
+
+	if (rs->proto == IPPROTO_ICMP && type > 31)
+		return false;
+	return rs->icmp_filter[type / 32] & BIT(type % 32);
+}
 
 static bool raw_wants(const struct raw_sock *rs, const struct pkt *p, const struct ip_rx *rx,
 		      u16 af)
@@ -37,9 +52,18 @@ static bool raw_wants(const struct raw_sock *rs, const struct pkt *p, const stru
 		return false;
 	if (!ip_addr_is_any(&is->raddr) && !ip_addr_eq(&is->raddr, &rx->src))
 		return false;
-	if (rs->proto == IPPROTO_ICMP && rs->icmp_filter && p->len && p->data[0] < 32)
-		return !(rs->icmp_filter & BIT(p->data[0]));
-	return true;
+	return !filtered(rs, p);
+}
+
+/* RFC 3542 3.1: what the kernel checks for its reader. */
+static bool checksum_good(const struct raw_sock *rs, const struct pkt *p, const struct ip_rx *rx)
+{
+	u32 sum;
+
+	if (rs->checksum < 0 || p->csum == PKT_CSUM_OK)
+		return true;
+	sum = ip_pseudo_sum(&rx->src, &rx->dst, rx->proto, p->len);
+	return csum_fold(csum_partial(p->data, p->len, sum)) == 0;
 }
 
 bool raw_deliver(struct pkt *p, struct ip_rx *rx)
@@ -54,6 +78,10 @@ bool raw_deliver(struct pkt *p, struct ip_rx *rx)
 		if (!raw_wants(rs, p, rx, af))
 			continue;
 		seen = true;
+		if (!checksum_good(rs, p, rx)) {
+			WRITE_ONCE(rs->is.s->rx_drops, rs->is.s->rx_drops + 1);
+			continue;
+		}
 		copy = pkt_copy(p, PKT_POOL_RX, p->data - p->head);
 		if (!copy) {
 			ip_drop_count(DROP_NO_MEMORY);
@@ -81,11 +109,43 @@ void raw_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
 		    (!ip_addr_is_any(&is->laddr) && !ip_addr_eq(&is->laddr, &e->local)) ||
 		    (!ip_addr_is_any(&is->raddr) && !ip_addr_eq(&is->raddr, &e->remote)))
 			continue;
+		if (e->kind == IP_ERR_TOO_BIG &&
+		    inet_settings(is, &e->remote)->pmtudisc < IP_PMTUDISC_INTERFACE)
+			ip_pmtu_update(&e->remote, e->info);
 		inet_error(is, e, 0, quote, quote_len);
 	}
 }
 
 /* ---- sending ---- */
+
+/* RFC 3542 3.1: ICMPv6's checksum, or that of whatever asked for it, over all of p. */
+static int fill_checksum(const struct raw_sock *rs, const struct flow *f, struct pkt *p)
+{
+	u16 field = 0;
+	u32 sum;
+
+	if (rs->checksum < 0 || ip_addr_is_v4(&f->dst) || (f->flags & FLOW_HDRINCL))
+		return 0;
+	if ((u32)rs->checksum + 2 > p->len)
+		return -EINVAL;
+	memcpy(p->data + rs->checksum, &field, sizeof(field));
+	sum = ip_pseudo_sum(&f->saddr, &f->dst, f->proto, p->len);
+	field = csum_fold(csum_partial(p->data, p->len, sum));
+	if (!field)
+		field = 0xffff;
+	memcpy(p->data + rs->checksum, &field, sizeof(field));
+	return 0;
+}
+
+/* Which protocol a send means: an AF_INET6 name may say it in place of a port (rawv6). */
+static int protocol_of(const struct raw_sock *rs, u16 port)
+{
+	if (rs->is.s->family != AF_INET6 || !port)
+		return rs->proto;
+	if (port > 255 || (port != rs->proto && rs->proto != IPPROTO_RAW))
+		return -EINVAL;
+	return port;
+}
 
 static long raw_send(struct socket *s, struct msg *m, size_t len)
 {
@@ -96,11 +156,14 @@ static long raw_send(struct socket *s, struct msg *m, size_t len)
 	int err;
 
 	if (len > 0xffff)
-		return -EMSGSIZE;
+		return inet_refuse_long(is, m);
 	err = inet_send_flow(is, m, &f, &port);
 	if (err)
 		return err;
-	f.proto = raw_of(s)->proto;
+	err = protocol_of(raw_of(s), port);
+	if (err < 0)
+		return err;
+	f.proto = err;
 	if (is->flags & INET_HDRINCL)
 		f.flags |= FLOW_HDRINCL | FLOW_ANY_SOURCE | FLOW_DF; /* raw(7): not cut */
 	p = inet_reserve(is, &f, len, m->flags);
@@ -111,9 +174,14 @@ static long raw_send(struct socket *s, struct msg *m, size_t len)
 		pkt_free(p);
 		return -EFAULT;
 	}
+	err = fill_checksum(raw_of(s), &f, p);
+	if (err) {
+		pkt_free(p);
+		return err;
+	}
 	err = ip_commit(&f, p);
 	/* as on Linux, a full queue below is a lost packet unless errors were asked for */
-	if (err == -ENOBUFS && !(is->flags & INET_RECVERR))
+	if (err == -ENOBUFS && !inet_wants_errors(is, &f.dst))
 		err = 0;
 	return err ? err : (long)len;
 }
@@ -131,28 +199,76 @@ static int raw_bind(struct socket *s, const u8 *name, u32 len)
 	return err;
 }
 
+/* ICMP_FILTER of either version: how long it is, 0: the option is another. *err: the protocol has
+ * none. */
+static u32 filter_len(const struct raw_sock *rs, int level, int opt, int *err)
+{
+	bool v6 = rs->is.s->family == AF_INET6;
+
+	*err = 0;
+	if (opt != ICMP_FILTER || level != (v6 ? SOL_ICMPV6 : SOL_RAW))
+		return 0;
+	if (rs->proto != (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		*err = -EOPNOTSUPP;
+	return v6 ? sizeof(rs->icmp_filter) : sizeof(rs->icmp_filter[0]);
+}
+
+static bool is_checksum(const struct raw_sock *rs, int level, int opt)
+{
+	return rs->is.s->family == AF_INET6 && opt == IPV6_CHECKSUM &&
+	       (level == SOL_IPV6 || level == SOL_RAW);
+}
+
+static int set_checksum(struct raw_sock *rs, int level, const void *val, u32 len)
+{
+	int v;
+
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	/* RFC 3542 3.1: ICMPv6's is the kernel's matter; old programs ask for it where it is */
+	if (rs->proto == IPPROTO_ICMPV6 && level == SOL_IPV6)
+		return -EINVAL;
+	if (v > 0 && (v & 1))
+		return -EINVAL;
+	rs->checksum = v < 0 ? -1 : v;
+	return 0;
+}
+
 static int raw_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
 {
 	struct raw_sock *rs = raw_of(s);
+	int err;
+	u32 size = filter_len(rs, level, opt, &err);
 
-	if (level != SOL_RAW || opt != ICMP_FILTER)
-		return inet_setsockopt(&rs->is, level, opt, val, len);
-	if (rs->proto != IPPROTO_ICMP)
-		return -EOPNOTSUPP;
-	memcpy(&rs->icmp_filter, val, min(len, (u32)sizeof(rs->icmp_filter)));
-	return 0;
+	if (err)
+		return err;
+	if (size) {
+		memcpy(rs->icmp_filter, val, min(len, size));
+		return 0;
+	}
+	if (is_checksum(rs, level, opt))
+		return set_checksum(rs, level, val, len);
+	return inet_setsockopt(&rs->is, level, opt, val, len);
 }
 
 static int raw_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
 {
 	struct raw_sock *rs = raw_of(s);
+	int err;
+	u32 size = filter_len(rs, level, opt, &err);
 
-	if (level != SOL_RAW || opt != ICMP_FILTER)
+	if (err)
+		return err;
+	if (size) {
+		*len = min(*len, size);
+		memcpy(val, rs->icmp_filter, *len);
+		return 0;
+	}
+	if (!is_checksum(rs, level, opt))
 		return inet_getsockopt(&rs->is, level, opt, val, len);
-	if (rs->proto != IPPROTO_ICMP)
-		return -EOPNOTSUPP;
-	*len = min(*len, (u32)sizeof(rs->icmp_filter));
-	memcpy(val, &rs->icmp_filter, *len);
+	*len = min(*len, (u32)sizeof(rs->checksum));
+	memcpy(val, &rs->checksum, *len);
 	return 0;
 }
 
@@ -167,7 +283,7 @@ static void raw_close(struct socket *s)
 
 	spin_lock(&raw_lock);
 	hlist_del(&rs->node);
-	nr_raw--;
+	nr_raw[raw_index(s)]--;
 	spin_unlock(&raw_lock);
 	inet_sock_release(&rs->is);
 	call_rcu(&rs->rcu, raw_free_rcu);
@@ -201,6 +317,7 @@ int raw_create(struct socket *s)
 	inet_sock_init(&rs->is, s);
 	s->filters = true;
 	rs->proto = s->protocol;
+	rs->checksum = s->family == AF_INET6 && rs->proto == IPPROTO_ICMPV6 ? 2 : -1;
 	rs->is.lport = rs->proto; /* shown where others show a port */
 	if (rs->proto == IPPROTO_RAW)
 		rs->is.flags |= INET_HDRINCL;
@@ -208,7 +325,7 @@ int raw_create(struct socket *s)
 	s->ops = &raw_ops;
 	spin_lock(&raw_lock);
 	hlist_add_head(&rs->node, &raw_socks[rs->proto]);
-	nr_raw++;
+	nr_raw[raw_index(s)]++;
 	spin_unlock(&raw_lock);
 	return 0;
 }
@@ -266,20 +383,25 @@ static struct procfile files[] = {
 
 static void show_sockstat(struct seq *s)
 {
-	seq_printf(s, "RAW: inuse %u\n", READ_ONCE(nr_raw));
+	seq_printf(s, "RAW: inuse %u\n", READ_ONCE(nr_raw[0]));
 }
 
-static struct ip_mib sockstat = {
-	.name = "RAW",
-	.file = IP_MIB_SOCKSTAT,
-	.rank = 40,
-	.show = show_sockstat,
+static void show_sockstat6(struct seq *s)
+{
+	seq_printf(s, "RAW6: inuse %u\n", READ_ONCE(nr_raw[1]));
+}
+
+static struct ip_mib sockstat[] = {
+	{ .name = "RAW", .file = IP_MIB_SOCKSTAT, .rank = 40, .show = show_sockstat },
+	{ .name = "RAW6", .file = IP_MIB_SOCKSTAT6, .rank = 40, .show = show_sockstat6 },
 };
 
 int raw_init(void)
 {
-	int err = ip_mib_register(&sockstat);
+	int err = 0;
 
+	for (u32 i = 0; i < ARRAY_SIZE(sockstat) && !err; i++)
+		err = ip_mib_register(&sockstat[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
 		err = procfile_add(&files[i]);
 	if (err)
@@ -292,5 +414,6 @@ void raw_exit(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		procfile_remove(&files[i]);
-	ip_mib_unregister(&sockstat);
+	for (u32 i = 0; i < ARRAY_SIZE(sockstat); i++)
+		ip_mib_unregister(&sockstat[i]);
 }

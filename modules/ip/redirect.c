@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* redirect.c - a router says that another one is nearer to a host (RFC 792, RFC 1122 3.2.2.2). It
- * becomes a host route marked dynamic, for a while. Believed is only the router in use for that
- * host, about a packet that a transport knows it sent, and only a way that lies on the same link;
- * how many are kept is bounded. */
+/* redirect.c - a router says that another one is nearer to a host, or that it is a neighbour (RFC
+ * 792, RFC 1122 3.2.2.2, RFC 4861 8.3). It becomes a host route marked dynamic, for a while.
+ * Believed is only the router in use for that host, about a packet that a transport knows it sent,
+ * and only a way that lies on the same link; how many are kept of each family is bounded. */
 #include "ip.h"
 
 #include <weft/work.h>
 
-#define REDIRECTS_MAX 64
+#define REDIRECTS_MAX 64 /* a family */
 #define LIFE_NS (600 * NSEC_PER_SEC)
 
 struct redirect {
@@ -15,12 +15,29 @@ struct redirect {
 	u32 ifindex;
 	u64 expires; /* 0: empty */
 	bool wanted; /* heard of, not in the route table yet */
+	bool on_link;
 };
 
 static struct spinlock lock = SPINLOCK_INIT;
-static struct redirect redirects[REDIRECTS_MAX]; /* guarded by lock */
+static struct redirect redirects[2 * REDIRECTS_MAX]; /* guarded by lock; IPv6 is the second half */
 static struct work work;
-static int accept_redirects = 1;
+
+/* May the new way be one? Under RCU. */
+static bool is_way(const struct ip_error *e, const struct ip_family *fam, struct netif *nif)
+{
+	struct route_result res;
+
+	if (ip_addr_family(&e->gateway) != ip_addr_family(&e->remote) ||
+	    fam->classify(nif, &e->gateway) != IP_KIND_UNICAST ||
+	    route_classify(&e->gateway) != ROUTE_UNICAST)
+		return false;
+	if (e->on_link)
+		return ip_addr_eq(&e->gateway, &e->remote);
+	/* a station on that very link */
+	return !ip_addr_eq(&e->gateway, &e->offender) &&
+	       !route_lookup(&e->gateway, e->ifindex, &res) && res.type == ROUTE_UNICAST &&
+	       !res.gatewayed && res.nif == nif;
+}
 
 /* Under RCU. */
 static bool acceptable(const struct ip_error *e)
@@ -28,36 +45,38 @@ static bool acceptable(const struct ip_error *e)
 	const struct ip_family *fam = ip_family_find(ip_addr_family(&e->remote));
 	struct route_result res;
 
-	if (!READ_ONCE(accept_redirects) || !fam ||
+	if (!fam || (fam->accept_redirects && !READ_ONCE(*fam->accept_redirects)) ||
 	    (fam->forwarding && READ_ONCE(*fam->forwarding)))
 		return false;
 	/* from the first hop that this host uses for that destination */
-	if (route_lookup(&e->remote, 0, &res) || !res.gatewayed || res.nif->index != e->ifindex ||
-	    !ip_addr_eq(&res.next_hop, &e->offender))
-		return false;
-	/* to a station on that very link */
-	if (ip_addr_family(&e->gateway) != ip_addr_family(&e->remote) ||
-	    fam->classify(res.nif, &e->gateway) != IP_KIND_UNICAST ||
-	    ip_addr_eq(&e->gateway, &e->offender))
-		return false;
-	return !route_lookup(&e->gateway, 0, &res) && res.type == ROUTE_UNICAST && !res.gatewayed &&
-	       res.nif->index == e->ifindex;
+	return !route_lookup(&e->remote, 0, &res) && res.gatewayed &&
+	       res.nif->index == e->ifindex && ip_addr_eq(&res.next_hop, &e->offender) &&
+	       is_way(e, fam, res.nif);
 }
 
 /* The place of dst, else an empty one. NULL: full. */
 static struct redirect *place_of(const struct ip_addr *dst)
 {
-	struct redirect *empty = NULL;
+	struct redirect *r = redirects + (ip_addr_is_v4(dst) ? 0 : REDIRECTS_MAX), *empty = NULL;
 
-	for (u32 i = 0; i < REDIRECTS_MAX; i++) {
-		struct redirect *r = &redirects[i];
-
+	for (u32 i = 0; i < REDIRECTS_MAX; i++, r++) {
 		if (r->expires && ip_addr_eq(&r->dst, dst))
 			return r;
 		if (!r->expires && !empty)
 			empty = r;
 	}
 	return empty;
+}
+
+/* RFC 4861 8.3: the message may say where the new first hop is. Under RCU. */
+static void learn(const struct ip_error *e)
+{
+	struct netif *nif = netif_by_index(e->ifindex);
+
+	if (nif && e->gateway_hw)
+		neigh_update(nif, &e->gateway, e->gateway_hw,
+			     NEIGH_UPDATE_CREATE | NEIGH_UPDATE_OVERRIDE |
+				     (e->on_link ? 0 : NEIGH_UPDATE_ROUTER));
 }
 
 bool ip_redirect(const struct ip_error *e)
@@ -67,14 +86,17 @@ bool ip_redirect(const struct ip_error *e)
 
 	rcu_read_lock();
 	ok = acceptable(e);
+	if (ok)
+		learn(e);
 	rcu_read_unlock();
 	if (ok) {
 		spin_lock(&lock);
 		r = place_of(&e->remote);
 		/* one that is still to be put in place first is not replaced */
 		if (r && !(r->expires && r->wanted))
-			*r = (struct redirect){ e->remote, e->gateway, e->ifindex,
-						ktime_get() + LIFE_NS, true };
+			*r = (struct redirect){ e->remote,  e->gateway,
+						e->ifindex, ktime_get() + LIFE_NS,
+						true,	    e->on_link };
 		spin_unlock(&lock);
 	}
 	if (!r) {
@@ -94,37 +116,25 @@ static void route_of(const struct redirect *r, struct route *out)
 
 	*out = (struct route){
 		.prefix = r->dst,
-		.gateway = r->gateway,
+		.gateway = r->on_link ? ip_addr_any(af) : r->gateway,
 		.source = ip_addr_any(af),
 		.nif = netif_by_index(r->ifindex),
 		.af = af,
 		.plen = ip_plen_max(af),
 		.type = ROUTE_UNICAST,
-		.flags = RTF_UP | RTF_GATEWAY | RTF_HOST | RTF_DYNAMIC,
+		.flags = RTF_UP | RTF_HOST | RTF_DYNAMIC | (r->on_link ? 0 : RTF_GATEWAY),
 	};
 }
 
-struct find_dynamic {
-	const struct ip_addr *dst;
-	struct route found;
-};
-
-static void note_dynamic(const struct route *r, void *arg)
+static bool is_dynamic(const struct route *r, const void *dst)
 {
-	struct find_dynamic *f = arg;
-
-	if ((r->flags & RTF_DYNAMIC) && ip_addr_eq(&r->prefix, f->dst))
-		f->found = *r;
+	return (r->flags & RTF_DYNAMIC) && (!dst || ip_addr_eq(&r->prefix, dst));
 }
 
 /* What an earlier redirect said of this host. */
 static void remove_dynamic(const struct ip_addr *dst)
 {
-	struct find_dynamic f = { .dst = dst };
-
-	route_for_each(ip_addr_family(dst), note_dynamic, &f);
-	if (f.found.plen)
-		route_del(&f.found);
+	route_purge(ip_addr_family(dst), is_dynamic, dst);
 }
 
 static void put_in_place(const struct redirect *r)
@@ -145,7 +155,7 @@ static bool next_due(struct redirect *out, u64 now, bool *fresh, u64 *next)
 
 	*next = 0;
 	spin_lock(&lock);
-	for (u32 i = 0; i < REDIRECTS_MAX && !found; i++) {
+	for (u32 i = 0; i < ARRAY_SIZE(redirects) && !found; i++) {
 		struct redirect *r = &redirects[i];
 
 		if (!r->expires)
@@ -183,20 +193,23 @@ static void step(struct work *w)
 		work_schedule_at(w, next);
 }
 
-static struct sysctl accept_sysctl = {
-	.path = "net/ipv4/conf/all/accept_redirects",
-	.value = &accept_redirects,
-	.max = 1,
-};
+void redirect_flush(u16 af)
+{
+	struct redirect *r = redirects + (af == AF_INET ? 0 : REDIRECTS_MAX);
+
+	spin_lock(&lock);
+	memset(r, 0, REDIRECTS_MAX * sizeof(*r));
+	spin_unlock(&lock);
+	route_purge(af, is_dynamic, NULL);
+}
 
 int redirect_init(void)
 {
 	work_init(&work, step);
-	return sysctl_add(&accept_sysctl);
+	return 0;
 }
 
 void redirect_exit(void)
 {
-	sysctl_remove(&accept_sysctl);
 	work_cancel_sync(&work);
 }

@@ -90,7 +90,11 @@ static bool better(const struct route *r, const struct route *best)
 		return true;
 	if (is_own(r) != is_own(best))
 		return is_own(r);
-	return r->metric < best->metric; /* of equals the newest, which comes first */
+	if (r->demoted != best->demoted)
+		return r->demoted < best->demoted;
+	if (r->metric != best->metric)
+		return r->metric < best->metric;
+	return r->preference > best->preference; /* of equals the newest, which comes first */
 }
 
 static struct route *best_of(struct route_table *t, const struct ip_addr *dst, u32 plen, u32 oif)
@@ -299,6 +303,22 @@ int route_add(const struct route *spec)
 }
 EXPORT(route_add);
 
+int route_set(const struct route *spec)
+{
+	struct route *r = find_equal(spec, spec->nif);
+
+	if (!r || r->kernel != spec->kernel || r->protocol != spec->protocol)
+		return route_add(spec);
+	r->expires = spec->expires;
+	r->flags = spec->flags;
+	if (r->preference != spec->preference) {
+		WRITE_ONCE(r->preference, spec->preference);
+		route_changed();
+	}
+	return 0;
+}
+EXPORT(route_set);
+
 int route_del(const struct route *spec)
 {
 	struct route *r;
@@ -327,7 +347,7 @@ int route_del_address(struct netif *nif, const struct ip_addr *addr)
 	int n = 0;
 
 	list_for_each_entry_safe(r, next, &table_of(ip_addr_family(addr))->all, node) {
-		if (r->kernel && r->nif == nif && ip_addr_eq(&r->source, addr)) {
+		if (r->kernel && r->nif == nif && ip_addr_eq(&r->with, addr)) {
 			route_unlink(r);
 			n++;
 		}
@@ -347,6 +367,30 @@ void route_flush_nif(struct netif *nif, u16 af)
 	}
 }
 EXPORT(route_flush_nif);
+
+void route_purge(u16 af, bool (*match)(const struct route *r, const void *arg), const void *arg)
+{
+	struct route *r, *next;
+
+	list_for_each_entry_safe(r, next, &table_of(af)->all, node) {
+		if (match(r, arg))
+			route_unlink(r);
+	}
+}
+EXPORT(route_purge);
+
+void route_demote(const struct netif *nif, const struct ip_addr *gateway, u64 since)
+{
+	struct route *r;
+
+	list_for_each_entry(r, &table_of(ip_addr_family(gateway))->all, node) {
+		if (r->nif == nif && ip_addr_eq(&r->gateway, gateway) && r->demoted != since) {
+			WRITE_ONCE(r->demoted, since);
+			route_changed();
+		}
+	}
+}
+EXPORT(route_demote);
 
 void route_nif_up(struct netif *nif)
 {

@@ -7,6 +7,8 @@
 #include <weft/uaccess.h>
 
 #define RTF_MTU 0x40
+#define PREF_SHIFT 27	   /* RTF_PREF of linux/ipv6_route.h: RFC 4191's two bits */
+#define METRIC_USER_6 1024 /* Linux's, for IPv6 routes that name none */
 
 /* linux/route.h, 120 bytes */
 struct rtentry {
@@ -102,6 +104,14 @@ static int parse_v6(unsigned long arg, struct rt_request *q)
 	r->prefix = ip_addr_prefix(&r->prefix, r->plen);
 	memcpy(r->gateway.b, rt.gateway, 16);
 	r->metric = rt.metric;
+	switch (rt.flags >> PREF_SHIFT & 3) {
+	case 1:
+		r->preference = 1;
+		break;
+	case 3:
+		r->preference = -1;
+		break;
+	}
 	r->flags = RTF_UP | (r->plen == 128 ? RTF_HOST : 0);
 	r->type = rt.flags & RTF_REJECT ? ROUTE_REJECT : ROUTE_UNICAST;
 	q->ifindex = rt.ifindex;
@@ -139,6 +149,8 @@ static int add(struct rt_request *q)
 {
 	struct route *r = &q->route;
 
+	if (r->af == AF_INET6 && !r->metric)
+		r->metric = METRIC_USER_6;
 	if (r->type == ROUTE_REJECT) {
 		r->flags |= RTF_REJECT;
 		r->nif = NULL;

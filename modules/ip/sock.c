@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* sock.c - the library that sockets of all IP transports are made with: names, the flow a send
- * wants, waiting for it, ancillary data. */
+ * wants, waiting for it. */
 #include "ip.h"
 
 #include <weft/sched.h>
 
-struct in_pktinfo {
-	int ifindex;
-	u32 spec_dst, addr; /* network order */
-};
+int inet_bindv6only;
+EXPORT(inet_bindv6only);
 
 static void flow_possible(struct ip_waiter *w)
 {
@@ -17,17 +15,32 @@ static void flow_possible(struct ip_waiter *w)
 
 void inet_sock_init(struct inet_sock *is, struct socket *s)
 {
+	static const struct inet_settings defaults = {
+		.flags = INET_MCAST_LOOP | INET_MCAST_ALL,
+		.mcast_ttl = 1, /* RFC 1112 6.1, RFC 3493 5.2 */
+		.pmtudisc = IP_PMTUDISC_WANT,
+	};
+
 	memset(is, 0, sizeof(*is));
 	is->s = s;
 	is->laddr = is->raddr = ip_addr_any(s ? s->family : AF_INET);
-	is->flags = INET_MCAST_LOOP | INET_MCAST_ALL;
-	is->mcast_ttl = 1; /* RFC 1112 6.1 */
-	is->pmtudisc = IP_PMTUDISC_WANT;
+	is->v4 = is->v6 = defaults;
+	if (s && s->family == AF_INET6 && READ_ONCE(inet_bindv6only))
+		is->flags = INET_V6ONLY;
 	list_init(&is->memberships);
 	list_init(&is->errors);
 	ip_waiter_init(&is->waiter, flow_possible);
 }
 EXPORT(inet_sock_init);
+
+void inet_inherit(struct inet_sock *child, const struct inet_sock *l)
+{
+	child->flags = l->flags;
+	child->v4 = l->v4;
+	child->v6 = l->v6;
+	child->preferences = l->preferences;
+}
+EXPORT(inet_inherit);
 
 void inet_sock_release(struct inet_sock *is)
 {
@@ -39,33 +52,95 @@ EXPORT(inet_sock_release);
 
 /* ---- names ---- */
 
+/* May packets come to and from a? Not while it is being checked for duplicates. */
+static bool address_in_use(const struct ifaddr *a)
+{
+	if (a->flags & IFADDR_DADFAILED)
+		return false;
+	return !(a->flags & IFADDR_TENTATIVE) || (a->flags & IFADDR_OPTIMISTIC);
+}
+
+/* Under RCU. */
+static int bind_check_v4(const struct inet_sock *is, const struct ip_addr *addr)
+{
+	const struct ip_family *fam = ip_family_find(AF_INET);
+	enum ip_kind kind = fam ? fam->classify(NULL, addr) : IP_KIND_INVALID;
+
+	if (is->s->family == AF_INET6 && is->s->type == SOCK_RAW)
+		return -EADDRNOTAVAIL;
+	if (ip_addr_is_any(addr) || (is->flags & INET_FREEBIND) || kind == IP_KIND_MULTICAST ||
+	    kind == IP_KIND_BROADCAST)
+		return 0;
+	if (kind == IP_KIND_INVALID || route_classify(addr) == ROUTE_UNICAST)
+		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+/* Under RCU. */
+static int bind_check_v6(const struct inet_sock *is, const struct ip_addr *addr)
+{
+	const struct netif *nif = NULL;
+	const struct ifaddr *a;
+
+	if (ip_addr_is_multicast(addr) && is->s->type == SOCK_STREAM)
+		return -EINVAL;
+	if (ip_addr_needs_scope(addr)) {
+		if (!is->s->bound_if)
+			return -EINVAL;
+		nif = netif_by_index(is->s->bound_if);
+		if (!nif)
+			return -ENODEV;
+	}
+	if (ip_addr_is_multicast(addr) || (is->flags & INET_FREEBIND))
+		return 0;
+	a = ifaddr_find(nif, addr);
+	return a && address_in_use(a) ? 0 : -EADDRNOTAVAIL;
+}
+
 int inet_bind_address(struct inet_sock *is, const u8 *name, u32 len, struct ip_addr *addr,
 		      u16 *port)
 {
-	const struct ip_family *fam;
-	enum ip_kind kind;
 	u32 scope;
-	bool ours;
-	int err = ip_addr_from_sockaddr(name, len, is->s->family, addr, port, &scope);
+	u16 af;
+	int err;
 
-	if (err || ip_addr_is_any(addr) || (is->flags & INET_FREEBIND))
+	/* a name of the other family would be good enough for a send, but not here */
+	memcpy(&af, name, sizeof(af));
+	if (is->s->family == AF_INET6 && af != AF_INET6)
+		return len < 24 ? -EINVAL : -EAFNOSUPPORT;
+	err = ip_addr_from_sockaddr(name, len, is->s->family, addr, port, &scope);
+	if (err)
 		return err;
+	if (is->s->family == AF_INET6 && ip_addr_is_v4(addr) && (is->flags & INET_V6ONLY))
+		return -EINVAL;
+	if (scope && ip_addr_needs_scope(addr))
+		WRITE_ONCE(is->s->bound_if, scope);
 	rcu_read_lock();
-	fam = ip_family_find(ip_addr_family(addr));
-	kind = fam ? fam->classify(NULL, addr) : IP_KIND_INVALID;
-	ours = kind == IP_KIND_MULTICAST || kind == IP_KIND_BROADCAST ||
-	       (kind != IP_KIND_INVALID && route_classify(addr) != ROUTE_UNICAST);
+	if (ip_addr_is_v4(addr))
+		err = bind_check_v4(is, addr);
+	else if (!ip_addr_is_any(addr))
+		err = bind_check_v6(is, addr);
 	rcu_read_unlock();
-	return ours ? 0 : -EADDRNOTAVAIL;
+	return err;
 }
 EXPORT(inet_bind_address);
 
+/* RFC 3493 3.3: traffic class and flow label, network order, behind the port. */
+static void put_flowinfo(u8 *name, u32 flowinfo)
+{
+	put_be32(name + 4, flowinfo);
+}
+
 int inet_name(struct inet_sock *is, u8 *name, u32 *len, bool peer)
 {
+	u16 af = is->s->family;
+
 	if (peer && ip_addr_is_any(&is->raddr))
 		return -ENOTCONN;
-	*len = ip_addr_to_sockaddr(name, is->s->family, peer ? &is->raddr : &is->laddr,
+	*len = ip_addr_to_sockaddr(name, af, peer ? &is->raddr : &is->laddr,
 				   peer ? is->rport : is->lport, is->s->bound_if);
+	if (peer && af == AF_INET6 && (is->v6.flags & INET_SEND_LABEL))
+		put_flowinfo(name, is->flow_label);
 	return 0;
 }
 EXPORT(inet_name);
@@ -73,38 +148,105 @@ EXPORT(inet_name);
 /* As on Linux and BSD, the unspecified destination is this host. */
 static void own_host(const struct inet_sock *is, struct ip_addr *dst)
 {
-	bool v4 = ip_addr_is_v4(dst);
+	bool v4 = ip_addr_is_v4(dst), bound = !ip_addr_is_any(&is->laddr);
 
 	if (!ip_addr_is_any(dst))
 		return;
-	if (!ip_addr_is_any(&is->laddr) && ip_addr_is_v4(&is->laddr) == v4)
+	/* :: means IPv4's if that is what the socket is bound to */
+	if (bound && ip_addr_is_v4(&is->laddr))
+		v4 = true;
+	if (bound && v4 && is->s->family == AF_INET)
 		*dst = is->laddr;
 	else
 		ip_addr_parse(v4 ? "127.0.0.1" : "::1", dst);
 }
 
+#define FLOW_LABEL_MASK 0xfffff
+
+/* An AF_INET6 datagram socket takes names of AF_INET too, as on Linux. */
+static int parse_name(const struct inet_sock *is, const u8 *name, u32 len, struct inet_peer *peer)
+{
+	u16 af = is->s->family, said;
+
+	memcpy(&said, name, sizeof(said));
+	if (af == AF_INET6 && said == AF_INET && is->s->type == SOCK_DGRAM)
+		af = AF_INET;
+	peer->flow_label = 0;
+	return ip_addr_from_sockaddr(name, len, af, &peer->addr, &peer->port, &peer->scope);
+}
+
+int inet_peer_address(struct inet_sock *is, const u8 *name, u32 len, struct inet_peer *peer)
+{
+	int err = parse_name(is, name, len, peer);
+	u16 bound;
+
+	if (err)
+		return err;
+	own_host(is, &peer->addr);
+	if (is->s->family == AF_INET)
+		return 0;
+	bound = ip_addr_is_any(&is->laddr) ? 0 : ip_addr_family(&is->laddr);
+	if (ip_addr_is_v4(&peer->addr)) {
+		if ((is->flags & INET_V6ONLY) || is->s->type == SOCK_RAW || bound == AF_INET6)
+			return -ENETUNREACH;
+		return 0;
+	}
+	if (bound == AF_INET)
+		return -EAFNOSUPPORT;
+	if (is->v6.flags & INET_SEND_LABEL)
+		peer->flow_label = get_be32(name + 4) & FLOW_LABEL_MASK;
+	return 0;
+}
+EXPORT(inet_peer_address);
+
+int inet_connect_scope(struct inet_sock *is, const struct inet_peer *peer)
+{
+	struct socket *s = is->s;
+
+	if (!ip_addr_needs_scope(&peer->addr))
+		return 0;
+	if (peer->scope) {
+		if (s->bound_if && s->bound_if != peer->scope)
+			return -EINVAL;
+		WRITE_ONCE(s->bound_if, peer->scope);
+	} else if (!s->bound_if && ip_addr_is_multicast(&peer->addr)) {
+		WRITE_ONCE(s->bound_if, is->v6.mcast_if);
+	}
+	return s->bound_if ? 0 : -EINVAL;
+}
+EXPORT(inet_connect_scope);
+
+void inet_forget_peer(struct inet_sock *is)
+{
+	is->raddr = ip_addr_any(is->s->family);
+	is->rport = 0;
+	is->flow_label = 0;
+	WRITE_ONCE(is->s->bound_if, 0);
+	flow_reset(&is->flow);
+}
+EXPORT(inet_forget_peer);
+
 int inet_connect_datagram(struct inet_sock *is, const u8 *name, u32 len)
 {
+	struct inet_peer peer;
 	struct flow f = { 0 };
-	struct ip_addr dst;
-	u32 scope;
-	u16 port, af;
+	u16 af;
 	int err;
 
 	memcpy(&af, name, sizeof(af));
 	if (af == AF_UNSPEC) {
-		is->raddr = ip_addr_any(is->s->family);
-		is->rport = 0;
-		flow_reset(&is->flow);
+		inet_forget_peer(is);
 		return 0;
 	}
-	err = ip_addr_from_sockaddr(name, len, is->s->family, &dst, &port, &scope);
+	if (af == AF_INET && (is->flags & INET_V6ONLY))
+		return -EAFNOSUPPORT;
+	err = inet_peer_address(is, name, len, &peer);
+	if (!err)
+		err = inet_connect_scope(is, &peer);
 	if (err)
 		return err;
-	own_host(is, &dst);
-	inet_flow_init(is, &f, &dst);
-	if (scope && ip_addr_is_link_local(&dst))
-		f.oif = scope;
+	inet_flow_init(is, &f, &peer.addr);
+	f.flow_label = peer.flow_label;
 	f.flags |= FLOW_PARK;
 	err = ip_flow_check(&f, 0, NULL);
 	/* a neighbour that does not answer and a full ring are matters of the moment */
@@ -112,8 +254,9 @@ int inet_connect_datagram(struct inet_sock *is, const u8 *name, u32 len)
 		return err;
 	if (f.route_gen && ip_addr_is_any(&is->laddr))
 		is->laddr = f.saddr;
-	is->raddr = dst;
-	is->rport = port;
+	is->raddr = peer.addr;
+	is->rport = peer.port;
+	is->flow_label = peer.flow_label;
 	is->flow = f;
 	return 0;
 }
@@ -142,16 +285,39 @@ static const u32 pmtu_flags[] = {
 	[IP_PMTUDISC_OMIT] = FLOW_NO_PMTU,
 };
 
-u32 inet_pmtu_flags(const struct inet_sock *is)
+u32 inet_pmtu_flags(const struct inet_sock *is, const struct ip_addr *dst)
 {
-	return pmtu_flags[is->pmtudisc];
+	return pmtu_flags[inet_settings(is, dst)->pmtudisc];
 }
 EXPORT(inet_pmtu_flags);
 
+/* What only IPv6 has. */
+static void flow_init_v6(const struct inet_sock *is, struct flow *f)
+{
+	u32 flags = is->v6.flags;
+
+	f->flow_label = is->flow_label;
+	f->opt_len = is->headers_len;
+	memcpy(f->opts, is->headers, is->headers_len);
+	if (!f->oif)
+		f->oif = is->from_if;
+	if (ip_addr_is_any(&f->src))
+		f->src = is->from;
+	if (flags & INET_NO_AUTOLABEL)
+		f->flags |= FLOW_NO_LABEL;
+	if ((flags & INET_DONTFRAG) && is->s->type != SOCK_STREAM)
+		f->flags |= FLOW_DF;
+	if (is->preferences & IPV6_PREFER_SRC_TMP)
+		f->flags |= FLOW_PREFER_TEMPORARY;
+	else if (is->preferences & IPV6_PREFER_SRC_PUBLIC)
+		f->flags |= FLOW_PREFER_PUBLIC;
+}
+
 void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst)
 {
+	const struct inet_settings *set = inet_settings(is, dst);
 	const struct socket *s = is->s;
-	bool group = ip_addr_is_multicast(dst);
+	bool group = ip_addr_is_multicast(dst), v4 = ip_addr_is_v4(dst);
 
 	*f = (struct flow){
 		.dst = *dst,
@@ -160,99 +326,84 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 		.mark = s->mark,
 		.sport = is->lport,
 		.dport = is->rport,
-		.tos = is->tos,
-		.ttl = group ? is->mcast_ttl : is->ttl,
-		.opt_len = is->opt_len,
+		.tos = set->tos,
+		.ttl = group ? set->mcast_ttl : set->ttl,
 	};
-	if (group && !f->oif)
-		f->oif = is->mcast_if;
 	/* bound to a group or a broadcast address: packets need a source of their own */
-	if (!is_station(&f->src) || ip_addr_is_v4(&f->src) != ip_addr_is_v4(dst))
+	if (!is_station(&f->src) || ip_addr_is_v4(&f->src) != v4)
 		f->src = ip_addr_any(ip_addr_family(dst));
-	memcpy(f->opts, is->opts, is->opt_len);
+	if (v4) {
+		f->opt_len = is->opt_len;
+		memcpy(f->opts, is->opts, is->opt_len);
+	} else {
+		flow_init_v6(is, f);
+	}
+	if (group && !f->oif)
+		f->oif = set->mcast_if;
 	if (s->broadcast)
 		f->flags |= FLOW_BROADCAST;
 	if (s->dontroute)
 		f->flags |= FLOW_DONTROUTE;
 	if (is->flags & INET_FREEBIND)
 		f->flags |= FLOW_ANY_SOURCE;
-	if (!(is->flags & INET_MCAST_LOOP))
+	if (!(set->flags & INET_MCAST_LOOP))
 		f->flags |= FLOW_NO_LOOP;
-	f->flags |= inet_pmtu_flags(is);
+	f->flags |= inet_pmtu_flags(is, dst);
 }
 EXPORT(inet_flow_init);
 
-static int control_number(const struct cmsg_view *c, int max_value, u8 *out)
-{
-	int v;
-
-	if (c->len >= sizeof(int))
-		memcpy(&v, c->data, sizeof(v));
-	else if (c->len == 1)
-		v = *c->data;
-	else
-		return -EINVAL;
-	if (v < 0 || v > max_value)
-		return -EINVAL;
-	*out = v;
-	return 0;
-}
-
-/* What sendmsg said beside the data. */
-static int apply_control(const struct msg *m, struct flow *f)
-{
-	struct in_pktinfo info;
-	struct cmsg_view c;
-	size_t pos = 0;
-	int err = 0;
-
-	while (!err && msg_next_control(m, &pos, &c)) {
-		if (c.level != SOL_IP)
-			continue;
-		if (c.type == IP_TTL) {
-			err = control_number(&c, 255, &f->ttl);
-		} else if (c.type == IP_TOS) {
-			err = control_number(&c, 255, &f->tos);
-		} else if (c.type == IP_PKTINFO && c.len >= sizeof(info)) {
-			memcpy(&info, c.data, sizeof(info));
-			if (info.ifindex)
-				f->oif = info.ifindex;
-			if (info.spec_dst)
-				f->src = ip_addr_v4_be(info.spec_dst);
-		} else {
-			err = -EINVAL;
-		}
-	}
-	return err;
-}
-
 int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u16 *port)
 {
-	struct ip_addr dst = is->raddr;
-	u32 scope = 0;
+	struct inet_peer peer = { .addr = is->raddr, .port = is->rport };
+	bool named = m->name_len;
 	int err;
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	*port = is->rport;
-	if (m->name_len) {
-		err = ip_addr_from_sockaddr(m->name, m->name_len, is->s->family, &dst, port,
-					    &scope);
+	if (named) {
+		err = inet_peer_address(is, m->name, m->name_len, &peer);
 		if (err)
 			return err;
-		own_host(is, &dst);
-	} else if (ip_addr_is_any(&dst)) {
+	} else if (ip_addr_is_any(&peer.addr)) {
 		return -EDESTADDRREQ;
 	}
-	inet_flow_init(is, f, &dst);
-	f->dport = *port;
-	if (scope && ip_addr_is_link_local(&dst) && !f->oif)
-		f->oif = scope;
+	*port = peer.port;
+	inet_flow_init(is, f, &peer.addr);
+	f->dport = peer.port;
+	if (named)
+		f->flow_label = peer.flow_label;
+	if (peer.scope && ip_addr_needs_scope(&peer.addr))
+		f->oif = peer.scope;
 	if (m->flags & MSG_DONTROUTE)
 		f->flags |= FLOW_DONTROUTE;
-	return m->control_len ? apply_control(m, f) : 0;
+	return m->control_len ? inet_send_control(is, m, f) : 0;
 }
 EXPORT(inet_send_flow);
+
+bool inet_same_peer(const struct inet_sock *is, const struct msg *m, const struct flow *f,
+		    u16 *port)
+{
+	struct sockaddr_in in;
+	struct ip_addr dst;
+	u32 scope;
+
+	if (!m->name_len) {
+		*port = is->rport;
+		return ip_addr_eq(&is->raddr, &f->dst) && f->flow_label == is->flow_label;
+	}
+	if (is->s->family == AF_INET) {
+		if (m->name_len < sizeof(in))
+			return false;
+		memcpy(&in, m->name, sizeof(in));
+		*port = ntohs(in.sin_port);
+		return in.sin_family == AF_INET && in.sin_addr == f->dst.w[3];
+	}
+	if (ip_addr_from_sockaddr(m->name, m->name_len, AF_INET6, &dst, port, &scope) ||
+	    !ip_addr_eq(&dst, &f->dst) || (ip_addr_needs_scope(&dst) && scope != f->oif))
+		return false;
+	return !(is->v6.flags & INET_SEND_LABEL);
+}
+EXPORT(inet_same_peer);
 
 static bool buffer_full(struct socket *s)
 {
@@ -299,6 +450,13 @@ static int wait_for_flow(struct inet_sock *is, struct flow *f, u64 deadline, u64
 	return err == -EINTR && !deadline ? -ERESTARTSYS : err;
 }
 
+/* IPV6_MTU: what is cut below is cut to this size. */
+static void limit_fragments(const struct inet_sock *is, struct flow *f)
+{
+	if (unlikely(is->frag_size && f->mtu > is->frag_size && !ip_addr_is_v4(&f->dst)))
+		f->mtu = is->frag_size;
+}
+
 struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len)
 {
 	struct pkt *p;
@@ -306,8 +464,10 @@ struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len)
 	if (unlikely(socket_tx_bytes(is->s) >= is->s->sndbuf || READ_ONCE(is->s->error)))
 		return ERR_PTR(-EAGAIN);
 	p = ip_reserve(f, len, NULL);
-	if (likely(!IS_ERR(p)))
+	if (likely(!IS_ERR(p))) {
+		limit_fragments(is, f);
 		socket_charge_tx(is->s, p);
+	}
 	return p;
 }
 EXPORT(inet_reserve_now);
@@ -329,6 +489,7 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 			/* left from a wait that a signal ended: POLLOUT shall not wait for it */
 			if (unlikely(READ_ONCE(is->waiter.armed)))
 				ip_waiter_cancel(&is->waiter);
+			limit_fragments(is, f);
 			socket_charge_tx(is->s, p);
 			return p;
 		}
@@ -344,6 +505,21 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 	}
 }
 EXPORT(inet_reserve);
+
+int inet_refuse_long(struct inet_sock *is, const struct msg *m)
+{
+	struct flow f;
+	u16 port;
+
+	if (is->s->family == AF_INET || inet_send_flow(is, m, &f, &port) || ip_addr_is_v4(&f.dst))
+		return -EMSGSIZE;
+	f.flags |= FLOW_PARK;
+	ip_flow_check(&f, 0, NULL);
+	if (f.route_gen)
+		inet_error_too_long(is, &f);
+	return -EMSGSIZE;
+}
+EXPORT(inet_refuse_long);
 
 /* ---- receiving ---- */
 
@@ -365,39 +541,3 @@ bool inet_filter_run(const struct inet_sock *is, struct pkt *p, u16 start)
 	return keep;
 }
 EXPORT(inet_filter_run);
-
-static void put_pktinfo(struct msg *m, const struct ip_rx *rx)
-{
-	struct in_pktinfo info = { .ifindex = rx->ifindex, .addr = rx->dst.w[3] };
-	struct netif *nif;
-	struct ifaddr *a;
-
-	info.spec_dst = info.addr;
-	if (rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST)) {
-		rcu_read_lock();
-		nif = netif_by_index(rx->ifindex);
-		a = nif ? ifaddr_first(nif, AF_INET) : NULL;
-		info.spec_dst = a ? a->addr.w[3] : 0;
-		rcu_read_unlock();
-	}
-	msg_put_control(m, SOL_IP, IP_PKTINFO, &info, sizeof(info));
-}
-
-void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p)
-{
-	const struct ip_rx *rx = ip_rx(p);
-	int ttl = rx->ttl;
-
-	if (!ip_addr_is_v4(&rx->dst))
-		return;
-	if (is->flags & INET_PKTINFO)
-		put_pktinfo(m, rx);
-	if (is->flags & INET_RECVTTL)
-		msg_put_control(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
-	if (is->flags & INET_RECVTOS)
-		msg_put_control(m, SOL_IP, IP_TOS, &rx->tos, sizeof(rx->tos));
-	if ((is->flags & INET_RECVOPTS) && rx->header_len > 20)
-		msg_put_control(m, SOL_IP, IP_RECVOPTS, pkt_at(p, p->net_off) + 20,
-				rx->header_len - 20);
-}
-EXPORT(inet_recv_control);

@@ -21,6 +21,7 @@ struct inet_error {
 	struct sock_extended_err ee;
 	struct ip_addr offender, remote; /* offender any: this host */
 	u16 remote_port;
+	u32 ifindex; /* it came in on */
 	u32 len;
 	u8 quote[];
 };
@@ -52,6 +53,8 @@ void inet_drop_errors(struct inet_sock *is)
 	spin_unlock(&is->s->rx_lock);
 	while ((e = take_error(is)))
 		kfree(e);
+	kfree(is->path_mtu);
+	is->path_mtu = NULL;
 }
 
 bool inet_has_error(const struct inet_sock *is)
@@ -89,10 +92,27 @@ static void queue_error(struct inet_sock *is, struct inet_error *e)
 		kfree(e);
 }
 
+/* ICMPv6's pointers are told too, as on Linux. */
+static u32 error_info(const struct ip_error *e, bool v4)
+{
+	switch (e->kind) {
+	case IP_ERR_TOO_BIG:
+		return e->info;
+	case IP_ERR_HEADER:
+	case IP_ERR_NEXT_HEADER:
+	case IP_ERR_OPTION:
+	case IP_ERR_CHAIN:
+		return v4 ? 0 : e->info;
+	default:
+		return 0;
+	}
+}
+
 static void queue_remote(struct inet_sock *is, const struct ip_error *e, u16 remote_port,
 			 const u8 *quote, u32 quote_len)
 {
 	struct inet_error *ie = error_alloc(quote, quote_len);
+	bool v4 = ip_addr_is_v4(&e->remote);
 
 	if (!ie)
 		return;
@@ -100,19 +120,20 @@ static void queue_remote(struct inet_sock *is, const struct ip_error *e, u16 rem
 		.ee_errno = e->err,
 		.ee_type = e->icmp_type,
 		.ee_code = e->icmp_code,
-		.ee_info = e->kind == IP_ERR_TOO_BIG ? e->info : 0,
-		.ee_origin = ip_addr_is_v4(&e->remote) ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+		.ee_info = error_info(e, v4),
+		.ee_origin = v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
 	};
 	ie->offender = e->offender;
 	ie->remote = e->remote;
 	ie->remote_port = remote_port;
+	ie->ifindex = e->ifindex;
 	queue_error(is, ie);
 }
 
 void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port, const u8 *quote,
 		u32 quote_len)
 {
-	bool recverr = is->flags & INET_RECVERR;
+	bool recverr = inet_wants_errors(is, &e->remote);
 
 	if (!e->err || (!recverr && ip_addr_is_any(&is->raddr)))
 		return;
@@ -123,15 +144,12 @@ void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port,
 }
 EXPORT(inet_error);
 
-void inet_error_too_long(struct inet_sock *is, const struct flow *f)
+static struct inet_error *too_long(const struct flow *f)
 {
-	struct inet_error *e;
+	struct inet_error *e = error_alloc(NULL, 0);
 
-	if (!(is->flags & INET_RECVERR))
-		return;
-	e = error_alloc(NULL, 0);
 	if (!e)
-		return;
+		return NULL;
 	e->ee = (struct sock_extended_err){
 		.ee_errno = EMSGSIZE,
 		.ee_origin = SO_EE_ORIGIN_LOCAL,
@@ -140,8 +158,26 @@ void inet_error_too_long(struct inet_sock *is, const struct flow *f)
 	e->offender = ip_addr_any(ip_addr_family(&f->dst));
 	e->remote = f->dst;
 	e->remote_port = f->dport;
-	queue_error(is, e);
-	socket_wake(is->s, POLLERR);
+	e->ifindex = f->ifindex;
+	return e;
+}
+
+void inet_error_too_long(struct inet_sock *is, const struct flow *f)
+{
+	struct inet_error *e = inet_wants_errors(is, &f->dst) ? too_long(f) : NULL;
+
+	if (e) {
+		queue_error(is, e);
+		socket_wake(is->s, POLLERR);
+	}
+	/* RFC 3542 11.3: the last one is enough */
+	if (!ip_addr_is_v4(&f->dst) && (is->v6.flags & INET_RECVPATHMTU)) {
+		e = too_long(f);
+		if (e) {
+			kfree(is->path_mtu);
+			is->path_mtu = e;
+		}
+	}
 }
 
 /* ---- reading it ---- */
@@ -149,13 +185,13 @@ void inet_error_too_long(struct inet_sock *is, const struct flow *f)
 static void put_error(struct inet_sock *is, struct msg *m, const struct inet_error *e)
 {
 	u8 control[sizeof(struct sock_extended_err) + SOCKADDR_MAX] = { 0 };
-	bool v4 = ip_addr_is_v4(&e->remote) && is->s->family == AF_INET;
+	bool v4 = is->s->family == AF_INET;
 	u16 af = v4 ? AF_INET : AF_INET6;
 	u32 len = sizeof(e->ee);
 
 	memcpy(control, &e->ee, sizeof(e->ee));
 	if (e->ee.ee_origin != SO_EE_ORIGIN_LOCAL)
-		len += ip_addr_to_sockaddr(control + len, af, &e->offender, 0, 0);
+		len += ip_addr_to_sockaddr(control + len, af, &e->offender, 0, e->ifindex);
 	else /* of family AF_UNSPEC: nobody */
 		len += v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	msg_put_control(m, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, control, len);
@@ -172,7 +208,7 @@ long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
 	if (n >= 0) {
 		if (m->name)
 			m->name_len = ip_addr_to_sockaddr(m->name, is->s->family, &e->remote,
-							  e->remote_port, 0);
+							  e->remote_port, e->ifindex);
 		put_error(is, m, e);
 		m->flags |= MSG_ERRQUEUE | (len < e->len ? MSG_TRUNC : 0);
 	}
@@ -180,3 +216,30 @@ long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
 	return n;
 }
 EXPORT(inet_recv_error);
+
+/* struct ip6_mtuinfo of RFC 3542 11.3 */
+struct mtu_info {
+	struct sockaddr_in6 peer;
+	u32 mtu;
+};
+
+bool inet_recv_path_mtu(struct inet_sock *is, struct msg *m)
+{
+	struct inet_error *e = is->path_mtu;
+	u8 name[SOCKADDR_MAX];
+	struct mtu_info info;
+
+	if (!e || !(is->v6.flags & INET_RECVPATHMTU))
+		return false;
+	is->path_mtu = NULL;
+	ip_addr_to_sockaddr(name, AF_INET6, &e->remote, e->remote_port, e->ifindex);
+	memcpy(&info.peer, name, sizeof(info.peer));
+	info.mtu = e->ee.ee_info;
+	if (m->name) {
+		memcpy(m->name, &info.peer, sizeof(info.peer));
+		m->name_len = sizeof(info.peer);
+	}
+	msg_put_control(m, SOL_IPV6, IPV6_PATHMTU, &info, sizeof(info));
+	kfree(e);
+	return true;
+}

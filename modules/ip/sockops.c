@@ -61,6 +61,8 @@ long inet_op_recv(struct socket *s, struct msg *m, size_t len)
 
 	if (unlikely(m->flags & (MSG_ERRQUEUE | MSG_OOB)))
 		return m->flags & MSG_OOB ? -EOPNOTSUPP : inet_recv_error(is, m, len);
+	if (unlikely(is->path_mtu) && inet_recv_path_mtu(is, m))
+		return 0;
 	p = socket_dequeue(s, m->flags);
 	if (!p)
 		return 0;
@@ -70,7 +72,7 @@ long inet_op_recv(struct socket *s, struct msg *m, size_t len)
 	if (m->name)
 		m->name_len =
 			ip_addr_to_sockaddr(m->name, s->family, &rx->src, rx->sport, rx->ifindex);
-	if (is->flags & INET_RECV_CONTROL)
+	if (inet_wants_control(is))
 		inet_recv_control(is, m, p);
 	n = socket_copy_datagram(s, m, p, 0, len);
 	pkt_free(p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sockopt.c - the SOL_IP options that all transports share. */
+/* sockopt.c - the SOL_IP options that all transports share. They are about IPv4 packets, also on a
+ * socket of AF_INET6. */
 #include "ip.h"
 
 /* struct ip_mreqn; the older ip_mreq is its first eight bytes */
@@ -33,7 +34,7 @@ static int set_multicast_if(struct inet_sock *is, const struct mreqn *mr)
 	/* as on Linux, a bound socket stays with its interface */
 	if (index && is->s->bound_if && is->s->bound_if != index)
 		return -EINVAL;
-	is->mcast_if = index;
+	is->v4.mcast_if = index;
 	return 0;
 }
 
@@ -65,10 +66,10 @@ static const struct {
 	int opt;
 	u32 flag;
 } switches[] = {
-	{ IP_PKTINFO, INET_PKTINFO },		{ IP_RECVERR, INET_RECVERR },
-	{ IP_RECVTTL, INET_RECVTTL },		{ IP_RECVTOS, INET_RECVTOS },
-	{ IP_RECVOPTS, INET_RECVOPTS },		{ IP_FREEBIND, INET_FREEBIND },
-	{ IP_MULTICAST_LOOP, INET_MCAST_LOOP }, { IP_MULTICAST_ALL, INET_MCAST_ALL },
+	{ IP_PKTINFO, INET_PKTINFO },	      { IP_RECVERR, INET_RECVERR },
+	{ IP_RECVTTL, INET_RECVTTL },	      { IP_RECVTOS, INET_RECVTOS },
+	{ IP_RECVOPTS, INET_RECVOPTS },	      { IP_MULTICAST_LOOP, INET_MCAST_LOOP },
+	{ IP_MULTICAST_ALL, INET_MCAST_ALL },
 };
 
 static u32 switch_of(int opt)
@@ -92,32 +93,40 @@ static int number_of(const void *val, u32 len, int *out)
 	return 0;
 }
 
-int inet_set_number(struct inet_sock *is, int opt, int v)
+u8 inet_tos_allowed(const struct inet_sock *is, u8 old, u8 wanted)
+{
+	return is->s->type == SOCK_STREAM ? (wanted & ~3) | (old & 3) : wanted;
+}
+
+static int set_number(struct inet_sock *is, int opt, int v)
 {
 	u32 flag = switch_of(opt);
 
 	if (flag) {
-		is->flags = v ? is->flags | flag : is->flags & ~flag;
+		is->v4.flags = v ? is->v4.flags | flag : is->v4.flags & ~flag;
 		return 0;
 	}
 	switch (opt) {
 	case IP_TOS:
-		is->tos = v;
+		is->v4.tos = inet_tos_allowed(is, is->v4.tos, v);
+		return 0;
+	case IP_FREEBIND:
+		is->flags = v ? is->flags | INET_FREEBIND : is->flags & ~(u32)INET_FREEBIND;
 		return 0;
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))
 			return -EINVAL;
-		is->ttl = v == -1 ? 0 : v;
+		is->v4.ttl = v == -1 ? 0 : v;
 		return 0;
 	case IP_MULTICAST_TTL:
 		if (v < -1 || v > 255)
 			return -EINVAL;
-		is->mcast_ttl = v == -1 ? 1 : v;
+		is->v4.mcast_ttl = v == -1 ? 1 : v;
 		return 0;
 	case IP_MTU_DISCOVER:
 		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
 			return -EINVAL;
-		is->pmtudisc = v;
+		is->v4.pmtudisc = v;
 		return 0;
 	case IP_HDRINCL:
 		if (is->s->type != SOCK_RAW)
@@ -129,6 +138,12 @@ int inet_set_number(struct inet_sock *is, int opt, int v)
 	}
 }
 
+/* Raw sockets of AF_INET6 see nothing of IPv4. */
+static bool speaks_v4(const struct inet_sock *is)
+{
+	return is->s->family == AF_INET || is->s->type != SOCK_RAW;
+}
+
 int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u32 len)
 {
 	struct mreqn mr = { 0 };
@@ -136,7 +151,7 @@ int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u
 
 	if (level == SOL_IPV6)
 		return inet6_setsockopt(is, opt, val, len);
-	if (level != SOL_IP)
+	if (level != SOL_IP || !speaks_v4(is))
 		return -ENOPROTOOPT;
 	flow_reset(&is->flow);
 	switch (opt) {
@@ -156,11 +171,11 @@ int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u
 	if (err != -ENOPROTOOPT)
 		return err;
 	err = number_of(val, len, &v);
-	return err ? err : inet_set_number(is, opt, v);
+	return err ? err : set_number(is, opt, v);
 }
 EXPORT(inet_setsockopt);
 
-static int path_mtu(struct inet_sock *is)
+int inet_path_mtu(struct inet_sock *is)
 {
 	struct flow f;
 	int err;
@@ -173,36 +188,39 @@ static int path_mtu(struct inet_sock *is)
 	return f.route_gen ? (int)f.mtu : err;
 }
 
-int inet_get_number(struct inet_sock *is, int opt, int *v)
+static int get_number(struct inet_sock *is, int opt, int *v)
 {
 	u32 flag = switch_of(opt);
 	const struct ip_family *fam;
 
 	if (flag) {
-		*v = !!(is->flags & flag);
+		*v = !!(is->v4.flags & flag);
 		return 0;
 	}
 	switch (opt) {
 	case IP_TOS:
-		*v = is->tos;
+		*v = is->v4.tos;
+		return 0;
+	case IP_FREEBIND:
+		*v = !!(is->flags & INET_FREEBIND);
 		return 0;
 	case IP_TTL:
 		rcu_read_lock();
 		fam = ip_family_find(AF_INET);
-		*v = is->ttl ? is->ttl : fam ? *fam->default_ttl : 64;
+		*v = is->v4.ttl ? is->v4.ttl : fam ? *fam->default_ttl : 64;
 		rcu_read_unlock();
 		return 0;
 	case IP_MULTICAST_TTL:
-		*v = is->mcast_ttl;
+		*v = is->v4.mcast_ttl;
 		return 0;
 	case IP_MTU_DISCOVER:
-		*v = is->pmtudisc;
+		*v = is->v4.pmtudisc;
 		return 0;
 	case IP_HDRINCL:
 		*v = !!(is->flags & INET_HDRINCL);
 		return is->s->type == SOCK_RAW ? 0 : -ENOPROTOOPT;
 	case IP_MTU:
-		*v = path_mtu(is);
+		*v = inet_path_mtu(is);
 		return *v < 0 ? *v : 0;
 	default:
 		return -ENOPROTOOPT;
@@ -216,7 +234,7 @@ static int get_multicast_if(struct inet_sock *is, void *val, u32 *len)
 	u32 addr = 0;
 
 	rcu_read_lock();
-	nif = is->mcast_if ? netif_by_index(is->mcast_if) : NULL;
+	nif = is->v4.mcast_if ? netif_by_index(is->v4.mcast_if) : NULL;
 	a = nif ? ifaddr_first(nif, AF_INET) : NULL;
 	if (a)
 		addr = a->addr.w[3];
@@ -234,7 +252,10 @@ int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *le
 		return inet6_getsockopt(is, opt, val, len);
 	/* Linux: a level that is nobody's is another error than in setsockopt */
 	if (level != SOL_IP)
-		return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+		return level == SOL_SOCKET || is->s->family == AF_INET6 ? -ENOPROTOOPT :
+									  -EOPNOTSUPP;
+	if (!speaks_v4(is))
+		return -ENOPROTOOPT;
 	if (opt == IP_OPTIONS) {
 		*len = min(*len, (u32)is->opt_len);
 		memcpy(val, is->opts, *len);
@@ -245,7 +266,7 @@ int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *le
 	err = inet_get_group_option(is, level, opt, val, len);
 	if (err != -ENOPROTOOPT)
 		return err;
-	err = inet_get_number(is, opt, &v);
+	err = get_number(is, opt, &v);
 	if (err)
 		return err;
 	/* Linux answers a small buffer with one byte where that holds the value */

@@ -71,6 +71,17 @@ void ip_notify_route(const struct route *r, bool added)
 	}
 }
 
+void ip_notify_option(const struct ip_user_option *o)
+{
+	struct ip_watcher *w;
+
+	list_for_each_entry(w, &ip_watchers, node) {
+		if (w->option)
+			w->option(w, o);
+	}
+}
+EXPORT(ip_notify_option);
+
 static void undo_ip_watch(struct ledger_entry *e)
 {
 	ip_unwatch(container_of(e, struct ip_watcher, ledger));

@@ -1,393 +1,133 @@
 /* SPDX-License-Identifier: MIT */
-/* igmp.c - IGMP's state: interfaces come and go, members' wishes change, and one piece of work says
- * what is due. Every change is told at once and again after random moments, as often as the
- * robustness variable says (RFC 9776 5.1). The NIC's filter is the IP core's business. */
+/* igmp.c - IGMP's numbers, packets and settings for the machine of <weft/net/listener.h>. */
 #include "igmp.h"
 
-#include <weft/random.h>
 #include <weft/string.h>
-#include <weft/work.h>
 
-#define GROUPS_MAX 1024 /* an interface; those that are being left count too */
-#define QUERY_INTERVAL_S 125
-/* programs that join and leave in a loop are told about together */
-#define CHANGE_GAP_NS (100 * NSEC_PER_MSEC)
-#define SIMPLE_REPORTS 2 /* RFC 2236 3: one more than the first */
+#define IP_HEADER_ALERT 24	    /* with Router Alert */
+#define UNSOLICITED_MS 1000	    /* RFC 9776 8.11 */
+#define SIMPLE_UNSOLICITED_MS 10000 /* RFC 2236 8.10 */
 
-struct spinlock igmp_lock = SPINLOCK_INIT;
-int igmp_robustness = 2;
+#define ALL_ROUTERS                                          \
+	{                                                    \
+		.w = { 0, 0, IP_ADDR_MAPPED_BE, 0x020000e0 } \
+	} /* 224.0.0.2 */
+#define ALL_HOSTS                                            \
+	{                                                    \
+		.w = { 0, 0, IP_ADDR_MAPPED_BE, 0x010000e0 } \
+	} /* 224.0.0.1 */
+#define V3_ROUTERS                                           \
+	{                                                    \
+		.w = { 0, 0, IP_ADDR_MAPPED_BE, 0x160000e0 } \
+	} /* 224.0.0.22 */
 
-static LIST_HEAD(interfaces); /* guarded by igmp_lock, changed under netif_lock too */
-static struct work work;
-static u64 work_due; /* guarded by igmp_lock; 0: not scheduled */
-static int force_all;
+struct igmp_if {
+	struct listener_if l; /* first */
+	int force_version;
+	struct sysctl force;
+	char force_path[64];
+};
 
-u64 igmp_random_ms(u32 ms)
+static int force_all, robustness = 2;
+
+static bool is_silent(const struct ip_addr *group)
 {
-	return random_below(ms + 1) * NSEC_PER_MSEC;
+	return ip_addr_to_v4(group) == IGMP_ALL_HOSTS; /* RFC 2236 6 */
 }
 
-struct igmp_if *igmp_if_find(u32 ifindex)
+static u8 forced(const struct listener_if *l)
 {
-	struct igmp_if *i;
+	int all = READ_ONCE(force_all);
 
-	list_for_each_entry(i, &interfaces, node) {
-		if (i->ifindex == ifindex)
-			return i;
+	return all ? all : READ_ONCE(container_of(l, struct igmp_if, l)->force_version);
+}
+
+static u32 unsolicited_ms(const struct listener_if *l)
+{
+	return l->version < 3 ? SIMPLE_UNSOLICITED_MS : UNSOLICITED_MS;
+}
+
+static const struct ifaddr *own_address(const struct netif *nif)
+{
+	const struct ifaddr *a;
+
+	ifaddr_for_each(a, nif) {
+		if (a->af == AF_INET && !(a->flags & IFADDR_TENTATIVE))
+			return a;
 	}
 	return NULL;
 }
 
-struct igmp_group *igmp_group_find(struct igmp_if *i, u32 addr)
+static bool flow(const struct netif *nif, const struct ip_addr *dst, struct flow *f)
 {
-	struct igmp_group *g;
+	const struct ifaddr *a = own_address(nif);
 
-	list_for_each_entry(g, &i->groups, node) {
-		if (g->addr == addr)
-			return g;
-	}
-	return NULL;
+	*f = (struct flow){
+		.dst = *dst,
+		/* RFC 9776 4.2.14: of this link, or none */
+		.src = a ? a->addr : ip_addr_any(AF_INET),
+		.oif = nif->index,
+		.proto = IPPROTO_IGMP,
+		.tos = 0xc0, /* internetwork control */
+		.ttl = 1,
+		.flags = FLOW_CONTROL | FLOW_PARK | FLOW_NO_LOOP | (a ? 0 : FLOW_NO_SOURCE),
+		.opt_len = 4,
+		.opts = { 148, 4, 0, 0 }, /* Router Alert (RFC 2113) */
+	};
+	return true;
 }
 
-void igmp_wake_at(u64 due)
+static void finish(const struct flow *f, u8 *h, u32 len)
 {
-	if (work_due && work_due <= due)
+	u16 sum = csum_fold(csum_partial(h, len, 0));
+
+	memcpy(h + 2, &sum, sizeof(sum));
+}
+
+/* Each interface has a setting. */
+static void if_event(struct listener_if *l, const struct netif *nif, enum netif_event ev)
+{
+	struct igmp_if *i = container_of(l, struct igmp_if, l);
+
+	sysctl_remove(&i->force);
+	if (ev == NETIF_GONE)
 		return;
-	work_due = due;
-	work_schedule_at(&work, due);
-}
-
-void igmp_group_free(struct igmp_if *i, struct igmp_group *g)
-{
-	list_del(&g->node);
-	i->nr_groups--;
-	kfree(g->sources);
-	kfree(g);
-}
-
-/* ---- versions ---- */
-
-static void forget_pending(struct igmp_if *i)
-{
-	struct igmp_group *g, *next;
-
-	i->general_due = i->change_due = 0;
-	list_for_each_entry_safe(g, next, &i->groups, node) {
-		if (!g->member) {
-			igmp_group_free(i, g);
-			continue;
-		}
-		g->mode_left = g->simple_left = 0;
-		g->due = 0;
-		g->nr_asked = 0;
-		for (u32 k = 0; k < g->nr_sources; k++)
-			g->sources[k].left = 0;
-	}
-}
-
-static u8 wanted_version(const struct igmp_if *i)
-{
-	int forced = READ_ONCE(force_all) ? READ_ONCE(force_all) : READ_ONCE(i->force_version);
-	u64 now = ktime_get();
-
-	if (forced)
-		return forced;
-	return now < i->v1_until ? 1 : now < i->v2_until ? 2 : 3;
-}
-
-u8 igmp_version(struct igmp_if *i)
-{
-	u8 version = wanted_version(i);
-
-	if (version != i->version) {
-		i->version = version;
-		forget_pending(i);
-	}
-	return version;
-}
-
-/* ---- what members want has changed ---- */
-
-static u8 robustness(const struct igmp_if *i)
-{
-	return i->robustness ? i->robustness : READ_ONCE(igmp_robustness);
-}
-
-static const struct igmp_source *source_find(const struct igmp_group *g, u32 addr)
-{
-	for (u32 k = 0; k < g->nr_sources; k++) {
-		if (g->sources[k].addr == addr)
-			return &g->sources[k];
-	}
-	return NULL;
-}
-
-/* The sources of the merged filter, then those that it has lost. A turned mode is told with the
- * whole list, so what was pending of single sources is history. */
-static u32 merge_sources(const struct igmp_group *g, const struct ip_group *now, bool turned,
-			 u8 repeats, struct igmp_source *to)
-{
-	const struct igmp_source *old;
-	const struct ip_source *s;
-	u32 n = 0, in;
-
-	list_for_each_entry(s, &now->sources, node) {
-		u32 addr = ip_addr_to_v4(&s->addr);
-
-		if (!ip_group_lists(now, s))
-			continue;
-		old = source_find(g, addr);
-		to[n].addr = addr;
-		to[n].in = true;
-		to[n++].left = turned ? 0 : old && old->in ? old->left : repeats;
-	}
-	in = n;
-	for (u32 k = 0; k < g->nr_sources && !turned; k++) {
-		bool kept = false;
-
-		old = &g->sources[k];
-		for (u32 j = 0; j < in; j++)
-			kept |= to[j].addr == old->addr;
-		if (kept || (!old->in && !old->left))
-			continue;
-		to[n].addr = old->addr;
-		to[n].in = false;
-		to[n++].left = old->in ? repeats : old->left;
-	}
-	return n;
-}
-
-static void change_soon(struct igmp_if *i)
-{
-	u64 now = ktime_get(), earliest = i->changed_at + CHANGE_GAP_NS;
-
-	i->change_due = i->changed_at && earliest > now ? earliest : now;
-	igmp_wake_at(i->change_due);
-}
-
-/* Versions 1 and 2 know no filters: members or none. */
-static void tell_simply(struct igmp_if *i, struct igmp_group *g, bool was_member)
-{
-	for (u32 k = 0; k < g->nr_sources; k++)
-		g->sources[k].left = 0;
-	g->mode_left = 0;
-	if (g->member == was_member)
-		return;
-	g->simple_left = g->member ? SIMPLE_REPORTS : 0;
-	g->due = ktime_get();
-	igmp_wake_at(g->due);
-}
-
-static void group_changed(struct igmp_if *i, struct igmp_group *g, const struct ip_group *now,
-			  struct igmp_source *sources)
-{
-	bool turned = ip_group_mode(now) != g->mode, was_member = g->member;
-
-	g->nr_sources = merge_sources(g, now, turned, robustness(i), sources);
-	kfree(g->sources);
-	g->sources = sources;
-	g->mode = ip_group_mode(now);
-	g->member = now->users;
-	if (turned)
-		g->mode_left = robustness(i);
-	if (igmp_version(i) < 3)
-		tell_simply(i, g, was_member);
-	else
-		change_soon(i);
-}
-
-/* Makes room at the cost of one that is only being taken leave of. */
-static struct igmp_group *group_new(struct igmp_if *i, u32 addr)
-{
-	struct igmp_group *g;
-
-	if (i->nr_groups >= GROUPS_MAX) {
-		list_for_each_entry(g, &i->groups, node) {
-			if (!g->member)
-				break;
-		}
-		if (list_node_of(g, node) == &i->groups)
-			return NULL;
-		igmp_group_free(i, g);
-	}
-	g = kzalloc(sizeof(*g));
-	if (!g)
-		return NULL;
-	g->addr = addr;
-	g->mode = MCAST_INCLUDE;
-	list_add_tail(&g->node, &i->groups);
-	i->nr_groups++;
-	return g;
-}
-
-/* netif_lock held. Without memory routers do not hear of it, until they ask. */
-void igmp_group_event(struct netif *nif, struct ip_group *now)
-{
-	u32 addr = ip_addr_to_v4(&now->group), room = now->nr_sources;
-	struct igmp_source *sources;
-	struct igmp_group *g;
-	struct igmp_if *i;
-
-	if (addr == IGMP_ALL_HOSTS) /* RFC 2236 6: never reported */
-		return;
-	spin_lock(&igmp_lock);
-	i = igmp_if_find(nif->index);
-	g = i ? igmp_group_find(i, addr) : NULL;
-	if (i && !g && now->users)
-		g = group_new(i, addr);
-	if (g) {
-		room += g->nr_sources;
-		sources = room ? kcalloc(room, sizeof(*sources)) : NULL;
-		if (sources || !room)
-			group_changed(i, g, now, sources);
-		else
-			g->member = now->users;
-	}
-	spin_unlock(&igmp_lock);
-}
-
-/* The link is up: whoever routes on it knows nothing yet. */
-static void tell_all(struct igmp_if *i)
-{
-	struct igmp_group *g;
-	bool simple;
-
-	spin_lock(&igmp_lock);
-	simple = igmp_version(i) < 3;
-	forget_pending(i);
-	list_for_each_entry(g, &i->groups, node) {
-		if (simple) {
-			tell_simply(i, g, false);
-			continue;
-		}
-		if (g->mode == MCAST_EXCLUDE)
-			g->mode_left = robustness(i);
-		for (u32 k = 0; k < g->nr_sources && g->mode == MCAST_INCLUDE; k++)
-			g->sources[k].left = robustness(i);
-	}
-	if (!simple && i->nr_groups)
-		change_soon(i);
-	spin_unlock(&igmp_lock);
-}
-
-/* ---- interfaces; netif_lock held ---- */
-
-static int force_add(struct igmp_if *i, const struct netif *nif)
-{
 	snprintf(i->force_path, sizeof(i->force_path), "net/ipv4/conf/%s/force_igmp_version",
 		 nif->name);
 	i->force = (struct sysctl){ .path = i->force_path, .value = &i->force_version, .max = 3 };
-	return sysctl_add(&i->force);
+	/* without memory it cannot be set */
+	sysctl_add(&i->force);
 }
 
-/* Without memory the interface has no IGMP; nothing else misses it. */
-static void if_add(struct netif *nif)
+struct listener_proto igmp_listener = {
+	LISTENER_INIT(igmp_listener),
+	.af = AF_INET,
+	.name = "igmp",
+	.if_size = sizeof(struct igmp_if),
+	.own = { ALL_HOSTS },
+	.nr_own = 1,
+	.report_type = { 0, IGMP_V1_REPORT, IGMP_V2_REPORT, IGMP_V3_REPORT },
+	.leave_type = IGMP_V2_LEAVE,
+	.addr_len = 4,
+	.simple_off = 4,
+	.headers = IP_HEADER_ALERT,
+	.routers = ALL_ROUTERS,
+	.v3_routers = V3_ROUTERS,
+	.robustness = &robustness,
+	.silent = is_silent,
+	.forced = forced,
+	.unsolicited_ms = unsolicited_ms,
+	.flow = flow,
+	.finish = finish,
+	.if_event = if_event,
+};
+
+void igmp_group_event(struct netif *nif, struct ip_group *now)
 {
-	const struct ip_addr all = ip_addr_v4(IGMP_ALL_HOSTS);
-	struct igmp_if *i = kzalloc(sizeof(*i));
-	struct ip_group *g;
-
-	if (!i)
-		return;
-	i->ifindex = nif->index;
-	i->version = 3;
-	i->query_interval_s = QUERY_INTERVAL_S;
-	list_init(&i->groups);
-	i->all_hosts = ip_group_join(nif, &all) == 0;
-	force_add(i, nif);
-	spin_lock(&igmp_lock);
-	list_add_tail(&i->node, &interfaces);
-	spin_unlock(&igmp_lock);
-	list_for_each_entry(g, &nif->groups, node) {
-		if (ip_addr_is_v4(&g->group))
-			igmp_group_event(nif, g);
-	}
-}
-
-static void if_remove(struct netif *nif, struct igmp_if *i)
-{
-	const struct ip_addr all = ip_addr_v4(IGMP_ALL_HOSTS);
-
-	spin_lock(&igmp_lock);
-	list_del(&i->node);
-	spin_unlock(&igmp_lock);
-	while (!list_empty(&i->groups))
-		igmp_group_free(i, list_first_entry(&i->groups, struct igmp_group, node));
-	sysctl_remove(&i->force);
-	if (i->all_hosts)
-		ip_group_leave(nif, &all);
-	kfree(i);
-}
-
-static void nif_event(struct netif_watcher *w, struct netif *nif, enum netif_event ev)
-{
-	struct igmp_if *i = igmp_if_find(nif->index);
-
-	switch (ev) {
-	case NETIF_COMING:
-		if_add(nif);
-		break;
-	case NETIF_UP:
-	case NETIF_LINK:
-		if (i && netif_running(nif))
-			tell_all(i);
-		break;
-	case NETIF_RENAMED:
-		if (i) {
-			sysctl_remove(&i->force);
-			force_add(i, nif);
-		}
-		break;
-	case NETIF_GONE:
-		if (i)
-			if_remove(nif, i);
-		break;
-	default:
-		break;
-	}
-}
-
-/* ---- the work ---- */
-
-static void report(struct igmp_if *i)
-{
-	struct igmp_out out = { .nif = netif_by_index(i->ifindex) };
-
-	list_init(&out.packets);
-	spin_lock(&igmp_lock);
-	igmp_version(i);
-	if (out.nif && netif_running(out.nif) && !(out.nif->flags & IFF_LOOPBACK))
-		igmp_report_due(i, &out, ktime_get());
-	else
-		forget_pending(i);
-	spin_unlock(&igmp_lock);
-	igmp_send(&out);
-}
-
-static void step(struct work *w)
-{
-	struct igmp_if *i;
-	u64 due;
-
-	spin_lock(&igmp_lock);
-	work_due = 0;
-	spin_unlock(&igmp_lock);
-	netif_lock();
-	list_for_each_entry(i, &interfaces, node)
-		report(i);
-	spin_lock(&igmp_lock);
-	list_for_each_entry(i, &interfaces, node) {
-		due = igmp_next_due(i);
-		if (due)
-			igmp_wake_at(due);
-	}
-	spin_unlock(&igmp_lock);
-	netif_unlock();
+	listener_group_event(&igmp_listener, nif, now);
 }
 
 /* ---- life ---- */
-
-static struct netif_watcher watcher = { .name = "igmp", .event = nif_event };
 
 static struct ip_proto igmp_proto = {
 	.name = "igmp",
@@ -398,7 +138,7 @@ static struct ip_proto igmp_proto = {
 };
 
 static struct sysctl sysctls[] = {
-	{ .path = "net/ipv4/igmp_qrv", .value = &igmp_robustness, .min = 1, .max = 7 },
+	{ .path = "net/ipv4/igmp_qrv", .value = &robustness, .min = 1, .max = 7 },
 	{ .path = "net/ipv4/conf/all/force_igmp_version", .value = &force_all, .max = 3 },
 };
 
@@ -412,7 +152,7 @@ int igmp_init(void)
 {
 	int err = 0;
 
-	work_init(&work, step);
+	listener_register(&igmp_listener);
 	for (u32 k = 0; k < ARRAY_SIZE(sysctls) && !err; k++)
 		err = sysctl_add(&sysctls[k]);
 	if (!err)
@@ -422,30 +162,19 @@ int igmp_init(void)
 	err = ip_proto_register(&igmp_proto);
 	if (err)
 		goto show;
-	netif_watch(&watcher);
 	return 0;
 show:
 	igmp_show_exit();
 sysctls:
 	sysctls_remove();
+	listener_unregister(&igmp_listener);
 	return err;
 }
 
 void igmp_exit(void)
 {
-	struct igmp_if *i;
-	struct netif *nif;
-
-	netif_unwatch(&watcher);
 	ip_proto_unregister(&igmp_proto);
-	netif_lock();
-	netif_for_each(nif) {
-		i = igmp_if_find(nif->index);
-		if (i)
-			if_remove(nif, i);
-	}
-	netif_unlock();
-	work_cancel_sync(&work);
 	igmp_show_exit();
 	sysctls_remove();
+	listener_unregister(&igmp_listener);
 }

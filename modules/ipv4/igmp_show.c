@@ -17,19 +17,19 @@ static u32 count_groups(const struct netif *nif)
 /* netif_lock held. */
 static void show_group(struct seq *s, const struct netif *nif, const struct ip_group *now)
 {
-	struct igmp_group *g;
-	struct igmp_if *i;
+	struct listener_group *g;
+	struct listener_if *i;
 	u64 due = 0, ticks = 0, time;
 	bool reporter = false;
 
-	spin_lock(&igmp_lock);
-	i = igmp_if_find(nif->index);
-	g = i ? igmp_group_find(i, ip_addr_to_v4(&now->group)) : NULL;
+	spin_lock(&igmp_listener.lock);
+	i = listener_if_find(&igmp_listener, nif->index);
+	g = i ? listener_group_find(i, &now->group) : NULL;
 	if (g) {
 		due = g->due;
 		reporter = g->reporter;
 	}
-	spin_unlock(&igmp_lock);
+	spin_unlock(&igmp_listener.lock);
 	time = ktime_get();
 	if (due > time)
 		ticks = (due - time) / TICK_NS;
@@ -39,14 +39,14 @@ static void show_group(struct seq *s, const struct netif *nif, const struct ip_g
 
 static u8 version_on(const struct netif *nif)
 {
-	struct igmp_if *i;
+	struct listener_if *i;
 	u8 version = 3;
 
-	spin_lock(&igmp_lock);
-	i = igmp_if_find(nif->index);
+	spin_lock(&igmp_listener.lock);
+	i = listener_if_find(&igmp_listener, nif->index);
 	if (i)
-		version = igmp_version(i);
-	spin_unlock(&igmp_lock);
+		version = listener_version(&igmp_listener, i);
+	spin_unlock(&igmp_listener.lock);
 	return version;
 }
 
@@ -81,6 +81,8 @@ static int show_mcfilter(struct seq *s)
 	netif_lock();
 	netif_for_each(nif) {
 		list_for_each_entry(g, &nif->groups, node) {
+			if (!ip_addr_is_v4(&g->group))
+				continue;
 			list_for_each_entry(src, &g->sources, node)
 				seq_printf(s, "%3u %6s 0x%08x 0x%08x %6u %6u\n", nif->index,
 					   nif->name, ip_addr_to_v4(&g->group),

@@ -7,6 +7,7 @@
 #include <weft/seqfile.h>
 
 int ipv4_default_ttl = 64;
+static int accept_redirects = 1;
 
 /* The family's view of an address; what the route table knows comes first. */
 static enum ip_kind classify(const struct netif *nif, const struct ip_addr *a)
@@ -30,7 +31,7 @@ static bool usable_source(const struct ifaddr *a)
 
 /* RFC 1122 3.3.4.3: the address in the destination's prefix, else the interface's first, else one
  * of another interface that is good beyond its link. */
-static int source(struct netif *nif, const struct ip_addr *dst, struct ip_addr *src)
+static int source(struct netif *nif, const struct ip_addr *dst, u32 flags, struct ip_addr *src)
 {
 	const struct ifaddr *a, *first = NULL;
 	struct netif *other;
@@ -86,6 +87,7 @@ static struct ip_family ipv4_family = {
 	.name = "ipv4",
 	.default_ttl = &ipv4_default_ttl,
 	.forwarding = &ipv4_forwarding,
+	.accept_redirects = &accept_redirects,
 	.output = ipv4_output,
 	.source = source,
 	.classify = classify,
@@ -98,6 +100,7 @@ static struct net_layer ipv4_layer = { .ethertype = ETH_P_IP, .name = "ipv4", .i
 
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv4/ip_forward", .value = &ipv4_forwarding, .min = 0, .max = 1 },
+	{ .path = "net/ipv4/conf/all/accept_redirects", .value = &accept_redirects, .max = 1 },
 	{ .path = "net/ipv4/ip_default_ttl", .value = &ipv4_default_ttl, .min = 1, .max = 255 },
 };
 

@@ -1,3 +1,3 @@
 name := ipv4
-objs := main.o mib.o input.o options.o reasm.o output.o forward.o arp.o acd.o arpctl.o igmp.o igmp_input.o igmp_report.o igmp_show.o
+objs := main.o mib.o input.o options.o reasm.o output.o forward.o arp.o acd.o arpctl.o igmp.o igmp_input.o igmp_show.o
 deps := ip

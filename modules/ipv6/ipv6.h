@@ -10,7 +10,7 @@
  *	conf.c		what is kept of each interface: settings, timers;  addr.c: its addresses
  *	router.c	default routers;  prefix.c: what a router says of prefixes;  rs.c: asking
  *	slaac.c		making addresses;  temp.c: temporary ones;  source.c: choosing among them
- *	mld*.c		telling routers which groups are listened to
+ *	mld.c		telling routers which groups are listened to;  icmp.c: ICMPv6 as such
  *	proc.c, mib.c	/proc/net and counters
  *
  * Locks: netif_lock (a sleeping lock) guards configuration: struct ipv6_if but for its settings,
@@ -28,6 +28,7 @@
 #define IPV6_HEADER 40
 #define IPV6_MIN_MTU 1280
 #define IPV6_MAX_LEN 65535 /* of the payload; longer ones (RFC 2675) are refused */
+#define IPV6_LABEL_MASK 0xfffff
 
 /* Next header values that are not transports. */
 #define IPV6_NH_HOP 0
@@ -38,12 +39,17 @@
 #define IPV6_NH_NONE 59
 #define IPV6_NH_DEST 60
 
+#define IPV6_OPT_PADN 1
+#define IPV6_OPT_ROUTER_ALERT 5 /* RFC 2711 */
+#define IPV6_ROUTER_ALERT_LEN 8 /* of a hop-by-hop header with nothing else */
+
 /* A header, parsed once: after ipv6_parse gave 0 no length is checked again. */
 struct ipv6_header {
 	struct ip_addr src, dst;
 	u32 flow_label;
 	u16 payload_len;
 	u8 next, hop_limit, tclass;
+	bool jumbo; /* payload_len was 0, and is what there is: to be refused */
 };
 /* 0, or the drop reason. avail bytes are there. */
 int ipv6_parse(const u8 *h, u32 avail, struct ipv6_header *out);
@@ -70,18 +76,22 @@ int ipv6_quote(const u8 *h, u32 len, struct ip_quote *out);
  * *next (type and offset from p->data, at the fixed header) it goes on until a transport, a
  * fragment header or the end. */
 struct ipv6_chain {
-	u8 next;	  /* type of the header at off */
-	u32 off;	  /* from the fixed header */
-	u32 next_off;	  /* where the byte that named it stands, for pointers in errors */
+	u8 next;      /* type of the header at off */
+	u32 off;      /* from the fixed header */
+	u32 next_off; /* where the byte that named it stands, for pointers in errors */
 	bool router_alert;
 };
 /* 0: chain stands at what is none of hop-by-hop, destination options, routing. Else p was consumed
  * (dropped, with the error that the RFC wants). first: only the hop-by-hop header, as a router. */
 int ipv6_chain_walk(struct pkt *p, struct ipv6_chain *c, bool first);
+/* RFC 7112: does what stands from off on, of type next, go as far as a transport's header? */
+bool ipv6_chain_whole(const u8 *h, u32 len, u32 off, u8 next);
+extern int ipv6_max_hop_options, ipv6_max_dest_options; /* sysctls, as is the next one */
+extern int ipv6_auto_flowlabels;
 
 /* reasm.c: p's data at the fixed header, c at the fragment header. The whole datagram when this
- * completes it (fixed header in front, fragment header gone, c moved on), else NULL. Consumes. Poll
- * context. */
+ * completes it (fixed header in front, c at what follows it, ip_rx filled), else NULL. Consumes.
+ * Poll context. */
 struct pkt *ipv6_reassemble(struct pkt *p, const struct ipv6_header *h, struct ipv6_chain *c);
 void ipv6_reasm_show(struct seq *s);
 int ipv6_reasm_init(void);
@@ -90,8 +100,6 @@ void ipv6_reasm_exit(void);
 /* forward.c: for somebody else. Consumes. Poll context. */
 int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h);
 void ipv6_output_init(void);
-int ipv6_packets_init(void); /* the sysctls of these files */
-void ipv6_packets_exit(void);
 
 /* ================ interfaces and addresses: conf.c addr.c ================ */
 
@@ -108,7 +116,9 @@ struct ipv6_conf {
 	int router_solicitations, router_solicitation_interval, router_solicitation_delay;
 	int router_solicitation_max_interval;
 	int force_mld_version, mldv1_unsolicited_report_interval;
-	int mldv2_unsolicited_report_interval, mldv2_resolicit;
+	int mldv2_unsolicited_report_interval;
+	int ra_defrtr_metric, accept_ra_min_lft, accept_ra_rt_info_min_plen, router_probe_interval;
+	int regen_min_advance;
 };
 
 /* What the module keeps of an interface, from NETIF_COMING until NETIF_GONE or rmmod. Its owners
@@ -122,24 +132,54 @@ struct ipv6_if {
 	int ra_hop_limit, ra_mtu, ra_reachable_ms, ra_retrans_ms;
 	u8 ra_flags; /* managed, other config: for whoever runs DHCPv6 */
 	bool link_local_ready;
-	void *sysctls;	       /* conf.c's */
-	struct ip_addr secret; /* conf.c: stable_secret (RFC 7217), any: the host's */
+	/* conf.c */
+	bool off;	       /* switched off, or the link's MTU is too small for IPv6 */
+	bool ready;	       /* up, with a link: what comes with that is done */
+	bool router;	       /* the routers' groups are joined */
+	bool going;	       /* leaves: its settings' writers are not to wait for anything */
+	void *sysctls;	       /* settings.c's */
+	struct ip_addr secret; /* stable_secret (RFC 7217), any: the host's */
 	u8 dad_count;	       /* slaac.c: addresses given up as duplicates, for RFC 7217 5 */
 	/* rs.c */
 	u32 rs_sent;
 	u64 rs_due, rs_interval; /* ktime, ns; 0: not asking */
-	/* mld.c */
-	void *mld;
+	/* lists of router.c, prefix.c, temp.c, rdnss.c: what routers of this link said */
+	struct list_head routes, prefixes, temps, servers;
+	u32 nr_routes, nr_prefixes, nr_servers;
 };
 /* Under RCU or netif_lock. NULL: not known yet, or IPv6 is switched off there. */
 struct ipv6_if *ipv6_if(const struct netif *nif);
+struct ipv6_if *ipv6_if_any(const struct netif *nif); /* switched off ones too */
 #define ipv6_if_for_each(i) list_for_each_entry(i, &ipv6_interfaces, node)
 extern struct list_head ipv6_interfaces;
-/* The setting of nif, or of `default` where it has none (yet). Any context. */
+/* The settings of nif, or of `default` where it has none (yet). Under RCU or netif_lock. */
 const struct ipv6_conf *ipv6_conf(const struct netif *nif);
 extern struct ipv6_conf ipv6_conf_all, ipv6_conf_default;
 int ipv6_hop_limit(const struct netif *nif); /* for packets sent through it */
+u32 ipv6_mtu(const struct netif *nif);	     /* the link's, or less by setting or advertisement */
 bool ipv6_is_router(const struct netif *nif);
+bool ipv6_accepts_ra(const struct ipv6_if *i);
+/* The files' one timer: their X_tick run at the latest then; each says when it wants to be called
+ * next (ktime, 0: not). Under netif_lock, as the ticks. */
+void ipv6_tick_at(u64 when);
+static inline u64 ipv6_sooner(u64 a, u64 b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+/* Seconds, ~0u for ever, as ktime, 0 for ever; and what is left. */
+u64 ipv6_lifetime(u32 seconds, u64 now);
+u32 ipv6_seconds_left(u64 until, u64 now);
+
+/* settings.c: the files under net/ipv6/conf. changed: applied under netif_lock, by conf.c. */
+int settings_init(void);
+void settings_exit(void);
+void settings_add(struct ipv6_if *i); /* netif_lock held, also by the next two */
+void settings_remove(struct ipv6_if *i);
+extern struct ip_addr ipv6_default_secret; /* stable_secret of `default` */
+void settings_woken(void);	    /* whoever waits for a change to be applied looks again */
+void ipv6_conf_changed(void);	    /* conf.c: something was set */
+bool ipv6_conf_applied(u32 ticket); /* has what was set before it been applied? */
+u32 ipv6_conf_ticket(void);
 
 /* addr.c: the family's callbacks; joins solicited-node groups, starts DAD, keeps lifetimes. */
 int ipv6_addr_check(struct ifaddr *a);
@@ -154,13 +194,17 @@ void ipv6_addr_unique(struct ifaddr *a);
 void ipv6_addr_duplicate(struct ifaddr *a);
 /* fe80:: of the interface that is no more tentative. Under RCU or netif_lock. NULL: none. */
 const struct ifaddr *ipv6_link_local(const struct netif *nif);
+/* A new interface's address, or one that a user left here (enter: checked anew once it is up);
+ * leave undoes it. Under netif_lock. */
+void ipv6_addr_enter(struct ifaddr *a);
+void ipv6_addr_leave(struct ifaddr *a);
+/* Last of all inits, first of all exits: interfaces start with it, and need all the others; it
+ * takes what the module configured away. */
 int ipv6_conf_init(void);
-void ipv6_conf_exit(void); /* takes what the module configured away */
-int ipv6_addr_init(void);
-void ipv6_addr_exit(void);
+void ipv6_conf_exit(void);
 
 /* source.c: RFC 6724 5. The family's callback; and ipv6_scope above. */
-int ipv6_source(struct netif *nif, const struct ip_addr *dst, struct ip_addr *src);
+int ipv6_source(struct netif *nif, const struct ip_addr *dst, u32 flags, struct ip_addr *src);
 
 /* ================ neighbour discovery: nd.c resolver.c dad.c redirect.c ================ */
 
@@ -190,27 +234,83 @@ int nd_options_parse(const u8 *at, u32 len, struct nd_options *o);
 /* The first of a type at or behind `at` (NULL: from the start). */
 const u8 *nd_option_next(const struct nd_options *o, const u8 *at, u8 type);
 
-/* A message to dst through nif: type, 4 bytes of flags (host order), the target where there is one,
- * then options as given. src NULL: the family chooses; any: the unspecified address. Hop limit 255,
- * from the control pool. Poll or process context. 0 or an errno. */
-int nd_send(struct netif *nif, const struct ip_addr *src, const struct ip_addr *dst, u8 type,
-	    u32 flags, const struct ip_addr *target, const u8 *options, u32 options_len);
-/* Writes the option with nif's link-layer address: its length, 0 when the link has none. */
-u32 nd_put_ll(const struct netif *nif, u8 *at, u8 type);
-/* Says unasked that addr is ours (RFC 4861 7.2.6). */
-void nd_announce(struct netif *nif, const struct ip_addr *addr);
+/* ndsend.c: a message of type to dst through nif, 4 bytes of flags (host order), the target where
+ * there is one, options as given and, behind them, more. src NULL: the family chooses; any: the
+ * unspecified address. hw: the station's link address, else the neighbour cache is asked for dst,
+ * which must be on the link. */
+struct nd_message {
+	const struct ip_addr *src, *dst, *target;
+	const u8 *hw, *options, *more;
+	u32 options_len, more_len, flags;
+	u8 type;
+};
+/* Hop limit 255, from the control pool. Poll or process context. 0 or an errno. */
+int nd_send_message(struct netif *nif, const struct nd_message *m);
+static inline int nd_send(struct netif *nif, const struct ip_addr *src, const struct ip_addr *dst,
+			  u8 type, u32 flags, const struct ip_addr *target, const u8 *options,
+			  u32 options_len)
+{
+	const struct nd_message m = { .src = src,
+				      .dst = dst,
+				      .type = type,
+				      .flags = flags,
+				      .target = target,
+				      .options = options,
+				      .options_len = options_len };
 
-/* dad.c: a is tentative from here on (unless it need not be checked: then ipv6_addr_unique is
- * called at once). Under netif_lock. stop: a is about to leave. */
+	return nd_send_message(nif, &m);
+}
+/* Writes the option with nif's link-layer address: its length, 0 when the link has none. */
+#define ND_LL_MAX 16
+u32 nd_put_ll(const struct netif *nif, u8 *at, u8 type);
+/* The same of any address of nif's link. */
+u32 nd_put_hw(const struct netif *nif, u8 *at, u8 type, const u8 *hw);
+/* Says unasked that addr is ours to all nodes (RFC 4861 7.2.6), who shall forget what they knew, or
+ * to all routers (RFC 9131 6.1), who shall not. */
+void nd_announce(struct netif *nif, const struct ip_addr *addr);
+void nd_announce_new(struct netif *nif, const struct ip_addr *addr);
+
+#define ND_NA_ROUTER 0x80000000u
+#define ND_NA_SOLICITED 0x40000000u
+#define ND_NA_OVERRIDE 0x20000000u
+
+/* What /proc/net/weft/nd counts beside drops. */
+enum nd_counter {
+	ND_SOLICITATIONS_SENT,
+	ND_DAD_CHECKS,	   /* addresses that were checked */
+	ND_DAD_DUPLICATES, /* that somebody else had */
+	ND_DAD_LOOPS,	   /* our own question came back (RFC 7527) */
+	ND_CONFLICTS,	   /* somebody advertised an address that we use */
+	ND_REDIRECTS_SENT,
+	ND_COUNTERS,
+};
+void nd_count(enum nd_counter c);
+
+/* resolver.c: the neighbour cache's questions. */
+int resolver_init(void);
+void resolver_exit(void);
+u32 nd_retrans_ms(const struct netif *nif); /* RetransTimer */
+
+/* dad.c. Is an address with these flags checked on nif? If so it starts tentative. */
+bool dad_needed(const struct netif *nif, u32 flags);
+/* a is tentative from here on, and checked as soon as nif runs, or from the start if it is being
+ * checked; unless it need not be: then ipv6_addr_unique is called at once. Under netif_lock, when a
+ * was added and each time that nif comes up or gets its link. stop: a is about to leave. */
 void dad_start(struct ifaddr *a);
 void dad_stop(struct ifaddr *a);
-/* A solicitation or advertisement from another station named target; true: it concerns an address
- * that we are checking, and nothing more is to be done. Poll context. */
+/* A solicitation (from somebody without an address) or advertisement of another station named
+ * target; true: it concerns an address that we are checking, and nothing more is to be done. Poll
+ * context. */
 bool dad_heard(struct netif *nif, const struct ip_addr *target, u8 type, const u8 *nonce);
+int dad_init(void);
+void dad_exit(void);
 
-/* redirect.c */
+/* redirect.c: a redirect came in, lengths and options are good. Consumes. */
 int redirect_input(struct pkt *p, const struct ip_rx *rx, const struct nd_options *o);
+/* p (p->net_off at the fixed header), just received on nif, is going out there again, to target, be
+ * that a router or its destination. Tells its sender, where RFC 4861 8.2 says so. Poll context. */
 void redirect_send(struct netif *nif, const struct pkt *p, const struct ip_addr *target);
+void nd_redirect_init(void);
 
 int nd_init(void); /* registers protocol 58 for types 133 to 137, the resolver, DAD's work */
 void nd_exit(void);
@@ -236,14 +336,45 @@ void slaac_link_local(struct ipv6_if *i);
 /* An autonomous prefix was advertised (RFC 4862 5.5.3). Seconds. Under netif_lock. */
 void slaac_prefix(struct ipv6_if *i, const struct ip_addr *prefix, u8 plen, u32 preferred,
 		  u32 valid);
+/* The stable address made from prefix, NULL: none. Under netif_lock. */
+struct ifaddr *slaac_find(const struct netif *nif, const struct ip_addr *prefix);
+void slaac_random_iid(u8 iid[8]);
+bool slaac_room(const struct ipv6_if *i); /* for another address (max_addresses)? */
 /* The address a turned out a duplicate: another one, if RFC 7217 5 allows it. */
 void slaac_retry(struct ipv6_if *i, const struct ip_addr *duplicate);
 /* temp.c: RFC 8981. The stable address a of a prefix was made or refreshed; the time for a new
  * temporary one has come. Under netif_lock. */
 void temp_refresh(struct ipv6_if *i, const struct ifaddr *stable, u32 preferred, u32 valid);
-void temp_tick(struct ipv6_if *i, u64 now);
+u64 temp_tick(struct ipv6_if *i, u64 now);
+/* a, a temporary one, turned out a duplicate or leaves. */
+void temp_duplicate(struct ipv6_if *i, const struct ifaddr *a);
+void temp_gone(struct ipv6_if *i, const struct ifaddr *a);
 
-/* ================ groups: mld.c mld_input.c mld_report.c ================ */
+u64 rs_tick(struct ipv6_if *i, u64 now);
+u64 router_tick(struct ipv6_if *i, u64 now);
+void router_flush(struct ipv6_if *i); /* forgets all that routers said */
+/* prefix.c: a prefix information option, 32 bytes. */
+void prefix_option(struct ipv6_if *i, const u8 *opt);
+u64 prefix_tick(struct ipv6_if *i, u64 now);
+void prefix_flush(struct ipv6_if *i);
+/* rdnss.c: RFC 8106's options, bounded, with lifetimes, in /proc/net/weft/rdnss. */
+void rdnss_option(struct ipv6_if *i, const struct ip_addr *from, const u8 *opt);
+u64 rdnss_tick(struct ipv6_if *i, u64 now);
+void rdnss_flush(struct ipv6_if *i);
+int rdnss_init(void);
+void rdnss_exit(void);
+
+/* ================ ICMPv6 itself: icmp.c ================ */
+/* A message of protocol 58 for this host before anybody has seen it, data at its header, ip_rx set:
+ * counts it by its type and verifies its checksum (p->csum becomes PKT_CSUM_OK). 0, or the drop
+ * reason. Poll context. input.c calls it in front of ip_deliver. */
+int ipv6_icmp_check(struct pkt *p);
+/* A message is sent, whoever made it; output.c. Any context but interrupt. */
+void ipv6_icmp_count_out(u8 type);
+int ipv6_icmp_init(void); /* the Icmp6 lines of /proc/net/snmp6 */
+void ipv6_icmp_exit(void);
+
+/* ================ groups: mld.c, on top of <weft/net/listener.h> ================ */
 void mld_group_event(struct netif *nif, struct ip_group *g); /* the family's */
 /* nif came up with a link, or its link-local address became usable: reports again. netif_lock. */
 void mld_nif_up(struct netif *nif);

@@ -5,31 +5,62 @@
 #include "netlink.h"
 
 #include <weft/net/proto.h>
+#include <weft/time.h>
 
 #define FOREVER 0xffffffffu
+#define STAMP_NS (10 * NSEC_PER_MSEC) /* of cstamp and tstamp: hundredths of a second since boot */
 
 /* ---- telling ---- */
+
+static const struct {
+	u32 mine, theirs;
+} flag_names[] = {
+	{ IFADDR_TENTATIVE, IFA_F_TENTATIVE },	 { IFADDR_SECONDARY, IFA_F_SECONDARY },
+	{ IFADDR_DEPRECATED, IFA_F_DEPRECATED }, { IFADDR_PERMANENT, IFA_F_PERMANENT },
+	{ IFADDR_OPTIMISTIC, IFA_F_OPTIMISTIC }, { IFADDR_DADFAILED, IFA_F_DADFAILED },
+	{ IFADDR_TEMPORARY, IFA_F_TEMPORARY },	 { IFADDR_NODAD, IFA_F_NODAD },
+};
 
 static u32 flags_of(const struct ifaddr *a)
 {
 	u32 flags = 0;
 
-	if (a->flags & IFADDR_TENTATIVE)
-		flags |= IFA_F_TENTATIVE;
-	if (a->flags & IFADDR_SECONDARY)
-		flags |= IFA_F_SECONDARY;
-	if (a->flags & IFADDR_DEPRECATED)
-		flags |= IFA_F_DEPRECATED;
-	if (a->flags & IFADDR_PERMANENT)
-		flags |= IFA_F_PERMANENT;
+	for (u32 i = 0; i < ARRAY_SIZE(flag_names); i++) {
+		if (a->flags & flag_names[i].mine)
+			flags |= flag_names[i].theirs;
+	}
+	/* of those that were made here Linux does not say it: their prefixes have routes of their
+	 * own */
+	if ((a->flags & IFADDR_NOPREFIXROUTE) && !(a->flags & IFADDR_AUTOCONF))
+		flags |= IFA_F_NOPREFIXROUTE;
 	return flags;
+}
+
+/* Seconds left of a lifetime. */
+static u32 left(u64 until, u64 now)
+{
+	if (!until)
+		return FOREVER;
+	return until > now ? (until - now) / NSEC_PER_SEC : 0;
+}
+
+static struct ifa_cacheinfo life_of(const struct ifaddr *a)
+{
+	u64 now = ktime_get();
+
+	return (struct ifa_cacheinfo){
+		.ifa_prefered = left(a->preferred_until, now),
+		.ifa_valid = left(a->valid_until, now),
+		.cstamp = a->created / STAMP_NS,
+		.tstamp = a->updated / STAMP_NS,
+	};
 }
 
 /* netif_lock held. */
 void addr_message(struct nl_out *o, const struct ifaddr *a, u16 type)
 {
 	bool peer = !ip_addr_is_any(&a->peer) && !ip_addr_eq(&a->peer, &a->addr);
-	struct ifa_cacheinfo life = { FOREVER, FOREVER, 0, 0 };
+	struct ifa_cacheinfo life = life_of(a);
 	struct ifaddrmsg body = {
 		.ifa_family = a->af,
 		.ifa_prefixlen = a->plen,
@@ -60,7 +91,9 @@ static void dump_addrs(struct nl_dump *d)
 		if (!netif_present(nif))
 			continue;
 		ifaddr_for_each(a, nif) {
-			if ((d->family && d->family != a->af) || !nl_dump_next(d))
+			/* without their family addresses are asleep */
+			if ((d->family && d->family != a->af) || !ip_family_find(a->af) ||
+			    !nl_dump_next(d))
 				continue;
 			addr_message(&d->out, a, RTM_NEWADDR);
 			nl_dump_end(d);
@@ -70,6 +103,44 @@ static void dump_addrs(struct nl_dump *d)
 }
 
 /* ---- changing ---- */
+
+/* Flags that a user may set; those of more than eight bits have their own attribute. */
+static int parse_flags(const struct nl_request *rq, u32 flags, struct ifaddr *want)
+{
+	int err = nl_get_u32(&rq->attr[IFA_FLAGS], &flags);
+
+	if (err || want->af != AF_INET6)
+		return err;
+	if (flags & IFA_F_NODAD)
+		want->flags |= IFADDR_NODAD;
+	if (flags & IFA_F_OPTIMISTIC)
+		want->flags |= IFADDR_OPTIMISTIC;
+	if (flags & IFA_F_NOPREFIXROUTE)
+		want->flags |= IFADDR_NOPREFIXROUTE;
+	/* it makes no temporary addresses beside a user's own */
+	return flags & IFA_F_MANAGETEMPADDR ? -EOPNOTSUPP : 0;
+}
+
+static int parse_life(const struct nl_attr *attr, struct ifaddr *want)
+{
+	struct ifa_cacheinfo life;
+	u64 now = ktime_get();
+
+	if (!attr->data)
+		return 0;
+	if (attr->len < sizeof(life))
+		return -EINVAL;
+	memcpy(&life, attr->data, sizeof(life));
+	if (!life.ifa_valid || life.ifa_prefered > life.ifa_valid)
+		return -EINVAL;
+	if (life.ifa_valid != FOREVER) {
+		want->valid_until = now + life.ifa_valid * NSEC_PER_SEC;
+		want->flags &= ~(u32)IFADDR_PERMANENT;
+	}
+	if (life.ifa_prefered != FOREVER)
+		want->preferred_until = now + life.ifa_prefered * NSEC_PER_SEC;
+	return 0;
+}
 
 /* Everything but the interface. */
 static int parse(const struct nl_request *rq, struct ifaddr *want, u32 *ifindex)
@@ -103,14 +174,35 @@ static int parse(const struct nl_request *rq, struct ifaddr *want, u32 *ifindex)
 		err = nl_get_addr(&rq->attr[IFA_BROADCAST], af, &want->broadcast);
 	if (!err)
 		err = nl_get_name(&rq->attr[IFA_LABEL], want->label);
+	if (!err)
+		err = parse_flags(rq, body.ifa_flags, want);
+	if (!err)
+		err = parse_life(&rq->attr[IFA_CACHEINFO], want);
 	if (ip_addr_is_any(&want->peer))
 		want->peer = want->addr;
 	return err;
 }
 
+/* What of an address a replacement may change. */
+#define CHANGEABLE (IFADDR_PERMANENT | IFADDR_NOPREFIXROUTE | IFADDR_NODAD)
+
+/* netif_lock held. An address that is there may get new lifetimes and flags. */
+static int set(const struct ifaddr *want, u16 flags)
+{
+	struct ifaddr *a = ifaddr_find(want->nif, &want->addr);
+
+	if (!a)
+		return ifaddr_add(want);
+	if ((flags & NLM_F_EXCL) || !(flags & NLM_F_REPLACE))
+		return -EEXIST;
+	ifaddr_change(
+		a, (a->flags & ~(u32)(CHANGEABLE | IFADDR_AUTOCONF)) | (want->flags & CHANGEABLE),
+		want->preferred_until, want->valid_until);
+	return 0;
+}
+
 static int add(const struct nl_request *rq, struct nl_out *o)
 {
-	u16 flags = rq->h.nlmsg_flags;
 	struct ifaddr want;
 	u32 ifindex;
 	int err = parse(rq, &want, &ifindex);
@@ -124,12 +216,9 @@ static int add(const struct nl_request *rq, struct nl_out *o)
 	} else {
 		if (!want.label[0])
 			strscpy(want.label, want.nif->name, IFNAMSIZ);
-		err = ifaddr_add(&want);
+		err = set(&want, rq->h.nlmsg_flags);
 	}
 	netif_unlock();
-	/* replacing an address by itself is no error */
-	if (err == -EEXIST && (flags & NLM_F_REPLACE) && !(flags & NLM_F_EXCL))
-		return 0;
 	return err;
 }
 

@@ -47,11 +47,31 @@ static void route_changed_event(struct ip_watcher *w, const struct route *r, boo
 	event_send(&o, group);
 }
 
+static void option_heard(struct ip_watcher *w, const struct ip_user_option *u)
+{
+	struct nduseroptmsg body = {
+		.nduseropt_family = u->af,
+		.nduseropt_opts_len = u->len,
+		.nduseropt_ifindex = u->nif->index,
+		.nduseropt_icmp_type = u->icmp_type,
+		.nduseropt_icmp_code = u->icmp_code,
+	};
+	struct nl_out o;
+
+	if (!event_init(&o, RTNLGRP_ND_USEROPT))
+		return;
+	nl_begin(&o, RTM_NEWNDUSEROPT, &body, sizeof(body));
+	nl_append(&o, u->data, u->len);
+	nl_put_addr(&o, NDUSEROPT_SRCADDR, &u->from, u->af);
+	event_send(&o, RTNLGRP_ND_USEROPT);
+}
+
 static struct netif_watcher netif_watcher = { .name = "rtnetlink", .event = netif_changed };
 static struct ip_watcher ip_watcher = {
 	.name = "rtnetlink",
 	.addr = addr_changed,
 	.route = route_changed_event,
+	.option = option_heard,
 };
 
 void events_init(void)

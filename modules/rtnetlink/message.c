@@ -48,6 +48,14 @@ void nl_begin(struct nl_out *o, u16 type, const void *body, u32 len)
 		memcpy(at, body, len);
 }
 
+void nl_append(struct nl_out *o, const void *data, u32 len)
+{
+	u8 *at = reserve(o, len);
+
+	if (at)
+		memcpy(at, data, len);
+}
+
 void nl_put(struct nl_out *o, u16 type, const void *data, u32 len)
 {
 	struct nlattr a = { .nla_len = sizeof(a) + len, .nla_type = type };

@@ -27,6 +27,7 @@ static void message(struct nl_out *o, const struct neigh_info *i)
 		.ndm_family = af,
 		.ndm_ifindex = i->ifindex,
 		.ndm_state = nud_of[i->state],
+		.ndm_flags = i->router ? NTF_ROUTER : 0,
 		.ndm_type = RTN_UNICAST,
 	};
 	struct nda_cacheinfo info = {

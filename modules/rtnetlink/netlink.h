@@ -70,6 +70,7 @@ struct nl_dump {
 /* Room for size bytes of messages; false without memory. */
 bool nl_out_init(struct nl_out *o, enum pkt_pool pool, u32 size);
 void nl_begin(struct nl_out *o, u16 type, const void *body, u32 len);
+void nl_append(struct nl_out *o, const void *data, u32 len); /* to the body */
 void nl_put(struct nl_out *o, u16 type, const void *data, u32 len);
 void nl_put_u32(struct nl_out *o, u16 type, u32 v);
 void nl_put_u8(struct nl_out *o, u16 type, u8 v);

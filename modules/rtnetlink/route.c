@@ -4,6 +4,10 @@
 #include "netlink.h"
 
 #include <weft/net/proto.h>
+#include <weft/time.h>
+
+#define TICK_NS (10 * NSEC_PER_MSEC) /* Linux's USER_HZ */
+#define METRIC_USER_6 1024	     /* what Linux gives IPv6 routes that name none */
 
 /* ---- telling ---- */
 
@@ -32,6 +36,28 @@ static u8 scope_of(const struct route *r)
 	return RT_SCOPE_UNIVERSE;
 }
 
+/* Programs count on it being there. */
+static void put_cacheinfo(struct nl_out *o, u64 expires, int error)
+{
+	struct rta_cacheinfo info = { .rta_error = error };
+	u64 now = ktime_get();
+
+	if (expires)
+		info.rta_expires = expires > now ? (expires - now) / TICK_NS : 0;
+	nl_put(o, RTA_CACHEINFO, &info, sizeof(info));
+}
+
+/* RFC 4191's preference, and what is left of its lifetime; of IPv6 only. */
+static void put_router(struct nl_out *o, const struct route *r)
+{
+	int error = r->type == ROUTE_REJECT ? -EHOSTUNREACH : 0;
+
+	if (r->af != AF_INET6)
+		return;
+	put_cacheinfo(o, r->expires, error);
+	nl_put_u8(o, RTA_PREF, r->preference & 3);
+}
+
 static void put_mtu(struct nl_out *o, u32 mtu)
 {
 	u32 nest;
@@ -46,7 +72,8 @@ static void put_mtu(struct nl_out *o, u32 mtu)
 /* netif_lock held. */
 void route_message(struct nl_out *o, const struct route *r, u16 type)
 {
-	bool own = r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST;
+	bool group = ip_addr_is_multicast(&r->prefix);
+	bool own = r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST || (group && r->kernel);
 	struct rtmsg body = {
 		.rtm_family = r->af,
 		.rtm_dst_len = r->plen,
@@ -55,7 +82,7 @@ void route_message(struct nl_out *o, const struct route *r, u16 type)
 				r->protocol ? r->protocol :
 					      RTPROT_BOOT,
 		.rtm_scope = scope_of(r),
-		.rtm_type = type_of(r->type),
+		.rtm_type = own && group ? RTN_MULTICAST : type_of(r->type),
 	};
 
 	nl_begin(o, type, &body, sizeof(body));
@@ -71,6 +98,7 @@ void route_message(struct nl_out *o, const struct route *r, u16 type)
 		nl_put_addr(o, RTA_GATEWAY, &r->gateway, r->af);
 	if (r->nif)
 		nl_put_u32(o, RTA_OIF, r->nif->index);
+	put_router(o, r);
 }
 
 static void dump_one(const struct route *r, void *arg)
@@ -89,7 +117,7 @@ static void dump_routes(struct nl_dump *d)
 
 	netif_lock();
 	for (u32 i = 0; i < ARRAY_SIZE(families); i++) {
-		if (!d->family || d->family == families[i])
+		if ((!d->family || d->family == families[i]) && ip_family_find(families[i]))
 			route_for_each(families[i], dump_one, d);
 	}
 	netif_unlock();
@@ -115,7 +143,8 @@ static int look_up(const struct ip_addr *dst, u32 oif, struct answer *a)
 		a->oif = a->res.nif->index;
 		a->source = a->res.source;
 		fam = ip_family_find(af);
-		if (ip_addr_is_any(&a->source) && fam && fam->source(a->res.nif, dst, &a->source))
+		if (ip_addr_is_any(&a->source) && fam &&
+		    fam->source(a->res.nif, dst, 0, &a->source))
 			a->source = ip_addr_any(af);
 	}
 	rcu_read_unlock();
@@ -158,6 +187,8 @@ static int get(const struct nl_request *rq, struct nl_out *o)
 		nl_put_addr(o, RTA_PREFSRC, &a.source, af);
 	if (a.res.gatewayed)
 		nl_put_addr(o, RTA_GATEWAY, &a.res.next_hop, af);
+	if (af == AF_INET6)
+		put_cacheinfo(o, 0, 0);
 	nl_end(o);
 	return 0;
 }
@@ -194,6 +225,19 @@ static int parse_metrics(const struct nl_attr *a, struct route *r)
 	return err ? err : nl_get_u32(&metric[RTAX_MTU], &r->mtu);
 }
 
+/* RFC 4191 2.1; the reserved value is medium. */
+static int parse_preference(const struct nl_attr *a, struct route *r)
+{
+	if (!a->data || r->af != AF_INET6)
+		return 0;
+	if (a->len < 1)
+		return -EINVAL;
+	r->preference = a->data[0] == ICMPV6_ROUTER_PREF_HIGH ? 1 :
+			a->data[0] == ICMPV6_ROUTER_PREF_LOW  ? -1 :
+								0;
+	return 0;
+}
+
 static int parse_addresses(const struct nl_request *rq, struct route *r)
 {
 	int err = nl_get_addr(&rq->attr[RTA_DST], r->af, &r->prefix);
@@ -219,7 +263,7 @@ static int parse(const struct nl_request *rq, struct route *r, u32 *oif)
 		return -EAFNOSUPPORT;
 	if (body.rtm_dst_len > ip_plen_max(body.rtm_family) || body.rtm_src_len || body.rtm_tos)
 		return -EINVAL;
-	if (rq->attr[RTA_MULTIPATH].data)
+	if (rq->attr[RTA_MULTIPATH].data || rq->attr[RTA_EXPIRES].data)
 		return -EOPNOTSUPP;
 	table = body.rtm_table;
 	err = nl_get_u32(&rq->attr[RTA_TABLE], &table);
@@ -245,6 +289,10 @@ static int parse(const struct nl_request *rq, struct route *r, u32 *oif)
 		err = nl_get_u32(&rq->attr[RTA_OIF], oif);
 	if (!err)
 		err = parse_metrics(&rq->attr[RTA_METRICS], r);
+	if (!err)
+		err = parse_preference(&rq->attr[RTA_PREF], r);
+	if (r->af == AF_INET6 && !r->metric && rq->h.nlmsg_type == RTM_NEWROUTE)
+		r->metric = METRIC_USER_6;
 	if (r->plen == ip_plen_max(r->af))
 		r->flags |= RTF_HOST;
 	if (!ip_addr_is_any(&r->gateway))

@@ -119,6 +119,9 @@ bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg)
 	tcp_update_window(tc, seg);
 	info.dupack = !info.una_advanced && is_duplicate(tc, seg, old_wnd);
 	sample_rtt(tc, &info);
+	tcp_rate_take(tc, &info);
+	if (tc->snd_una == tc->write_seq && tc->limit)
+		tcp_limit_set(tc, TCP_LIMIT_NONE, info.now);
 	if (likely(tcp_calm(tc) && !info.dupack && !info.ece && !info.dsack)) {
 		tcp_cc_acked(tc, &info);
 		if (info.una_advanced)

@@ -8,7 +8,6 @@ static void inherit(struct tcp_conn *child, const struct tcp_conn *l)
 {
 	child->nodelay = l->nodelay;
 	child->cork = l->cork;
-	child->quickack_off = l->quickack_off;
 	child->keep_cnt = l->keep_cnt;
 	child->keep_idle_ms = l->keep_idle_ms;
 	child->keep_intvl_ms = l->keep_intvl_ms;
@@ -23,10 +22,7 @@ static void inherit(struct tcp_conn *child, const struct tcp_conn *l)
 		child->rcvbuf = l->rcvbuf;
 	if (l->sndbuf_locked)
 		child->sndbuf = l->sndbuf;
-	child->is.flags = l->is.flags;
-	child->is.tos = l->is.tos;
-	child->is.ttl = l->is.ttl;
-	child->is.pmtudisc = l->is.pmtudisc;
+	inet_inherit(&child->is, &l->is);
 	tcp_cc_inherit(child, l);
 }
 
@@ -37,6 +33,7 @@ static void take_ends(struct tcp_conn *child, const struct tcp_end *e)
 	child->end.lport = child->is.lport = e->lport;
 	child->end.rport = child->is.rport = e->rport;
 	child->end.bound_if = e->bound_if;
+	child->end.family = e->family;
 }
 
 static void take_handshake(struct tcp_conn *child, const struct tcp_handshake *hs)

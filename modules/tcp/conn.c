@@ -35,6 +35,7 @@ struct tcp_conn *tcp_conn_new(struct socket *s)
 		return NULL;
 	inet_sock_init(&tc->is, s);
 	tcp_end_init(&tc->end, TCP_END_CONN);
+	tc->end.family = s ? s->family : AF_INET;
 	spin_init(&tc->lock);
 	tc->state = TCP_CLOSE;
 	init_parts(tc);
@@ -113,12 +114,13 @@ static void not_orphan(struct tcp_conn *tc)
 	tc->orphan = false;
 }
 
-static void tell_error(struct tcp_conn *tc, int err)
+/* Before the state: who sees the end without the lock sees why. */
+static void leave_error(struct tcp_conn *tc, int err)
 {
 	if (!err)
 		return;
 	if (tc->is.s)
-		socket_set_error(tc->is.s, err);
+		WRITE_ONCE(tc->is.s->error, err);
 	else
 		tc->error = err;
 }
@@ -127,6 +129,7 @@ void tcp_done(struct tcp_conn *tc, int err)
 {
 	if (tc->state == TCP_CLOSE)
 		return;
+	leave_error(tc, err);
 	tcp_set_state(tc, TCP_CLOSE);
 	tcp_timers_stop(tc);
 	tcp_txq_purge(tc);
@@ -141,7 +144,6 @@ void tcp_done(struct tcp_conn *tc, int err)
 		tcp_rxq_purge(tc);
 	not_orphan(tc);
 	tcp_fastopen_settled(tc);
-	tell_error(tc, err);
 	tcp_wake(tc, POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP |
 			     (err ? POLLERR : 0));
 }
@@ -184,7 +186,7 @@ void tcp_mss_update(struct tcp_conn *tc)
 	tc->path_mtu = f->mtu;
 }
 
-int tcp_connect_start(struct tcp_conn *tc)
+void tcp_connect_start(struct tcp_conn *tc)
 {
 	const struct tcp_end *e = &tc->end;
 
@@ -194,8 +196,8 @@ int tcp_connect_start(struct tcp_conn *tc)
 	tc->ts_offset = tcp_ts_offset(&e->laddr, &e->raddr);
 	tc->is.flow.sport = e->lport;
 	tc->is.flow.dport = e->rport;
-	tc->snd_una = tc->iss;
-	tc->snd_nxt = tc->write_seq = tc->iss + 1;
+	tc->snd_una = tc->snd_nxt = tc->iss;
+	tc->write_seq = tc->iss + 1;
 	tc->snd_up = tc->push_seq = tc->snd_small = tc->iss;
 	tc->sack_high = tc->recover = tc->undo_una = tc->iss;
 	tc->rcv_wscale = READ_ONCE(tcp_sysctls.window_scaling) ? tcp_wscale_for(tc) : 0;
@@ -203,8 +205,6 @@ int tcp_connect_start(struct tcp_conn *tc)
 	tcp_mss_update(tc);
 	tcp_set_state(tc, TCP_SYN_SENT);
 	tcp_count(TCP_ActiveOpens);
-	tcp_send_syn(tc);
-	return 0;
 }
 
 void tcp_established(struct tcp_conn *tc)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* cookies.c - SYN cookies (RFC 4987 3.6): a listener under a flood keeps nothing about a SYN; its
  * initial sequence number is a keyed hash of the call, which the peer's ACK brings back. Three bits
- * tell the MSS, one the age; window scale, SACK and ECN lie in the low bits of our time stamp when
- * the peer uses those. */
+ * tell the MSS, one the age, six are good for any segment of the call, and the rest only for those
+ * that stand at its beginning; window scale, SACK and ECN lie in the low bits of our time stamp
+ * when the peer uses those. */
 #include "listen.h"
 
 #define COOKIE_PERIOD_NS (64 * NSEC_PER_SEC) /* good in its own period and the next */
 #define MSS_BITS 3
 #define HASH_BITS 28
+#define CALL_BITS 6 /* of them, those that do not hang on where the peer's stream begins */
 #define TS_BITS 6
 #define TS_SACK BIT(4)
 #define TS_ECN BIT(5)
@@ -35,17 +37,25 @@ static u32 mss_index(u16 mss)
 	return i;
 }
 
-static u32 cookie(const struct tcp_end *e, u32 irs, u64 period, u32 mss)
+static u32 call_hash(const struct tcp_end *e, u32 irs, u64 period, u32 mss, u32 bits)
 {
 	struct {
 		struct ip_addr laddr, raddr;
 		u16 lport, rport;
 		u32 irs;
-		u64 period_mss;
-	} call = { e->laddr, e->raddr, e->lport, e->rport, irs, period << MSS_BITS | mss };
-	u32 hash = siphash(&call, sizeof(call), &cookie_key);
+		u64 period_mss_bits;
+	} call = { e->laddr, e->raddr, e->lport,
+		   e->rport, irs,      (period << MSS_BITS | mss) << 8 | bits };
 
-	return (u32)(period & 1) << 31 | mss << HASH_BITS | (hash & (BIT(HASH_BITS) - 1));
+	return siphash(&call, sizeof(call), &cookie_key) & (BIT(bits) - 1);
+}
+
+static u32 cookie(const struct tcp_end *e, u32 irs, u64 period, u32 mss)
+{
+	u32 hash = call_hash(e, 0, period, mss, CALL_BITS) << (HASH_BITS - CALL_BITS) |
+		   call_hash(e, irs, period, mss, HASH_BITS - CALL_BITS);
+
+	return (u32)(period & 1) << 31 | mss << HASH_BITS | hash;
 }
 
 u32 tcp_cookie_make(const struct tcp_end *e, struct tcp_handshake *hs, u32 *tsval)
@@ -86,18 +96,24 @@ static bool restore_options(const struct tcp_seg *seg, struct tcp_handshake *hs)
 	return true;
 }
 
-bool tcp_cookie_check(const struct tcp_end *e, const struct tcp_seg *seg, struct tcp_handshake *hs)
+enum tcp_cookie tcp_cookie_check(const struct tcp_end *e, const struct tcp_seg *seg,
+				 struct tcp_handshake *hs)
 {
 	u64 period = ktime_get() / COOKIE_PERIOD_NS;
-	u32 sent = seg->ack - 1, i = sent >> HASH_BITS & (BIT(MSS_BITS) - 1);
+	u32 sent = seg->ack - 1, i = sent >> HASH_BITS & (BIT(MSS_BITS) - 1), off;
 
 	hs->iss = sent;
 	hs->irs = seg->seq - 1;
 	hs->mss_peer = mss_table[i];
 	if ((period & 1) != sent >> 31) {
 		if (!period)
-			return false;
+			return TCP_COOKIE_BAD;
 		period--;
 	}
-	return cookie(e, hs->irs, period, i) == sent && restore_options(seg, hs);
+	off = cookie(e, hs->irs, period, i) ^ sent;
+	if (off >> (HASH_BITS - CALL_BITS))
+		return TCP_COOKIE_BAD;
+	if (off)
+		return TCP_COOKIE_LATER;
+	return restore_options(seg, hs) ? TCP_COOKIE_GOOD : TCP_COOKIE_BAD;
 }

@@ -131,9 +131,9 @@ int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
 		urgent = tc->snd_up - seq;
 		flags |= TCP_URG;
 	}
-	f->tos = tc->is.tos;
+	f->tos = inet_settings(&tc->is, &f->dst)->tos;
 	if (unlikely(tc->options & TCP_OPT_ECN)) {
-		f->tos = (tc->is.tos & ~3) | tcp_ecn_tos(tc, payload && seq == tc->snd_nxt);
+		f->tos = (f->tos & ~3) | tcp_ecn_tos(tc, payload && seq == tc->snd_nxt);
 		flags |= tcp_ecn_flags(tc, payload && seq == tc->snd_nxt);
 	}
 	tcp_build_header(p, f, seq, tc->rcv_nxt, flags | TCP_ACK, tcp_window_field(tc), urgent,
@@ -184,7 +184,7 @@ void tcp_ack_later(struct tcp_conn *tc)
 	bool quick;
 
 	tc->last_data_recv_ns = tc->last_recv_ns;
-	if (unacked > tc->rcv_mss) {
+	if (unacked > tc->rcv_mss || unlikely(tc->quickack)) {
 		tcp_defer(tc, TCP_TODO_ACK);
 		return;
 	}
@@ -227,7 +227,7 @@ static bool wanted(const struct tcp_conn *tc, bool answer, u32 option, int sysct
 	return answer ? tc->options & option : sysctl != 0;
 }
 
-static u32 put_syn_options(struct tcp_conn *tc, u8 *o, bool answer)
+static u32 put_syn_options(struct tcp_conn *tc, u8 *o, bool answer, const struct tcp_fast_syn *fo)
 {
 	struct tcp_opts_out w = {
 		.mss = mss_to_offer(tc),
@@ -236,6 +236,9 @@ static u32 put_syn_options(struct tcp_conn *tc, u8 *o, bool answer)
 		.wscale_on = wanted(tc, answer, TCP_OPT_WSCALE, tcp_sysctls.window_scaling),
 		.tsval = tcp_ts_now(tc),
 		.tsecr = answer ? tc->ts_recent : 0,
+		.fastopen = fo->option,
+		.cookie = fo->cookie,
+		.cookie_len = fo->cookie_len,
 	};
 
 	if (!answer)
@@ -252,22 +255,43 @@ static u16 syn_flags(const struct tcp_conn *tc, bool answer)
 	return tcp_sysctls.ecn == 1 && !tc->backoff ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN;
 }
 
+/* A SYN's packet with the data that it carries: what fits a segment that the peer takes for sure
+ * (RFC 7413 4.1.3). */
+static struct pkt *syn_pkt(struct tcp_conn *tc, const struct tcp_fast_syn *fo, u32 header)
+{
+	const struct pkt *first = tc->tx_next;
+	u32 most = min(mss_to_offer(tc), fo->mss), n = 0;
+	struct pkt *p;
+
+	if (fo->data && first)
+		n = min(first->len, most + TCP_HEADER > header ? most + TCP_HEADER - header : 0);
+	p = n ? pkt_alloc(PKT_POOL_TX, tcp_tx_headroom(tc), n) : NULL;
+	if (!p)
+		return control_pkt(tc);
+	memcpy(pkt_put(p, n), first->data, n);
+	return p;
+}
+
 static int emit_syn(struct tcp_conn *tc)
 {
 	bool answer = tc->state != TCP_SYN_SENT; /* also a pending Fast Open's */
 	struct flow *f = &tc->is.flow;
 	int err = ip_flow_check(f, TCP_HEADER_MAX, &tc->is.waiter);
+	struct tcp_fast_syn fo = { 0 };
 	u8 options[TCP_OPTIONS_MAX];
 	struct pkt *p;
-	u32 len;
+	u32 len, data;
 
 	if (err)
 		return err;
-	p = control_pkt(tc);
+	if (unlikely(tc->fastopen) && !answer)
+		tcp_fastopen_syn(tc, &fo);
+	f->tos = inet_settings(&tc->is, &f->dst)->tos & ~3;
+	len = put_syn_options(tc, options, answer, &fo);
+	p = syn_pkt(tc, &fo, TCP_HEADER + len);
 	if (!p)
 		return -ENOBUFS;
-	f->tos = tc->is.tos & ~3;
-	len = put_syn_options(tc, options, answer);
+	data = p->len;
 	memcpy(pkt_push(p, TCP_HEADER + len) + TCP_HEADER, options, len);
 	p->trans_off = pkt_headroom(p);
 	tc->rcv_wnd = min(tcp_window_initial(tc), 0xffffu); /* RFC 7323 2.2: never scaled */
@@ -277,7 +301,12 @@ static int emit_syn(struct tcp_conn *tc)
 	if (answer)
 		note_ack_sent(tc);
 	tcp_count(TCP_OutSegs);
-	return ip_commit(f, p);
+	err = ip_commit(f, p);
+	if (unlikely(fo.option || fo.data) && !tcp_later(err)) {
+		tc->fastopen |= TCP_FO_LEFT;
+		tc->syn_data = data;
+	}
+	return err;
 }
 
 void tcp_send_syn(struct tcp_conn *tc)
@@ -291,6 +320,7 @@ void tcp_send_syn(struct tcp_conn *tc)
 		return;
 	}
 	tc->snd_nxt = tc->iss + 1;
+	tc->fastopen &= ~(u32)TCP_FO_HELD;
 	err = emit_syn(tc);
 	if (err)
 		tc->soft_error = tcp_later(err) ? tc->soft_error : -err;
@@ -334,11 +364,11 @@ void tcp_flow_fill(struct tcp_conn *tc, struct flow *f)
 		f->dst = tc->is.raddr;
 		f->src = tc->is.laddr;
 		f->oif = tc->end.bound_if;
-		f->flags = inet_pmtu_flags(&tc->is);
+		f->flags = inet_pmtu_flags(&tc->is, &f->dst);
 		f->sport = tc->is.lport;
 		f->dport = tc->is.rport;
-		f->tos = tc->is.tos;
-		f->ttl = tc->is.ttl;
+		f->tos = inet_settings(&tc->is, &f->dst)->tos;
+		f->ttl = inet_settings(&tc->is, &f->dst)->ttl;
 		flow_reset(f);
 	}
 	f->proto = IPPROTO_TCP;

@@ -9,6 +9,18 @@
 #define TCP_ANSWER_NS (10 * NSEC_PER_MSEC) /* at the start, for a short segment */
 #define TCP_CORK_NS (200 * NSEC_PER_MSEC)
 
+/* fastclient.c: what the first SYN does about TCP Fast Open (RFC 7413 4.1.3). */
+struct tcp_fast_syn {
+	bool option, data; /* a cookie or the wish for one; may it carry data */
+	u8 cookie_len;
+	u8 cookie[16];
+	u16 mss; /* the peer's, as it was last time */
+};
+void tcp_fastopen_syn(struct tcp_conn *tc, struct tcp_fast_syn *fo);
+
+/* output.c: len bytes of the first packet arrived with the SYN. */
+void tcp_sent_with_syn(struct tcp_conn *tc, u32 len);
+
 /* Bytes of options of the next segment. */
 u32 tcp_options_len(const struct tcp_conn *tc);
 /* Header and options in front of p's payload, then down. The flow was checked. Consumes p. */

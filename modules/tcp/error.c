@@ -27,7 +27,9 @@ static void too_big(struct tcp_conn *tc, const struct ip_error *e)
 {
 	u32 now = tc->is.flow.mtu, mtu = e->info;
 
-	if (tc->is.pmtudisc == IP_PMTUDISC_DONT || tc->is.pmtudisc == IP_PMTUDISC_PROBE)
+	u8 discovery = inet_settings(&tc->is, &e->remote)->pmtudisc;
+
+	if (discovery == IP_PMTUDISC_DONT || discovery == IP_PMTUDISC_PROBE)
 		return;
 	if (ip_addr_is_v4(&e->remote))
 		mtu = max(mtu ? mtu : plateau_below(now), (u32)MTU_MIN_V4);
@@ -44,7 +46,7 @@ static void unreachable(struct tcp_conn *tc, const struct ip_error *e)
 	if (!e->err)
 		return;
 	/* the error queue of those who asked for it; as on Linux they are told at once */
-	if (tc->is.s && (tc->is.flags & INET_RECVERR))
+	if (tc->is.s && inet_wants_errors(&tc->is, &e->remote))
 		inet_error(&tc->is, e, tc->end.rport, NULL, 0);
 	/* RFC 5461 4.1: a call that cannot get through fails now, not in minutes */
 	if (tcp_in(tc, TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV)))
@@ -82,7 +84,7 @@ static void request_error(struct tcp_request *req, const struct ip_error *e, u32
 	if (seq != req->hs.iss)
 		tcp_count(TCP_OutOfWindowIcmps);
 	else if (e->kind == IP_ERR_TOO_BIG)
-		ip_pmtu_update(&e->remote, max(e->info, (u32)MTU_MIN_V4));
+		ip_pmtu_update(&e->remote, e->info); /* which keeps it within bounds */
 	else if (e->fatal)
 		tcp_request_fail(req);
 }

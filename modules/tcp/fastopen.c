@@ -21,9 +21,27 @@ void tcp_fastopen_cookie(const struct tcp_end *e, u8 *cookie)
 	memcpy(cookie, &hash, TCP_FASTOPEN_COOKIE);
 }
 
+/* tcp_fastopen's bits */
+#define SERVER 2
+#define SERVER_NO_COOKIE 0x200
+#define SERVER_ALL 0x400
+
+static bool allows(int bit)
+{
+	return READ_ONCE(tcp_sysctls.fastopen) & bit;
+}
+
+/* How many may be pending. */
+static u32 pending_max(const struct tcp_conn *l)
+{
+	if (!l->fastopen_qlen && allows(SERVER_ALL))
+		return l->listen->backlog;
+	return l->fastopen_qlen;
+}
+
 static bool enabled(const struct tcp_conn *l)
 {
-	return l->fastopen_qlen && (READ_ONCE(tcp_sysctls.fastopen) & 2);
+	return allows(SERVER) && pending_max(l);
 }
 
 static bool cookie_good(const struct tcp_end *e, const struct tcp_seg *seg)
@@ -34,6 +52,12 @@ static bool cookie_good(const struct tcp_end *e, const struct tcp_seg *seg)
 		return false;
 	tcp_fastopen_cookie(e, want);
 	return memcmp(want, seg->cookie, sizeof(want)) == 0;
+}
+
+/* The operator says that forged SYNs are none of his worries. */
+static bool no_cookie_needed(const struct tcp_conn *l, const struct tcp_seg *seg)
+{
+	return seg->len && (allows(SERVER_NO_COOKIE) || l->fastopen_no_cookie);
 }
 
 bool tcp_fastopen_gives_cookie(const struct tcp_conn *l, const struct tcp_end *e,
@@ -74,10 +98,12 @@ static void open_child(struct tcp_conn *l, struct tcp_conn *child, struct pkt *p
 	child->snd_wl1 = seg->seq;
 	child->snd_wl2 = child->iss;
 	tcp_established(child);
-	if (seg->len)
+	if (seg->len) {
+		child->fastopen |= TCP_FO_DATA_ACKED;
 		tcp_rx_data(child, p, seg);
-	else
+	} else {
 		pkt_free(p);
+	}
 	tcp_send_syn(child); /* acknowledges what was taken */
 	child->todo &= ~TCP_TODO_ACK;
 	hang = tcp_hang_prepare(child);
@@ -96,12 +122,13 @@ bool tcp_fastopen_input(struct tcp_conn *l, struct pkt *p, const struct ip_rx *r
 	if (!enabled(l))
 		return false;
 	tcp_end_from_packet(&e, rx, seg, l);
-	if (!cookie_good(&e, seg)) {
+	if (!no_cookie_needed(l, seg) && !cookie_good(&e, seg)) {
 		if (seg->cookie_len)
 			tcp_count(TCP_TCPFastOpenPassiveFail);
 		return false;
 	}
-	if (atomic_read(&l->fastopen_pending) >= l->fastopen_qlen || tcp_accept_full(l->listen)) {
+	if ((u32)atomic_read(&l->fastopen_pending) >= pending_max(l) ||
+	    tcp_accept_full(l->listen)) {
 		tcp_count(TCP_TCPFastOpenListenOverflow);
 		return false;
 	}

@@ -8,14 +8,15 @@
 #define INFO_SACK 2
 #define INFO_WSCALE 4
 #define INFO_ECN 8
+#define INFO_SYN_DATA 32
 #define PACING_NONE (~0ull)
 #define REORDERING 3 /* segments; RACK keeps a time instead (RFC 8985) */
 
 /* linux/tcp.h */
 struct tcp_info {
 	u8 state, ca_state, retransmits, probes, backoff, options;
-	u8 wscales; /* send in the low half, receive in the high */
-	u8 app_limited;
+	u8 wscales;	/* send in the low half, receive in the high */
+	u8 app_limited; /* the delivery rate is; above it what became of Fast Open */
 	u32 rto, ato, snd_mss, rcv_mss;
 	u32 unacked, sacked, lost, retrans, fackets;
 	u32 last_data_sent, last_ack_sent, last_data_recv, last_ack_recv; /* ms ago */
@@ -44,7 +45,8 @@ static u8 options_of(const struct tcp_conn *tc)
 	return (tc->options & TCP_OPT_TS ? INFO_TIMESTAMPS : 0) |
 	       (tc->options & TCP_OPT_SACK ? INFO_SACK : 0) |
 	       (tc->options & TCP_OPT_WSCALE ? INFO_WSCALE : 0) |
-	       (tc->options & TCP_OPT_ECN ? INFO_ECN : 0);
+	       (tc->options & TCP_OPT_ECN ? INFO_ECN : 0) |
+	       (tc->fastopen & TCP_FO_DATA_ACKED ? INFO_SYN_DATA : 0);
 }
 
 /* As on Linux, a listener tells its queue in unacked and its bound in sacked. */
@@ -71,6 +73,8 @@ static void fill_sending(const struct tcp_conn *tc, struct tcp_info *i)
 	i->total_retrans = tc->total_retrans;
 	i->delivered = tc->delivered / mss;
 	i->bytes_acked = tc->delivered;
+	i->app_limited = tc->rate_app_limited | tc->fastopen_fail << 1;
+	i->delivery_rate = tcp_delivery_rate(tc);
 	i->backoff = i->retransmits = tc->backoff;
 	i->probes = tc->keep_probes;
 }
@@ -86,6 +90,10 @@ static void fill_times(const struct tcp_conn *tc, struct tcp_info *i)
 	i->last_data_sent = ms_ago(now, tc->last_sent_ns);
 	i->last_data_recv = ms_ago(now, tc->last_data_recv_ns);
 	i->last_ack_recv = ms_ago(now, tc->last_recv_ns);
+	i->rwnd_limited = tcp_limited_ns(tc, TCP_LIMIT_RWND, now) / NSEC_PER_USEC;
+	i->sndbuf_limited = tcp_limited_ns(tc, TCP_LIMIT_SNDBUF, now) / NSEC_PER_USEC;
+	i->busy_time = tcp_limited_ns(tc, TCP_LIMIT_BUSY, now) / NSEC_PER_USEC + i->rwnd_limited +
+		       i->sndbuf_limited;
 }
 
 static void fill(struct tcp_conn *tc, struct tcp_info *i)

@@ -97,8 +97,8 @@ static bool acceptable(const struct tcp_conn *tc, const struct tcp_seg *seg)
 static bool is_simultaneous_synack(const struct tcp_conn *tc, const struct tcp_seg *seg)
 {
 	return tc->state == TCP_SYN_RECV && (seg->flags & TCP_SYN) && (seg->flags & TCP_ACK) &&
-	       !(seg->flags & TCP_RST) && seg->seq == tc->irs && seg->ack == tc->snd_nxt &&
-	       seg->end == tc->rcv_nxt;
+	       !(seg->flags & TCP_RST) && seg->seq == tc->irs && seq_ge(seg->ack, tc->snd_nxt) &&
+	       seq_le(seg->ack, tc->snd_nxt + tc->syn_data) && seg->end == tc->rcv_nxt;
 }
 
 /* first, the sequence number */
@@ -155,10 +155,12 @@ static int check_syn(struct tcp_conn *tc, const struct tcp_seg *seg)
 /* fifth, ACK, in SYN-RECEIVED */
 static int check_ack_syn_received(struct tcp_conn *tc, const struct tcp_seg *seg)
 {
-	if (!seq_lt(tc->snd_una, seg->ack) || !seq_le(seg->ack, tc->snd_nxt)) {
+	if (!seq_lt(tc->snd_una, seg->ack) || !seq_le(seg->ack, tc->snd_nxt + tc->syn_data)) {
 		tcp_refuse_segment(&tc->end.laddr, &tc->end.raddr, tc->end.bound_if, seg);
 		return DROP_BAD_SEQUENCE;
 	}
+	if (unlikely(tc->fastopen))
+		tcp_fastopen_answered(tc, seg);
 	tcp_established(tc);
 	tc->snd_wnd = (u32)seg->window << (seg->flags & TCP_SYN ? 0 : tc->snd_wscale);
 	tc->snd_max_wnd = max(tc->snd_max_wnd, tc->snd_wnd);
@@ -257,7 +259,7 @@ void tcp_segment_arrives(struct tcp_conn *tc, struct pkt *p, const struct tcp_se
 static int syn_sent_check(struct tcp_conn *tc, const struct tcp_seg *seg)
 {
 	if (seg->flags & TCP_ACK) {
-		if (seq_le(seg->ack, tc->iss) || seq_gt(seg->ack, tc->snd_nxt)) {
+		if (seq_le(seg->ack, tc->iss) || seq_gt(seg->ack, tc->snd_nxt + tc->syn_data)) {
 			tcp_refuse_segment(&tc->end.laddr, &tc->end.raddr, tc->end.bound_if, seg);
 			return DROP_BAD_SEQUENCE;
 		}
@@ -326,6 +328,8 @@ static void syn_sent(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *s
 		pkt_free(p);
 		return;
 	}
+	if (unlikely(tc->fastopen))
+		tcp_fastopen_answered(tc, seg);
 	tcp_established(tc);
 	if (!tcp_ack(tc, seg)) {
 		ip_drop(p, DROP_BAD_SEQUENCE);

@@ -49,9 +49,10 @@ void tcp_end_from_packet(struct tcp_end *e, const struct ip_rx *rx, const struct
 	e->raddr = rx->src;
 	e->lport = seg->dport;
 	e->rport = seg->sport;
+	e->family = l->end.family;
 	e->bound_if = l->end.bound_if;
 	/* a link-local address means something on its link only */
-	if (!e->bound_if && ip_addr_is_link_local(&e->raddr) && !ip_addr_is_v4(&e->raddr))
+	if (!e->bound_if && ip_addr_needs_scope(&e->raddr))
 		e->bound_if = rx->ifindex;
 }
 
@@ -119,30 +120,52 @@ static int input_syn(struct tcp_conn *l, const struct ip_rx *rx, const struct tc
 
 /* ---- an ACK ---- */
 
-/* An ACK that may be a cookie (RFC 4987 3.6). True: p is taken. */
+/* A good cookie, and no room for its connection. Nobody here knows the peer but itself, and it may
+ * wait for us to speak: so it is remembered, or at least told. Takes p. */
+static void cookie_waits(struct tcp_conn *l, struct pkt *p, const struct tcp_end *e,
+			 const struct tcp_handshake *hs, const struct tcp_seg *seg)
+{
+	bool abort = READ_ONCE(tcp_sysctls.abort_on_overflow);
+	int err = abort ? 0 : tcp_request_restore(l, e, hs);
+
+	tcp_count(TCP_ListenOverflows);
+	/* text or a FIN comes again by itself, and brings the cookie with it */
+	if (abort || (err == -ENOMEM && !seg->len && !(seg->flags & TCP_FIN)))
+		tcp_refuse_segment(&e->laddr, &e->raddr, e->bound_if, seg);
+	ip_drop(p, DROP_SOCKET_FULL);
+}
+
+/* A segment that may bring a cookie (RFC 4987 3.6). True: p is taken. */
 static bool input_cookie(struct tcp_conn *l, struct pkt *p, const struct ip_rx *rx,
 			 const struct tcp_seg *seg)
 {
 	struct tcp_listen *ln = l->listen;
 	struct tcp_handshake hs = { 0 };
 	struct tcp_end e = { 0 };
-	struct tcp_conn *child;
+	struct tcp_conn *child = NULL;
+	enum tcp_cookie what;
 
 	if (!READ_ONCE(tcp_sysctls.syncookies) || ktime_get() >= ln->cookies_until)
 		return false;
 	tcp_end_from_packet(&e, rx, seg, l);
 	hs.ts_offset = tcp_ts_offset(&e.laddr, &e.raddr);
-	if (!tcp_cookie_check(&e, seg, &hs)) {
+	what = tcp_cookie_check(&e, seg, &hs);
+	if (what == TCP_COOKIE_BAD) {
 		tcp_count(TCP_SyncookiesFailed);
 		return false;
+	}
+	if (what == TCP_COOKIE_LATER) {
+		/* what stands before it was lost and comes again: a RST would end a good call */
+		ip_drop(p, DROP_BAD_SEQUENCE);
+		return true;
 	}
 	if (hs.options & TCP_OPT_WSCALE)
 		hs.rcv_wscale = tcp_wscale_for(l);
 	hs.rcv_wnd = tcp_window_initial(l);
-	child = tcp_accept_full(ln) ? NULL : tcp_child_make(l, &hs, &e, NULL);
+	if (!tcp_accept_full(ln))
+		child = tcp_child_make(l, &hs, &e, NULL);
 	if (!child) {
-		tcp_count(TCP_ListenOverflows);
-		ip_drop(p, DROP_SOCKET_FULL);
+		cookie_waits(l, p, &e, &hs, seg);
 		return true;
 	}
 	tcp_count(TCP_SyncookiesRecv);
@@ -167,7 +190,7 @@ static int listen_segment(struct tcp_conn *l, struct pkt *p, const struct ip_rx 
 		return tcp_refuse(p, rx, seg, DROP_NO_SOCKET);
 	}
 	/* third, SYN; with a FIN it is no call but a probe */
-	if (seg->has_fastopen && (seg->flags & (TCP_SYN | TCP_FIN)) == TCP_SYN &&
+	if ((seg->has_fastopen || seg->len) && (seg->flags & (TCP_SYN | TCP_FIN)) == TCP_SYN &&
 	    tcp_fastopen_input(l, p, rx, seg))
 		return IP_TAKEN;
 	if ((seg->flags & (TCP_SYN | TCP_FIN)) == TCP_SYN)

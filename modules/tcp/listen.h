@@ -23,10 +23,12 @@ struct tcp_request {
 	/* guarded by the listener's lock */
 	struct list_head node; /* of those sent as often; empty: it is over */
 	u64 deadline_ns;       /* for the next SYN-ACK */
-	u64 sent_ns;	       /* the first */
+	u64 sent_ns;	       /* the first; 0: a cookie was */
 	u64 last_answer_ns;    /* to something odd */
 	u8 retries;
-	bool acked; /* the handshake is complete, but accept's queue was full, or data is awaited */
+	/* The handshake is complete, but accept's queue was full, or data is awaited: the peer
+	 * believes that it is connected. */
+	bool acked;
 };
 
 #define TCP_RETRY_LISTS 8 /* from here on all wait equally long: RTO max */
@@ -74,6 +76,10 @@ void tcp_synack_fill(struct tcp_reply *r, const struct tcp_conn *l, const struct
 /* A SYN becomes a request and is answered. False: no memory, or there is one. */
 bool tcp_request_make(struct tcp_conn *l, const struct ip_rx *rx, const struct tcp_seg *seg,
 		      u32 iss);
+/* A cookie came back that finds no room in accept's queue: hs becomes a request, whose next SYN-ACK
+ * asks the peer to try again. 0, -EEXIST, -ENOMEM also when there are too many. */
+int tcp_request_restore(struct tcp_conn *l, const struct tcp_end *ends,
+			const struct tcp_handshake *hs);
 /* RFC 9293 3.10.7.4 for SYN-RECEIVED of a passive open. False: the request was over, p still is the
  * caller's. Poll context, without a lock. */
 bool tcp_request_input(struct tcp_request *req, struct pkt *p, const struct ip_rx *rx,
@@ -100,8 +106,14 @@ void tcp_child_open(struct tcp_conn *l, struct tcp_conn *child, struct pkt *p,
 /* cookies.c (RFC 4987 3.6). The ISN that remembers a SYN with that handshake (options, mss,
  * wscale); *tsval: our time stamp, which remembers the options. */
 u32 tcp_cookie_make(const struct tcp_end *e, struct tcp_handshake *hs, u32 *tsval);
-/* An ACK for a SYN-ACK that nobody remembers: restores hs. False: it is none of ours. */
-bool tcp_cookie_check(const struct tcp_end *e, const struct tcp_seg *seg, struct tcp_handshake *hs);
+enum tcp_cookie {
+	TCP_COOKIE_BAD,	  /* none of ours */
+	TCP_COOKIE_GOOD,  /* hs is restored */
+	TCP_COOKIE_LATER, /* ours most likely, but this is not the first segment behind the SYN */
+};
+/* A segment that acknowledges a SYN-ACK that nobody remembers. */
+enum tcp_cookie tcp_cookie_check(const struct tcp_end *e, const struct tcp_seg *seg,
+				 struct tcp_handshake *hs);
 void tcp_cookies_init(void);
 
 /* fastopen.c (RFC 7413), the listener's lock held, unless said */

@@ -66,6 +66,7 @@ static int __init tcp_init(void)
 	tcp_respond_init();
 	tcp_cookies_init();
 	tcp_fastopen_init();
+	tcp_fastopen_client_init();
 	for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
 		err = parts[i].init();
 		if (err) {

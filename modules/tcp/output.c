@@ -93,13 +93,23 @@ static void advance(struct tcp_conn *tc, u32 len, bool fin)
 		tc->tx_next = p->node.next == &tc->txq ? NULL : list_next_entry(p, node);
 }
 
+void tcp_sent_with_syn(struct tcp_conn *tc, u32 len)
+{
+	tc->delivered += len;
+	tc->last_sent_ns = ktime_get();
+	tcp_count(TCP_TCPOrigDataSent);
+	advance(tc, len, false);
+}
+
 /* The interactive sort answers within the time an ACK may wait: then ACKs ride on data. */
 static void note_data_sent(struct tcp_conn *tc, u32 end, u32 len, u64 now)
 {
 	if (len && len < tc->mss_now)
 		tc->snd_small = end;
-	if (now - tc->last_data_recv_ns < TCP_DELACK_NS)
+	if (now - tc->last_data_recv_ns < TCP_DELACK_NS) {
 		tc->pingpong = true;
+		tc->quickack = false;
+	}
 	tc->last_sent_ns = now;
 	tcp_count(TCP_TCPOrigDataSent);
 }
@@ -150,7 +160,8 @@ static bool short_may_leave(struct tcp_conn *tc, struct pkt *p, u32 end)
 	if (tc->cork || !tcp_tx_cb(p)->push) {
 		if (!tc->cork_ns) {
 			tc->cork_ns = ktime_get();
-			tcp_timer_set(tc, TCP_TIMER_PACE, tc->cork_ns + TCP_CORK_NS);
+			if (!tc->deadline[TCP_TIMER_PACE])
+				tcp_timer_set(tc, TCP_TIMER_PACE, tc->cork_ns + TCP_CORK_NS);
 		}
 		return false;
 	}
@@ -414,6 +425,7 @@ void tcp_output(struct tcp_conn *tc)
 	if (sent && !(tc->retrans_kind == TCP_RETRANS_REO && tc->deadline[TCP_TIMER_RETRANS]))
 		tcp_loss_timer(tc, tc->last_sent_ns, 0);
 	check_persist(tc);
+	tcp_limit_look(tc);
 }
 
 void tcp_push(struct tcp_conn *tc)

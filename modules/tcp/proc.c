@@ -117,12 +117,10 @@ static void show_conn(struct listing *l, struct tcp_conn *tc)
 {
 	const struct socket *s;
 	struct line v = { .refs = 1 };
-	u16 af;
 
 	spin_lock(&tc->lock);
 	s = tc->is.s;
-	af = s ? s->family : ip_addr_family(&tc->end.laddr);
-	if (af == l->af) {
+	if (tc->end.family == l->af) {
 		v.state = tc->state;
 		v.uid = s ? s->uid : 0;
 		v.ino = s ? s->ino : 0;
@@ -150,7 +148,7 @@ static void show_end(struct tcp_end *e, void *arg)
 		show_conn(l, tcp_of_end(e));
 		return;
 	}
-	if (ip_addr_family(&e->laddr) != l->af)
+	if (e->family != l->af)
 		return;
 	if (e->kind == TCP_END_REQUEST) {
 		v.state = TCP_SYN_RECV;
@@ -224,30 +222,45 @@ u64 tcp_counted(enum tcp_counter id)
 				       ip_mib_sum(&tcp_ext_mib, id - TCP_NR_SNMP);
 }
 
+struct family_count {
+	u16 af;
+	u32 n;
+};
+
 static void count_conn(struct tcp_end *e, void *arg)
 {
-	const struct tcp_conn *tc = tcp_of_end(e);
+	struct family_count *c = arg;
 
-	if (e->kind == TCP_END_CONN && !tc->orphan)
-		++*(u32 *)arg;
+	if (e->kind == TCP_END_CONN && e->family == c->af && !tcp_of_end(e)->orphan)
+		c->n++;
+}
+
+static u32 sockets_of(u16 af)
+{
+	struct family_count c = { .af = af };
+
+	tcp_for_each(count_conn, &c);
+	return c.n;
 }
 
 /* mem is in pages. */
 static void show_sockstat(struct seq *s)
 {
-	u32 inuse = 0, waits = atomic_read(&tcp_nr_timewaits), alive = tcp_ends_alive();
+	u32 waits = atomic_read(&tcp_nr_timewaits), alive = tcp_ends_alive();
 
-	tcp_for_each(count_conn, &inuse);
-	seq_printf(s, "TCP: inuse %u orphan %d tw %u alloc %u mem %lu\n", inuse,
+	seq_printf(s, "TCP: inuse %u orphan %d tw %u alloc %u mem %lu\n", sockets_of(AF_INET),
 		   atomic_read(&tcp_nr_orphans), waits, alive > waits ? alive - waits : 0,
 		   tcp_memory_pages());
 }
 
-static struct ip_mib sockstat = {
-	.name = "TCP",
-	.file = IP_MIB_SOCKSTAT,
-	.rank = 10,
-	.show = show_sockstat,
+static void show_sockstat6(struct seq *s)
+{
+	seq_printf(s, "TCP6: inuse %u\n", sockets_of(AF_INET6));
+}
+
+static struct ip_mib sockstat[] = {
+	{ .name = "TCP", .file = IP_MIB_SOCKSTAT, .rank = 10, .show = show_sockstat },
+	{ .name = "TCP6", .file = IP_MIB_SOCKSTAT6, .rank = 10, .show = show_sockstat6 },
 };
 
 int tcp_count_init(void)
@@ -267,10 +280,11 @@ void tcp_count_exit(void)
 
 int tcp_proc_init(void)
 {
-	int err;
+	int err = 0;
 
 	random_bytes(&pointer_key, sizeof(pointer_key));
-	err = ip_mib_register(&sockstat);
+	for (u32 i = 0; i < ARRAY_SIZE(sockstat) && !err; i++)
+		err = ip_mib_register(&sockstat[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
 		err = procfile_add(&files[i]);
 	if (err)
@@ -283,5 +297,6 @@ void tcp_proc_exit(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		procfile_remove(&files[i]);
-	ip_mib_unregister(&sockstat);
+	for (u32 i = 0; i < ARRAY_SIZE(sockstat); i++)
+		ip_mib_unregister(&sockstat[i]);
 }

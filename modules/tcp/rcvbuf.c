@@ -59,12 +59,17 @@ u64 tcp_memory_pages(void)
 	return total > 0 ? DIV_ROUND_UP((u64)total, PAGE_BYTES) : 0;
 }
 
+bool tcp_memory_full(void)
+{
+	return atomic64_read(&memory_total) > memory_limit(2);
+}
+
 bool tcp_memory_allows(struct tcp_conn *tc, u32 n)
 {
-	if (likely(!READ_ONCE(tcp_memory_pressure)))
+	if (likely(!READ_ONCE(tcp_memory_pressure) && !READ_ONCE(pkt_rx_scarce)))
 		return true;
 	/* short: everybody still gets a little, until nothing is left */
-	if (atomic64_read(&memory_total) > memory_limit(2))
+	if (tcp_memory_full())
 		return false;
 	return tc->rx_bytes + tc->ofo_bytes + n <= (u32)tcp_sysctls.rmem[0];
 }

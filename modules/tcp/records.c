@@ -72,7 +72,8 @@ bool tcp_rec_add(struct tcp_conn *tc, u32 seq, u32 end, struct pkt *data, u8 fla
 
 	if (unlikely(!r)) {
 		r = tcp_rec_last(tc);
-		if (!r || r->end != seq || (r->flags & ~(u32)TCP_REC_RETRANS))
+		if (!r || r->end != seq ||
+		    (r->flags & ~(u32)(TCP_REC_RETRANS | TCP_REC_APP_LIMITED)))
 			return false;
 		/* as if it had all left now: RACK and RTT see only one time */
 		r->end = end;
@@ -90,6 +91,7 @@ bool tcp_rec_add(struct tcp_conn *tc, u32 seq, u32 end, struct pkt *data, u8 fla
 	r->mss = max(tc->mss_now, (u16)1);
 	r->tries = 1;
 	r->flags = flags;
+	tcp_rate_sent(tc, r);
 	list_add_tail(&r->node, &tc->recs);
 	list_add_tail(&r->time_node, &tc->recs_by_time);
 	tc->nr_recs++;
@@ -154,9 +156,10 @@ void tcp_rec_resent(struct tcp_conn *tc, struct tcp_rec *r, u64 now)
 		tc->lost_out -= rec_len(r);
 	else if (r->flags & TCP_REC_RETRANS)
 		tc->retrans_out -= rec_len(r);
-	r->flags = (r->flags & ~(u32)TCP_REC_LOST) | TCP_REC_RETRANS;
+	r->flags = (r->flags & ~(u32)(TCP_REC_LOST | TCP_REC_APP_LIMITED)) | TCP_REC_RETRANS;
 	tc->retrans_out += rec_len(r);
 	r->sent_ns = now;
+	tcp_rate_sent(tc, r);
 	r->mss = tc->mss_now;
 	if (r->tries < 255)
 		r->tries++;
@@ -205,6 +208,8 @@ static void note_delivery(struct tcp_conn *tc, const struct tcp_rec *r, u32 len,
 		len = 0; /* is no data to congestion control */
 	tc->delivered += len;
 	info->delivered += len;
+	if (likely(len))
+		tcp_rate_delivered(tc, r, info);
 	if (unlikely(r->flags & TCP_REC_LOST))
 		tc->lost_out -= len;
 	else if (unlikely(r->flags & TCP_REC_RETRANS))

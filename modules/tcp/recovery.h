@@ -39,6 +39,9 @@ struct tcp_ack_info {
 	bool orig_acked;    /* something sent once and before the time-out arrived (RFC 5682) */
 	bool retrans_acked; /* something sent again is now acknowledged */
 	bool reneged;
+	/* rate.c: of what was sent last and is now delivered */
+	u64 rate_prior_delivered, rate_prior_ns, rate_send_ns, rate_sent_ns;
+	bool rate_app_limited;
 };
 
 /* RFC 6675 4's pipe: bytes believed to be on the wire. */
@@ -126,6 +129,54 @@ void tcp_ecn_echoed(struct tcp_conn *tc);
 /* mtuprobe.c */
 /* A retransmission timed out: maybe packets of this size do not get through (RFC 4821 7.6.3). */
 void tcp_mtu_timeout(struct tcp_conn *tc);
+
+/* rate.c */
+/* r leaves: what is delivered by now is where its sample begins. */
+static inline void tcp_rate_sent(struct tcp_conn *tc, struct tcp_rec *r)
+{
+	if (tc->snd_nxt == tc->snd_una)
+		tc->first_ns = tc->delivered_ns = r->sent_ns;
+	r->first_ns = tc->first_ns;
+	r->delivered_ns = tc->delivered_ns;
+	r->delivered = tc->delivered;
+	r->flags |= unlikely(tc->app_limited) ? TCP_REC_APP_LIMITED : 0;
+}
+/* r, or its front, has arrived. */
+static inline void tcp_rate_delivered(struct tcp_conn *tc, const struct tcp_rec *r,
+				      struct tcp_ack_info *info)
+{
+	tc->delivered_ns = info->now;
+	if (r->sent_ns < info->rate_sent_ns)
+		return;
+	info->rate_sent_ns = tc->first_ns = r->sent_ns;
+	info->rate_prior_delivered = r->delivered;
+	info->rate_prior_ns = r->delivered_ns;
+	info->rate_send_ns = r->sent_ns - r->first_ns;
+	info->rate_app_limited = r->flags & TCP_REC_APP_LIMITED;
+}
+void tcp_rate_take(struct tcp_conn *tc, const struct tcp_ack_info *info);
+u64 tcp_delivery_rate(const struct tcp_conn *tc); /* bytes a second, 0: not known */
+static inline void tcp_limit_set(struct tcp_conn *tc, enum tcp_limit limit, u64 now)
+{
+	if (tc->limit)
+		tc->limit_ns[tc->limit] += now - tc->limit_since_ns;
+	tc->limit = limit;
+	tc->limit_since_ns = now;
+}
+void tcp_limit_update(struct tcp_conn *tc);
+/* What may be sent has been: is the user the limit now (draft 3.4), or what is? */
+static inline void tcp_limit_look(struct tcp_conn *tc)
+{
+	u32 flight = tc->snd_nxt - tc->snd_una;
+
+	if (likely(!tc->tx_next && !tc->lost_out && flight < tc->cc.cwnd))
+		tc->app_limited = tc->delivered + flight + !(tc->delivered + flight);
+	if (unlikely(tc->tx_next || tc->tx_waiting || tc->limit > TCP_LIMIT_BUSY))
+		tcp_limit_update(tc);
+	else if (flight && !tc->limit)
+		tcp_limit_set(tc, TCP_LIMIT_BUSY, tc->last_sent_ns);
+}
+u64 tcp_limited_ns(const struct tcp_conn *tc, enum tcp_limit limit, u64 now);
 
 /* timer.c */
 /* Chooses RTO, loss probe or nothing for what is now in flight. reo_ns: RACK wants to look again

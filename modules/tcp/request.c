@@ -21,10 +21,12 @@ static struct kmem_cache *request_cache;
 void tcp_synack_fill(struct tcp_reply *r, const struct tcp_conn *l, const struct tcp_end *e,
 		     const struct tcp_handshake *hs)
 {
+	const struct inet_settings *set = inet_settings(&l->is, &e->raddr);
+
 	tcp_reply_to_end(r, e);
 	r->mark = l->is.s ? l->is.s->mark : 0;
-	r->tos = l->is.tos & ~3; /* RFC 3168 6.1.1: a SYN-ACK is not ECN-capable */
-	r->ttl = l->is.ttl;
+	r->tos = set->tos & ~3; /* RFC 3168 6.1.1: a SYN-ACK is not ECN-capable */
+	r->ttl = set->ttl;
 	r->seq = hs->iss;
 	r->ack = hs->irs + 1;
 	r->flags = TCP_SYN | TCP_ACK | (hs->options & TCP_OPT_ECN ? TCP_ECE : 0);
@@ -82,6 +84,21 @@ static void request_wait(struct tcp_listen *ln, struct tcp_request *req)
 	timer_arm(ln, req->deadline_ns);
 }
 
+/* The peer believes that it is connected, and it will not come to that: it shall know, for it may
+ * wait for us to speak. */
+static void request_reset(const struct tcp_conn *l, const struct tcp_request *req)
+{
+	struct tcp_reply r = { 0 };
+
+	tcp_reply_to_end(&r, &req->end);
+	r.mark = l->is.s ? l->is.s->mark : 0;
+	r.seq = req->hs.iss + 1;
+	r.ack = req->hs.irs + 1;
+	r.flags = TCP_RST | TCP_ACK;
+	if (!tcp_reply_send(&r))
+		tcp_count(TCP_OutRsts);
+}
+
 /* Not waiting any more; gives back the list's reference. */
 static void request_leave(struct tcp_listen *ln, struct tcp_request *req)
 {
@@ -134,6 +151,8 @@ static void request_timeout(struct tcp_conn *l, struct tcp_request *req)
 	if (req->acked)
 		max = max(max, defer);
 	if (req->retries >= max) {
+		if (req->acked)
+			request_reset(l, req);
 		request_drop(ln, req);
 		tcp_count(TCP_AttemptFails);
 		return;
@@ -198,32 +217,73 @@ void tcp_requests_timer(struct timer *t)
 
 /* ---- making ---- */
 
+static struct tcp_request *request_new(struct tcp_conn *l)
+{
+	struct tcp_request *req = kmem_cache_zalloc(request_cache);
+
+	if (!req)
+		return NULL;
+	tcp_end_init(&req->end, TCP_END_REQUEST);
+	tcp_end_get(&l->end);
+	req->listener = l;
+	list_init(&req->node);
+	return req;
+}
+
+/* It is filled in. -EEXIST: it is freed. */
+static int request_enter(struct tcp_conn *l, struct tcp_request *req)
+{
+	int err = tcp_insert_end(&req->end);
+
+	if (err) {
+		tcp_end_put(&req->end);
+		return err;
+	}
+	l->listen->nr_requests++;
+	request_wait(l->listen, req);
+	return 0;
+}
+
 bool tcp_request_make(struct tcp_conn *l, const struct ip_rx *rx, const struct tcp_seg *seg,
 		      u32 iss)
 {
-	struct tcp_request *req = kmem_cache_zalloc(request_cache);
+	struct tcp_request *req = request_new(l);
 	struct tcp_end *e;
 
 	if (!req)
 		return false;
 	e = &req->end;
-	tcp_end_init(e, TCP_END_REQUEST);
-	tcp_end_get(&l->end);
-	req->listener = l;
-	list_init(&req->node);
 	tcp_end_from_packet(e, rx, seg, l);
 	tcp_handshake_take(l, e, seg, &req->hs);
 	req->hs.iss = iss ? iss : tcp_isn(&e->laddr, e->lport, &e->raddr, e->rport);
 	req->hs.ts_offset = tcp_ts_offset(&e->laddr, &e->raddr);
 	req->sent_ns = ktime_get();
-	if (tcp_insert_end(e)) {
-		tcp_end_put(e);
+	if (request_enter(l, req))
 		return false;
-	}
-	l->listen->nr_requests++;
-	request_wait(l->listen, req);
 	synack_send(l, req);
 	return true;
+}
+
+int tcp_request_restore(struct tcp_conn *l, const struct tcp_end *ends,
+			const struct tcp_handshake *hs)
+{
+	u32 most = l->listen->backlog + (u32)READ_ONCE(tcp_sysctls.max_syn_backlog);
+	struct tcp_request *req;
+
+	if (l->listen->nr_requests >= most)
+		return -ENOMEM;
+	req = request_new(l);
+	if (!req)
+		return -ENOMEM;
+	req->end.laddr = ends->laddr;
+	req->end.raddr = ends->raddr;
+	req->end.lport = ends->lport;
+	req->end.rport = ends->rport;
+	req->end.bound_if = ends->bound_if;
+	req->end.family = ends->family;
+	req->hs = *hs;
+	req->acked = true;
+	return request_enter(l, req);
 }
 
 /* ---- segments ---- */
@@ -300,7 +360,7 @@ static void request_complete(struct tcp_conn *l, struct tcp_request *req, struct
 			     const struct tcp_seg *seg, u8 tos)
 {
 	struct tcp_conn *child;
-	u64 rtt = req->retries ? 0 : ktime_get() - req->sent_ns;
+	u64 rtt = req->retries || !req->sent_ns ? 0 : ktime_get() - req->sent_ns;
 
 	if (!request_completes(l, req, seg)) {
 		ip_drop(p, DROP_IGNORED);
@@ -310,6 +370,7 @@ static void request_complete(struct tcp_conn *l, struct tcp_request *req, struct
 		req->hs.ts_recent = seg->tsval;
 	child = tcp_child_make(l, &req->hs, &req->end, &req->end);
 	if (!child) {
+		req->acked = true; /* the next SYN-ACK asks it to try again */
 		tcp_count(TCP_ListenDrops);
 		ip_drop(p, DROP_NO_MEMORY);
 		return;
@@ -373,10 +434,15 @@ bool tcp_request_input(struct tcp_request *req, struct pkt *p, const struct ip_r
 
 void tcp_requests_drop(struct tcp_listen *ln)
 {
+	struct tcp_request *req;
+
 	for (u32 i = 0; i < TCP_RETRY_LISTS; i++) {
-		while (!list_empty(&ln->waiting[i]))
-			request_drop(ln,
-				     list_first_entry(&ln->waiting[i], struct tcp_request, node));
+		while ((req = list_first_entry_or_null(&ln->waiting[i], struct tcp_request,
+						       node))) {
+			if (req->acked)
+				request_reset(ln->owner, req);
+			request_drop(ln, req);
+		}
 	}
 }
 

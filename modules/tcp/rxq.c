@@ -253,14 +253,24 @@ static void note_segment_size(struct tcp_conn *tc, const struct pkt *p, u32 len)
 		tc->rcv_mss = len;
 }
 
-/* A little data in a buffer that somebody else needs as well (lo lends the sender's): a copy, so
- * that what nobody reads does not hold the transmit pool. */
+/* lo lends the sender's buffers. What waits for our reader is not to hold them, so it counts as the
+ * host's own from now on. False: there is too much of that. */
+static bool take_over(struct pkt *p)
+{
+	return likely(p->pool == PKT_POOL_RX) || pkt_move_local(p);
+}
+
+/* A little data in somebody else's buffer is worth a copy: more can be put behind it, and a large
+ * one is not kept for it. */
 static struct pkt *own_copy(struct pkt *p)
 {
-	struct pkt *c = pkt_owned(p) ? NULL : pkt_copy(p, PKT_POOL_RX, 0);
+	struct pkt *c = pkt_owned(p) ? NULL : pkt_alloc(p->pool, 0, p->len);
 
 	if (!c)
 		return p;
+	memcpy(pkt_put(c, p->len), p->data, p->len);
+	memcpy(c->cb, p->cb, sizeof(c->cb));
+	c->stamp_ns = p->stamp_ns;
 	pkt_free(p);
 	return c;
 }
@@ -271,6 +281,8 @@ static void append(struct tcp_conn *tc, struct pkt *p)
 	if (p->len <= MERGE_MAX) {
 		if (!list_empty(&tc->rxq) && merge(list_last_entry(&tc->rxq, struct pkt, node), p))
 			return;
+		p = own_copy(p);
+	} else if (unlikely(p->len <= COLLAPSE_ROOM && p->truesize > 2 * PKT_BUF_SIZE)) {
 		p = own_copy(p);
 	}
 	charge(tc, &tc->rx_bytes, p);
@@ -327,7 +339,7 @@ static void receive_in_order(struct tcp_conn *tc, struct pkt *p)
 		trim_front(p, tc->rcv_nxt - seq);
 		tcp_defer(tc, TCP_TODO_ACK);
 	}
-	if (!make_room(tc, p->truesize, true)) {
+	if (!take_over(p) || !make_room(tc, p->truesize, true)) {
 		tcp_count(TCP_TCPRcvQDrop);
 		ip_drop(p, DROP_SOCKET_FULL);
 		tcp_defer(tc, TCP_TODO_ACK | TCP_TODO_READ);
@@ -426,7 +438,7 @@ static void receive_early(struct tcp_conn *tc, struct pkt *p)
 
 	/* RFC 5681 4.2: the duplicate ACK leaves at once */
 	tcp_defer(tc, TCP_TODO_ACK);
-	if (!make_room(tc, p->truesize, false) || tc->nr_runs >= RUNS_MAX) {
+	if (tc->nr_runs >= RUNS_MAX || !take_over(p) || !make_room(tc, p->truesize, false)) {
 		early_drop(p);
 		return;
 	}
@@ -503,8 +515,8 @@ bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg)
 	struct tcp_rx_cb *cb = tcp_rx_cb(p);
 
 	if (unlikely(!list_empty(&tc->ofo) || tc->urgent_state || tc->fin_seen ||
-		     tcp_memory_pressure || seq_gt(seg->end, tc->rcv_wup + tc->rcv_wnd) ||
-		     tc->rx_bytes >= tc->rcvbuf))
+		     tcp_memory_pressure || pkt_rx_scarce || !take_over(p) ||
+		     seq_gt(seg->end, tc->rcv_wup + tc->rcv_wnd) || tc->rx_bytes >= tc->rcvbuf))
 		return false;
 	pkt_pull(p, seg->header);
 	cb->seq = seg->seq;

@@ -25,10 +25,17 @@ static u32 notsent_limit(const struct tcp_conn *tc)
 	return tc->notsent_lowat ? tc->notsent_lowat : (u32)tcp_sysctls.notsent_lowat;
 }
 
+/* All connections together have what they may have: whoever has nothing queued still gets on. */
+static bool memory_gone(const struct tcp_conn *tc)
+{
+	return unlikely(READ_ONCE(tcp_memory_pressure)) && tcp_memory_full() &&
+	       socket_tx_bytes(tc->is.s);
+}
+
 /* May another packet be filled? */
 static bool has_room(const struct tcp_conn *tc)
 {
-	return !buffer_full(tc) && unsent(tc) < notsent_limit(tc);
+	return !buffer_full(tc) && unsent(tc) < notsent_limit(tc) && !memory_gone(tc);
 }
 
 /* A third of the buffer is free: whoever is woken has something to do. */
@@ -36,7 +43,8 @@ bool tcp_writable(const struct tcp_conn *tc)
 {
 	u32 used = socket_tx_bytes(tc->is.s), size = READ_ONCE(tc->sndbuf);
 
-	return used < size && size - used >= used / 2 && (u64)unsent(tc) * 2 < notsent_limit(tc);
+	return used < size && size - used >= used / 2 && (u64)unsent(tc) * 2 < notsent_limit(tc) &&
+	       !memory_gone(tc);
 }
 
 /* Two congestion windows, one on its way and one to come, in buffers that are not quite full. */
@@ -84,14 +92,28 @@ static int wait_for_room(struct tcp_conn *tc, u32 flags, u64 deadline)
 	return flags & MSG_DONTWAIT ? -EAGAIN : socket_wait(tc->is.s, deadline);
 }
 
+/* Whoever got EAGAIN waits to be told (edge triggered epoll), but without anything on its way no
+ * ACK will do that. */
+static void promise_room(struct tcp_conn *tc, u64 at)
+{
+	spin_lock(&tc->lock);
+	tc->tx_waiting = true;
+	if (tcp_in(tc, TCP_CAN_SEND) &&
+	    (!tc->deadline[TCP_TIMER_PACE] || tc->deadline[TCP_TIMER_PACE] > at))
+		tcp_timer_set(tc, TCP_TIMER_PACE, at);
+	spin_unlock(&tc->lock);
+}
+
 /* No buffer to be had anywhere: others give theirs back. */
 static int wait_for_memory(struct tcp_conn *tc, u32 flags, u64 deadline)
 {
 	u64 soon = ktime_get() + RETRY_NS;
 	int err;
 
-	if (flags & MSG_DONTWAIT)
+	if (flags & MSG_DONTWAIT) {
+		promise_room(tc, soon);
 		return -EAGAIN;
+	}
 	err = socket_wait(tc->is.s, deadline ? min(deadline, soon) : soon);
 	if (err == -EAGAIN && (!deadline || ktime_get() < deadline))
 		return 0;
@@ -230,13 +252,20 @@ static long send_some(struct tcp_conn *tc, struct msg *m)
 /* A connection that cannot take data now: 0 look again. */
 static int not_ready(struct tcp_conn *tc, u32 flags, u64 deadline)
 {
-	int err = socket_take_error(tc->is.s);
+	bool wait, able;
+	int err;
 
+	/* the end comes with its error, and is not to be seen without */
+	spin_lock(&tc->lock);
+	err = socket_take_error(tc->is.s);
+	able = tcp_in(tc, TCP_CAN_SEND) && !(tc->shutdown & 2);
+	wait = tcp_in(tc, TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV)) &&
+	       !(tc->shutdown & 2);
+	spin_unlock(&tc->lock);
 	if (err)
 		return err;
-	if ((tc->shutdown & 2) ||
-	    !tcp_in(tc, TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV)))
-		return tcp_in(tc, TCP_CAN_SEND) && !(tc->shutdown & 2) ? 0 : -EPIPE;
+	if (!wait)
+		return able ? 0 : -EPIPE;
 	return flags & MSG_DONTWAIT ? -EAGAIN : socket_wait(tc->is.s, deadline);
 }
 
@@ -246,14 +275,60 @@ static bool ready(const struct tcp_conn *tc)
 		      !READ_ONCE(tc->is.s->error));
 }
 
-/* RFC 7413 A.2, without a cookie: sendto connects and sends. */
+/* As much of the message as a SYN may carry, in a packet. NULL: none of it. */
+static struct pkt *fill_syn(struct tcp_conn *tc, struct msg *m, u32 *len)
+{
+	u32 headroom = tcp_tx_headroom(tc), n;
+	struct pkt *p;
+
+	spin_lock(&tc->lock);
+	n = tc->state == TCP_SYN_SENT ? tcp_fastopen_room(tc) : 0;
+	spin_unlock(&tc->lock);
+	*len = 0;
+	n = min((size_t)min(n, (u32)PKT_BUF_SIZE - headroom), m->iter.count);
+	p = n ? pkt_alloc(PKT_POOL_TX, headroom, PKT_BUF_SIZE - headroom) : NULL;
+	if (!p)
+		return NULL;
+	*len = copy_in(p, n, &m->iter);
+	pkt_put(p, *len);
+	socket_charge_tx(tc->is.s, p);
+	return p;
+}
+
+/* sendto(MSG_FASTOPEN) connects; its SYN waits for the data. */
 static int connect_first(struct socket *s, const struct msg *m)
 {
-	if (!(tcp_sysctls.fastopen & 1))
+	u16 af = AF_UNSPEC;
+
+	if (m->name_len >= sizeof(af))
+		memcpy(&af, m->name, sizeof(af));
+	if (!(tcp_sysctls.fastopen & 1) || (m->name_len >= sizeof(af) && af == AF_UNSPEC))
 		return -EOPNOTSUPP;
-	if (m->name_len < sizeof(u16))
+	if (m->name_len < sizeof(af))
 		return -EINVAL;
-	return tcp_connect(s, m->name, m->name_len, m->flags & MSG_DONTWAIT);
+	return tcp_connect_held(s, m->name, m->name_len, m->flags & MSG_DONTWAIT);
+}
+
+/* RFC 7413 4.2.1 and A.2: sendto connects and sends, or the first send behind a connect that did
+ * not (TCP_FASTOPEN_CONNECT). Bytes taken, or why not; 0: it is connected, and all is to be sent.
+ */
+static long send_first(struct socket *s, struct msg *m)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	struct pkt *p;
+	u32 n;
+	int err;
+
+	if (!(tc->fastopen & TCP_FO_HELD)) {
+		err = connect_first(s, m);
+		if (err || !(tc->fastopen & TCP_FO_HELD))
+			return err;
+	}
+	p = fill_syn(tc, m, &n);
+	err = tcp_connect_release(s, p, m->flags & MSG_DONTWAIT);
+	if (err == -EINPROGRESS && n)
+		return n;
+	return err ? err : (long)n;
 }
 
 /* What is no longer than a segment and finds nothing waiting before it: one packet, queued and
@@ -300,10 +375,12 @@ long tcp_send(struct socket *s, struct msg *m, size_t len)
 		if (likely(n))
 			return n;
 	}
-	if (unlikely(m->flags & MSG_FASTOPEN)) {
-		err = connect_first(s, m);
-		if (err)
-			return err;
+	if (unlikely((m->flags & MSG_FASTOPEN) || (tc->fastopen & TCP_FO_HELD))) {
+		n = send_first(s, m);
+		/* the handshake goes on without the caller: the rest is for another call */
+		if (n < 0 || tcp_in(tc, TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV)))
+			return n;
+		done = n;
 	}
 	for (;;) {
 		if (unlikely(!ready(tc))) {

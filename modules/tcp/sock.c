@@ -61,45 +61,28 @@ static int tcp_name(struct socket *s, u8 *name, u32 *len, bool peer)
 
 /* ---- connect ---- */
 
-/* As on Linux and BSD, the unspecified destination is this host. */
-static void own_host(const struct tcp_conn *tc, struct ip_addr *dst)
+static int peer_address(struct tcp_conn *tc, const u8 *name, u32 len, struct inet_peer *peer)
 {
-	bool v4 = ip_addr_is_v4(dst);
-
-	if (!ip_addr_is_any(dst))
-		return;
-	if (!ip_addr_is_any(&tc->is.laddr) && ip_addr_is_v4(&tc->is.laddr) == v4)
-		*dst = tc->is.laddr;
-	else
-		ip_addr_parse(v4 ? "127.0.0.1" : "::1", dst);
-}
-
-static int peer_address(struct tcp_conn *tc, const u8 *name, u32 len, struct ip_addr *dst,
-			u16 *port, u32 *scope)
-{
-	const struct socket *s = tc->is.s;
-	int err = ip_addr_from_sockaddr(name, len, s->family, dst, port, scope);
+	int err = inet_peer_address(&tc->is, name, len, peer);
 
 	if (err)
 		return err;
-	if (ip_addr_is_v4(dst) && (tc->is.flags & INET_V6ONLY))
+	if (ip_addr_is_multicast(&peer->addr))
 		return -ENETUNREACH;
-	own_host(tc, dst);
-	return ip_addr_is_multicast(dst) ? -ENETUNREACH : 0;
+	return inet_connect_scope(&tc->is, peer);
 }
 
 /* Route and source for a flow to the peer. */
-static int find_flow(struct tcp_conn *tc, const struct ip_addr *dst, u16 port, u32 scope)
+static int find_flow(struct tcp_conn *tc, const struct inet_peer *peer)
 {
 	struct inet_sock *is = &tc->is;
 	struct flow f;
 	int err;
 
-	is->rport = port;
-	inet_flow_init(is, &f, dst);
+	is->rport = peer->port;
+	is->flow_label = peer->flow_label;
+	inet_flow_init(is, &f, &peer->addr);
 	f.proto = IPPROTO_TCP;
-	if (scope && ip_addr_is_link_local(dst) && !f.oif)
-		f.oif = scope;
 	f.flags |= FLOW_BROADCAST | FLOW_PARK;
 	err = ip_flow_check(&f, 0, NULL);
 	/* a neighbour that does not answer and a full ring are matters of the moment */
@@ -111,7 +94,7 @@ static int find_flow(struct tcp_conn *tc, const struct ip_addr *dst, u16 port, u
 		return -ENETUNREACH;
 	if (ip_addr_is_any(&is->laddr))
 		is->laddr = f.saddr;
-	is->raddr = *dst;
+	is->raddr = peer->addr;
 	is->flow = f;
 	tcp_flow_fill(tc, &is->flow);
 	return 0;
@@ -130,16 +113,26 @@ static void forget_peer(struct tcp_conn *tc)
 	flow_reset(&is->flow);
 }
 
+/* With TCP_FASTOPEN_CONNECT the SYN waits for the first data when it may carry some. send holds it
+ * for certain, and knows later. */
+static void first_syn(struct tcp_conn *tc, bool hold)
+{
+	bool fast = (hold || tc->fastopen_connect) && tcp_fastopen_begin(tc);
+
+	if (hold || fast)
+		tc->fastopen |= TCP_FO_HELD;
+	else
+		tcp_send_syn(tc);
+}
+
 /* From a closed socket, fresh or used before, to SYN-SENT. */
-static int start_connecting(struct tcp_conn *tc, const u8 *name, u32 len)
+static int start_connecting(struct tcp_conn *tc, const u8 *name, u32 len, bool hold)
 {
 	struct socket *s = tc->is.s;
-	struct ip_addr dst;
-	u16 port;
-	u32 scope;
+	struct inet_peer peer;
 	int err;
 
-	err = peer_address(tc, name, len, &dst, &port, &scope);
+	err = peer_address(tc, name, len, &peer);
 	if (err)
 		return err;
 	spin_lock(&tc->lock);
@@ -151,12 +144,13 @@ static int start_connecting(struct tcp_conn *tc, const u8 *name, u32 len)
 	s->shut = 0;
 	s->error = 0;
 	spin_unlock(&s->rx_lock);
-	err = find_flow(tc, &dst, port, scope);
+	err = find_flow(tc, &peer);
 	if (!err)
 		err = tcp_bind_tuple(tc);
 	if (!err) {
 		spin_lock(&tc->lock);
-		err = tcp_connect_start(tc);
+		tcp_connect_start(tc);
+		first_syn(tc, hold);
 		tcp_flush(tc);
 		spin_unlock(&tc->lock);
 	}
@@ -191,32 +185,12 @@ static int wait_connected(struct tcp_conn *tc, u64 deadline)
 	return err;
 }
 
-int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
+/* What a call that began with a SYN on its way tells in the end. */
+static int finish_connecting(struct tcp_conn *tc, int told, bool nonblock)
 {
-	struct tcp_conn *tc = tcp_of(s);
-	int err, told = -EALREADY;
-	u16 af;
+	struct socket *s = tc->is.s;
+	int err;
 
-	memcpy(&af, name, sizeof(af));
-	if (af == AF_UNSPEC) {
-		disconnect(tc);
-		return 0;
-	}
-	if (tc->phase == PHASE_CONNECTED || tc->state == TCP_LISTEN)
-		return -EISCONN;
-	if (tc->phase == PHASE_UNCONNECTED) {
-		if (tc->state != TCP_CLOSE)
-			return -EISCONN;
-		err = start_connecting(tc, name, len);
-		if (err)
-			return err;
-		tc->phase = PHASE_CONNECTING;
-		told = -EINPROGRESS;
-		/* over lo the answer may be there already: who does not wait hears of it later, as
-		 * on Linux */
-		if (nonblock)
-			return told;
-	}
 	if (tcp_in(tc, HANDSHAKE)) {
 		if (nonblock)
 			return told;
@@ -231,6 +205,74 @@ int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
 	}
 	tc->phase = PHASE_CONNECTED;
 	return 0;
+}
+
+static int begin_connecting(struct tcp_conn *tc, const u8 *name, u32 len, bool hold)
+{
+	int err;
+
+	if (tc->state != TCP_CLOSE)
+		return -EISCONN;
+	err = start_connecting(tc, name, len, hold);
+	if (!err)
+		tc->phase = PHASE_CONNECTING;
+	return err;
+}
+
+int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
+{
+	struct tcp_conn *tc = tcp_of(s);
+	int err, told = -EALREADY;
+	u16 af;
+
+	memcpy(&af, name, sizeof(af));
+	if (af == AF_UNSPEC) {
+		disconnect(tc);
+		return 0;
+	}
+	if (tc->phase == PHASE_CONNECTED || tc->state == TCP_LISTEN || (tc->fastopen & TCP_FO_HELD))
+		return -EISCONN;
+	if (tc->phase == PHASE_UNCONNECTED) {
+		err = begin_connecting(tc, name, len, false);
+		/* who sends now is connected, as far as he can see */
+		if (err || (tc->fastopen & TCP_FO_HELD))
+			return err;
+		told = -EINPROGRESS;
+		/* over lo the answer may be there already: who does not wait hears of it later, as
+		 * on Linux */
+		if (nonblock)
+			return told;
+	}
+	return finish_connecting(tc, told, nonblock);
+}
+
+int tcp_connect_held(struct socket *s, const u8 *name, u32 len, bool nonblock)
+{
+	struct tcp_conn *tc = tcp_of(s);
+
+	if (tc->phase == PHASE_CONNECTING)
+		return finish_connecting(tc, -EALREADY, nonblock);
+	if (tc->phase == PHASE_CONNECTED || tc->state == TCP_LISTEN)
+		return -EISCONN;
+	return begin_connecting(tc, name, len, true);
+}
+
+int tcp_connect_release(struct socket *s, struct pkt *p, bool nonblock)
+{
+	struct tcp_conn *tc = tcp_of(s);
+
+	spin_lock(&tc->lock);
+	if (p && tcp_in(tc, HANDSHAKE | TCP_CAN_SEND))
+		tcp_txq_append(tc, p, true);
+	else if (p)
+		pkt_free(p); /* it is over */
+	if (tc->fastopen & TCP_FO_HELD)
+		tcp_send_syn(tc);
+	else
+		tcp_output(tc); /* the peer called us at the same time */
+	tcp_flush(tc);
+	spin_unlock(&tc->lock);
+	return finish_connecting(tc, -EINPROGRESS, nonblock);
 }
 
 /* ---- listen, accept ---- */
@@ -269,6 +311,7 @@ static void graft(struct tcp_conn *tc, struct socket *child)
 	child->ops = &tcp_ops;
 	child->rcvbuf = tc->rcvbuf;
 	child->sndbuf = tc->sndbuf;
+	child->bound_if = tc->end.bound_if; /* where its peer's address means something */
 	tc->is.s = child;
 	tc->parent = NULL;
 	tc->phase = PHASE_CONNECTED;
@@ -405,17 +448,28 @@ static u32 tcp_poll(struct socket *s)
 {
 	struct tcp_conn *tc = tcp_of(s);
 	u8 state = READ_ONCE(tc->state), shut = READ_ONCE(tc->shutdown);
+	int err = READ_ONCE(s->error);
 	u32 events = 0;
 
 	if (state == TCP_LISTEN)
 		return tcp_accept_ready(tc) ? POLLIN | POLLRDNORM : 0;
+	if (unlikely(state == TCP_CLOSE || err)) {
+		/* the end is seen whole, or not yet */
+		spin_lock(&tc->lock);
+		state = tc->state;
+		shut = tc->shutdown;
+		err = READ_ONCE(s->error);
+		spin_unlock(&tc->lock);
+	}
 	if (shut == 3 || state == TCP_CLOSE)
 		events |= POLLHUP;
 	if (shut & 1)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (state != TCP_SYN_SENT && state != TCP_SYN_RECV)
 		events |= data_events(tc, shut);
-	if (READ_ONCE(s->error) || inet_has_error(&tc->is))
+	else if (READ_ONCE(tc->fastopen) & TCP_FO_HELD)
+		events |= POLLOUT | POLLWRNORM; /* the SYN waits for it */
+	if (err || inet_has_error(&tc->is))
 		events |= POLLERR;
 	return events;
 }

@@ -25,6 +25,7 @@
 #define TCP_CC_INFO 26
 #define TCP_FASTOPEN_CONNECT 30
 #define TCP_ULP 31
+#define TCP_FASTOPEN_NO_COOKIE 34
 
 #define KEEP_SECONDS_MAX 32767
 #define TRIES_MAX 127
@@ -104,7 +105,7 @@ static int set_clamp(struct tcp_conn *tc, int v)
 
 static int set_quickack(struct tcp_conn *tc, int v)
 {
-	tc->quickack_off = !(v & 1);
+	tc->quickack = v & 1;
 	tc->pingpong = !(v & 1);
 	/* what was put off is answered now, also when it is switched off again for later */
 	if (v && tc->deadline[TCP_TIMER_DELACK] && tcp_in(tc, TCP_CAN_SEND))
@@ -129,6 +130,14 @@ static int set_fastopen_connect(struct tcp_conn *tc, int v)
 	if (tc->state != TCP_CLOSE)
 		return -EINVAL;
 	tc->fastopen_connect = v;
+	return 0;
+}
+
+static int set_fastopen_no_cookie(struct tcp_conn *tc, int v)
+{
+	if (v < 0 || v > 1 || !tcp_in(tc, TCP_STATE_BIT(TCP_CLOSE) | TCP_STATE_BIT(TCP_LISTEN)))
+		return -EINVAL;
+	tc->fastopen_no_cookie = v;
 	return 0;
 }
 
@@ -177,6 +186,8 @@ static int set_number(struct tcp_conn *tc, int opt, int v)
 		return set_fastopen(tc, v);
 	case TCP_FASTOPEN_CONNECT:
 		return set_fastopen_connect(tc, v);
+	case TCP_FASTOPEN_NO_COOKIE:
+		return set_fastopen_no_cookie(tc, v);
 	case TCP_NOTSENT_LOWAT:
 		tc->notsent_lowat = v;
 		return 0;
@@ -255,13 +266,10 @@ static int set_ip(struct tcp_conn *tc, int level, int opt, const void *val, u32 
 {
 	int err;
 
-	/* Linux: a stream has no groups */
-	if (level == SOL_IP && opt >= IP_ADD_MEMBERSHIP && opt <= MCAST_MSFILTER)
-		return -EPROTO;
 	err = inet_setsockopt(&tc->is, level, opt, val, len);
 	spin_lock(&tc->lock);
-	tc->is.flow.tos = tc->is.tos;
-	tc->is.flow.ttl = tc->is.ttl;
+	tc->is.flow.tos = inet_settings(&tc->is, &tc->is.raddr)->tos;
+	tc->is.flow.ttl = inet_settings(&tc->is, &tc->is.raddr)->ttl;
 	spin_unlock(&tc->lock);
 	return err;
 }
@@ -341,6 +349,9 @@ static int get_number(const struct tcp_conn *tc, int opt, int *v)
 		return 0;
 	case TCP_FASTOPEN_CONNECT:
 		*v = tc->fastopen_connect;
+		return 0;
+	case TCP_FASTOPEN_NO_COOKIE:
+		*v = tc->fastopen_no_cookie;
 		return 0;
 	case TCP_NOTSENT_LOWAT:
 		*v = tc->notsent_lowat;

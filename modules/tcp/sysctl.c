@@ -118,6 +118,7 @@ static struct sysctl sysctls[] = {
 	NUMBER("max_reordering", max_reordering, 1, INT_MAX),
 	NUMBER("thin_linear_timeouts", thin_linear_timeouts, 0, 1),
 	NUMBER("fastopen", fastopen, 0, 0xfff),
+	NUMBER("fastopen_blackhole_timeout_sec", fastopen_blackhole_timeout_sec, 0, INT_MAX),
 	NUMBER("notsent_lowat", notsent_lowat, -1, INT_MAX),
 	NUMBER("tso_win_divisor", tso_win_divisor, 0, 255),
 	NUMBER("min_tso_segs", min_tso_segs, 1, 255),

@@ -13,6 +13,7 @@ struct tcp_sysctls {
 	int mtu_probing, base_mss, min_snd_mss, probe_interval;
 	int adv_win_scale, app_win, limit_output_bytes, challenge_ack_limit, invalid_ratelimit;
 	int recovery, early_retrans, reordering, max_reordering, thin_linear_timeouts;
-	int fastopen, notsent_lowat, tso_win_divisor, min_tso_segs, autocorking;
+	int fastopen, fastopen_blackhole_timeout_sec, notsent_lowat, tso_win_divisor, min_tso_segs,
+		autocorking;
 };
 extern struct tcp_sysctls tcp_sysctls;

@@ -44,6 +44,11 @@ static u32 port_counters[PORT_COUNTERS];
 static struct kmem_cache *port_cache;
 static struct atomic nr_ends;
 
+/* The connection of each CPU's last segment, which the next one mostly is for too. */
+static struct {
+	struct tcp_end *end;
+} __cacheline_aligned last_found[MAX_CPUS];
+
 /* ---- hashing ---- */
 
 static u64 fold(u64 a, u64 b)
@@ -325,18 +330,57 @@ static bool same_tuple(const struct tcp_end *e, u32 hash, const struct ip_addr *
 	       ip_addr_eq(&e->raddr, raddr) && ip_addr_eq(&e->laddr, laddr);
 }
 
-struct tcp_end *tcp_find(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr,
-			 u16 rport, u32 ifindex)
+/* e was found by this CPU: it is remembered for as long as it is in the table. */
+static void remember_found(struct tcp_end *e)
+{
+	struct tcp_end **last = &last_found[cpu_id()].end;
+
+	WRITE_ONCE(*last, e);
+	smp_mb();
+	/* whoever took it out a moment ago has not seen that */
+	if (unlikely(READ_ONCE(e->hashed) != IN_TUPLES))
+		WRITE_ONCE(*last, NULL);
+}
+
+/* e is out of the table: who finds it no more may not remember it. Readers that do are done before
+ * it is freed. */
+static void forget_found(struct tcp_end *e)
+{
+	smp_mb();
+	for (u32 cpu = 0; cpu < percpu_cpus(); cpu++) {
+		if (READ_ONCE(last_found[cpu].end) == e)
+			cmpxchg_bool(&last_found[cpu].end, e, NULL);
+	}
+}
+
+static __noinline struct tcp_end *find_in_table(const struct ip_addr *laddr, u16 lport,
+					       const struct ip_addr *raddr, u16 rport,
+					       u32 ifindex)
 {
 	u32 hash = tuple_hash(laddr, lport, raddr, rport);
 	struct tcp_end *e;
 
 	hlist_for_each_entry(e, tuple_bucket(hash), node) {
 		if (same_tuple(e, hash, laddr, lport, raddr, rport) &&
-		    (!e->bound_if || e->bound_if == ifindex))
+		    (!e->bound_if || e->bound_if == ifindex)) {
+			if (e->kind == TCP_END_CONN)
+				remember_found(e);
 			return e;
+		}
 	}
 	return NULL;
+}
+
+struct tcp_end *tcp_find(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr,
+			 u16 rport, u32 ifindex)
+{
+	struct tcp_end *e = READ_ONCE(last_found[cpu_id()].end);
+
+	if (unlikely(!e || e->lport != lport || e->rport != rport ||
+		     !ip_addr_eq(&e->raddr, raddr) || !ip_addr_eq(&e->laddr, laddr) ||
+		     (e->bound_if && e->bound_if != ifindex)))
+		return find_in_table(laddr, lport, raddr, rport, ifindex);
+	return e;
 }
 
 /* Bucket lock held. */
@@ -429,8 +473,10 @@ bool tcp_replace_end(struct tcp_end *old, struct tcp_end *e)
 	}
 	spin_unlock(lock);
 	spin_unlock(&port_lock);
-	if (there)
+	if (there) {
+		forget_found(old);
 		tcp_end_put(old);
+	}
 	return there;
 }
 
@@ -478,8 +524,10 @@ void tcp_unhash(struct tcp_end *e)
 		e->hashed = IN_NONE;
 	}
 	spin_unlock(lock);
-	if (was)
+	if (was) {
+		forget_found(e);
 		tcp_end_put(e);
+	}
 }
 
 /* ---- connect(2) ---- */

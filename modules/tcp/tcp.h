@@ -10,6 +10,8 @@
  *	ack.c    acknowledgements, RTT, SACK	recovery.c RACK-TLP, PRR, F-RTO   timer.c  cc.c
  *	sock.c   socket calls  send.c recv.c	rxq.c rcvbuf.c urgent.c  received data
  *	sockopt.c info.c			sysctl.c proc.c
+ *	rate.c	 delivery rate
+ *	fastopen.c, as a server, fastclient.c, as a client (RFC 7413)
  *
  * Locks: the socket's mutex (process context) > the listener's conn lock > a connection's lock >
  * the ports' lock > a bucket's. A connection's lock is a plain spin lock, taken by the poll context
@@ -86,6 +88,7 @@ struct tcp_end {
 	u8 kind;	  /* enum tcp_end_kind */
 	u8 hashed;	  /* in which table, if any; guarded by the bucket's lock */
 	u8 bind;	  /* TCP_BIND_*; guarded by the ports' lock, as are uid and the last two */
+	u8 family;	  /* AF_* of the socket that it is, was or will be */
 	u16 lport, rport; /* host order */
 	struct ip_addr laddr, raddr;
 	u32 hash;
@@ -112,10 +115,13 @@ struct tcp_rec {
 	u16 mss;	  /* it was cut into segments of this many bytes */
 	u8 tries;
 	u8 flags; /* TCP_REC_* */
+	/* as they were when it left, of the connection: rate.c */
+	u64 delivered, delivered_ns, first_ns;
 };
 #define TCP_REC_SACKED BIT(0)
 #define TCP_REC_LOST BIT(1)
-#define TCP_REC_RETRANS BIT(2) /* was sent more than once */
+#define TCP_REC_RETRANS BIT(2)	   /* was sent more than once */
+#define TCP_REC_APP_LIMITED BIT(3) /* the user had no more to send, rate.c */
 #define TCP_REC_SYN BIT(4)
 #define TCP_REC_FIN BIT(5)
 
@@ -125,6 +131,12 @@ struct tcp_rec {
 #define TCP_TODO_READ BIT(2)   /* wake readers */
 #define TCP_TODO_WRITE BIT(3)  /* wake writers */
 #define TCP_TODO_STATE BIT(4)  /* wake everybody: connected, closed, error */
+
+/* tcp_conn.fastopen */
+#define TCP_FO_HELD BIT(0)	 /* connect(2) is through, the SYN waits for data to carry */
+#define TCP_FO_ASK BIT(1)	 /* our first SYN brings a cookie and data, or asks for a cookie */
+#define TCP_FO_LEFT BIT(2)	 /* that one has left: those that repeat it are as any other's */
+#define TCP_FO_DATA_ACKED BIT(3) /* data in a SYN was acknowledged by the SYN-ACK, or by ours */
 
 /* tcp_conn.options: agreed on with the peer */
 #define TCP_OPT_TS BIT(0)
@@ -142,6 +154,10 @@ enum tcp_timer_id {
 	TCP_TIMER_PACE,	  /* asks for output again: ring full, no buffer, cork */
 	TCP_NR_TIMERS,
 };
+
+/* What holds a sender, rate.c. */
+enum tcp_limit { TCP_LIMIT_NONE, TCP_LIMIT_BUSY, TCP_LIMIT_RWND, TCP_LIMIT_SNDBUF, TCP_NR_LIMITS };
+#define TCP_RATE_SHIFT 10 /* nanoseconds by this */
 
 struct tcp_conn {
 	struct inet_sock is; /* first: s->priv. is.s is NULL before accept and after close */
@@ -236,7 +252,14 @@ struct tcp_conn {
 	u8 frto;	 /* RFC 5682: 0, or which of its steps comes next */
 	u64 rto_base_ns; /* when the RTO was restarted last: an ACK of something new */
 	u32 prr_delivered, prr_out, prr_recover_fs;
-	u64 delivered;
+	/* rate.c */
+	u64 delivered;		    /* bytes */
+	u64 delivered_ns, first_ns; /* when, last; when the flight began that was delivered */
+	u64 app_limited;	    /* delivered when the present bubble is through, 0: none */
+	u64 rate_delivered, rate_interval; /* the last sample; in units of TCP_RATE_SHIFT */
+	bool rate_app_limited;
+	u8 limit; /* enum tcp_limit, since limit_since_ns */
+	u64 limit_since_ns, limit_ns[TCP_NR_LIMITS];
 	u32 limited_seq;	/* cc.cwnd_limited holds until this is acknowledged */
 	bool ecn_cwr, ecn_echo; /* we owe a CWR; we owe ECEs (RFC 3168 6.1) */
 	u32 ecn_recover;
@@ -248,17 +271,21 @@ struct tcp_conn {
 	u8 mtu_timeouts;
 	u32 challenge_left; /* RFC 5961 7, per connection */
 	u64 challenge_ns;
-	u64 last_oow_ns; /* an ACK answered a segment out of the window, see input.c */
+	u64 last_oow_ns;  /* an ACK answered a segment out of the window, see input.c */
+	u8 fastopen;	  /* TCP_FO_*: what our SYN asks and carries, fastclient.c */
+	u8 fastopen_fail; /* TCP_INFO's: why it carried nothing, or in vain */
+	u16 syn_data;	  /* bytes of the stream in our SYN; sent once it is acknowledged */
 
 	/* the user's wishes; also inherited by accepted connections */
-	bool nodelay, cork, quickack_off;
+	bool nodelay, cork;
+	bool quickack; /* until the connection is interactive again */
 	u8 keep_cnt, syn_retries, defer_accept_s;
 	u32 keep_idle_ms, keep_intvl_ms; /* 0: the sysctl's */
 	u32 user_timeout_ms;
 	u8 keep_probes;
 	int linger2_s;
 	u32 window_clamp;
-	bool fastopen_connect;
+	bool fastopen_connect, fastopen_no_cookie;
 	u16 fastopen_qlen; /* TCP_FASTOPEN: how many may be pending, 0: off */
 	struct atomic fastopen_pending;
 	struct tcp_conn *fastopen_from; /* not NULL: our SYN-ACK is not acknowledged (RFC 7413) */
@@ -394,8 +421,9 @@ static inline u32 tcp_rcv_window(const struct tcp_conn *tc)
 
 	return left > 0 ? left : 0;
 }
-/* An active open's SYN leaves / the handshake is over: mss, wscale, cc, buffers. Lock held. */
-int tcp_connect_start(struct tcp_conn *tc);
+/* An active open, in SYN-SENT: tcp_send_syn is next. Lock held. */
+void tcp_connect_start(struct tcp_conn *tc);
+/* The handshake is over: mss, wscale, cc, buffers. Lock held. */
 void tcp_established(struct tcp_conn *tc);
 /* MSS from path MTU, peer and user (RFC 9293 3.7.1, RFC 6691). Lock held. */
 void tcp_mss_update(struct tcp_conn *tc);
@@ -416,6 +444,18 @@ bool tcp_challenge_allowed(struct tcp_conn *tc);
 
 /* fastopen.c: our SYN is acknowledged, or tc is over. Lock held. */
 void tcp_fastopen_settled(struct tcp_conn *tc);
+/* fastclient.c */
+/* connect(2) or send has asked for it: does our SYN carry data (true), should there be some? Else
+ * it may ask for a cookie. Lock held. */
+bool tcp_fastopen_begin(struct tcp_conn *tc);
+/* How many bytes the SYN surely takes; 0: begin said no. Lock held. */
+u32 tcp_fastopen_room(struct tcp_conn *tc);
+/* A SYN-ACK, or the ACK of a simultaneous open: what of syn_data it acknowledges counts as sent;
+ * what it says of cookies is remembered. Before tcp_ack. Lock held. */
+void tcp_fastopen_answered(struct tcp_conn *tc, const struct tcp_seg *seg);
+/* Nothing answered our SYN so often, or for ever (last). Lock held. */
+void tcp_fastopen_timeout(struct tcp_conn *tc, bool last);
+void tcp_fastopen_client_init(void);
 
 /* listen.c */
 int tcp_listen_start(struct tcp_conn *tc,
@@ -562,6 +602,7 @@ extern bool tcp_memory_pressure;
 extern s64 *tcp_memory_local; /* a cache line each CPU: what is not folded into the sum yet */
 #define TCP_MEMORY_FOLD (64 * 1024)
 bool tcp_memory_allows(struct tcp_conn *tc, u32 n);
+bool tcp_memory_full(void); /* tcp_mem's third bound */
 void tcp_memory_fold(void);
 static inline void tcp_memory_add(s64 bytes)
 {
@@ -601,6 +642,12 @@ int tcp_get_info(struct tcp_conn *tc, void *val, u32 *len); /* TCP_INFO */
 /* sock.c */
 int tcp_socket(struct socket *s); /* struct ip_proto's */
 int tcp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock);
+/* sendto(MSG_FASTOPEN): as connect, but the SYN does not leave yet (TCP_FO_HELD), unless it has
+ * left before: then as a second connect. */
+int tcp_connect_held(struct socket *s, const u8 *name, u32 len, bool nonblock);
+/* The SYN of a held connect leaves, with p if it is not NULL (taken, charged). Then waits for the
+ * end of the handshake, as connect does. */
+int tcp_connect_release(struct socket *s, struct pkt *p, bool nonblock);
 /* Tells the socket, if there is one, of state and errors. Lock held. */
 void tcp_wake(struct tcp_conn *tc, u32 poll_events);
 /* sysctl.c, proc.c: /proc/sys/net/ipv4/tcp_*; /proc/net/tcp, tcp6, lines of snmp, netstat, sockstat

@@ -154,11 +154,15 @@ static void syn_timeout(struct tcp_conn *tc, u64 now)
 	if (!tc->retrans_start_ns)
 		tc->retrans_start_ns = now;
 	if (tc->backoff >= most || user_timeout_over(tc, tc->retrans_start_ns, now)) {
+		if (tc->fastopen)
+			tcp_fastopen_timeout(tc, true);
 		give_up(tc);
 		return;
 	}
 	tcp_count(TCP_TCPTimeouts);
 	tc->backoff++;
+	if (tc->fastopen)
+		tcp_fastopen_timeout(tc, false);
 	tcp_send_syn(tc);
 }
 
@@ -303,10 +307,14 @@ static void on_pace(struct tcp_conn *tc, u64 now)
 		tcp_send_syn(tc);
 		return;
 	}
-	if (tc->cork_ns && now - tc->cork_ns >= TCP_CORK_NS)
+	if (tc->cork_ns && now - tc->cork_ns >= TCP_CORK_NS) {
+		tc->cork_ns = 0;
 		tcp_push(tc);
-	else
-		tcp_defer(tc, TCP_TODO_OUTPUT);
+	}
+	tcp_defer(tc, TCP_TODO_OUTPUT | TCP_TODO_WRITE);
+	/* it was asked for something else too, earlier */
+	if (tc->cork_ns && !tc->deadline[TCP_TIMER_PACE])
+		tcp_timer_set(tc, TCP_TIMER_PACE, tc->cork_ns + TCP_CORK_NS);
 }
 
 /* ---- firing ---- */

@@ -133,12 +133,13 @@ static struct tcp_timewait *make(const struct tcp_conn *tc)
 	tw->end.lport = tc->end.lport;
 	tw->end.rport = tc->end.rport;
 	tw->end.bound_if = tc->end.bound_if;
+	tw->end.family = tc->end.family;
 	tw->has_ts = tc->options & TCP_OPT_TS;
 	tw->snd_nxt = tc->snd_nxt;
 	tw->rcv_nxt = tc->rcv_nxt;
 	tw->rcv_wnd = tcp_rcv_window(tc);
 	tw->rcv_wscale = tc->rcv_wscale;
-	tw->tos = tc->is.tos;
+	tw->tos = inet_settings(&tc->is, &tc->is.raddr)->tos;
 	tw->ts_offset = tc->ts_offset;
 	tw->ts_recent = tc->ts_recent;
 	tw->ts_recent_ns = tc->ts_recent_ns;

@@ -30,16 +30,18 @@ static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 
 static void queue(struct udp_sock *us, struct pkt *p)
 {
+	struct ip_mib *mib = udp_mib_for(&ip_rx(p)->dst);
+
 	if (!inet_filter(&us->is, p, p->trans_off)) {
-		ip_mib_inc_poll(&udp_mib, UDP_IN_ERRORS);
+		ip_mib_inc_poll(mib, UDP_IN_ERRORS);
 		ip_drop(p, DROP_SOCKET_FILTER);
 		return;
 	}
 	if (unlikely(socket_queue(us->is.s, p))) {
 		ip_drop_count(DROP_SOCKET_FULL);
-		ip_mib_inc_poll(&udp_mib, UDP_RCVBUF_ERRORS);
+		ip_mib_inc_poll(mib, UDP_RCVBUF_ERRORS);
 	} else {
-		ip_mib_inc_poll(&udp_mib, UDP_IN);
+		ip_mib_inc_poll(mib, UDP_IN);
 	}
 }
 
@@ -61,7 +63,7 @@ static void deliver_copy(struct udp_sock *us, void *arg)
 			queue(w->last, copy);
 		} else {
 			ip_drop_count(DROP_NO_MEMORY);
-			ip_mib_inc_poll(&udp_mib, UDP_MEM_ERRORS);
+			ip_mib_inc_poll(udp_mib_for(&ip_rx(w->p)->dst), UDP_MEM_ERRORS);
 		}
 	}
 	w->last = us;
@@ -73,7 +75,7 @@ static int deliver_group(struct pkt *p, const struct ip_rx *rx, u16 lport)
 
 	udp_find_all(rx, lport, rx->sport, deliver_copy, &w);
 	if (!w.last) {
-		ip_mib_inc_poll(&udp_mib, UDP_IGNORED_MULTI);
+		ip_mib_inc_poll(udp_mib_for(&rx->dst), UDP_IGNORED_MULTI);
 		return ip_drop(p, DROP_NO_SOCKET);
 	}
 	queue(w.last, p);
@@ -82,7 +84,7 @@ static int deliver_group(struct pkt *p, const struct ip_rx *rx, u16 lport)
 
 static int bad(struct pkt *p, u32 counter, enum drop_reason why)
 {
-	ip_mib_inc_poll(&udp_mib, counter);
+	ip_mib_inc_poll(udp_mib_for(&ip_rx(p)->dst), counter);
 	return ip_drop(p, why);
 }
 
@@ -109,7 +111,7 @@ int udp_input(struct pkt *p, struct ip_rx *rx)
 	}
 	us = udp_find(rx, lport, rx->sport);
 	if (unlikely(!us)) {
-		ip_mib_inc_poll(&udp_mib, UDP_NO_PORTS);
+		ip_mib_inc_poll(udp_mib_for(&rx->dst), UDP_NO_PORTS);
 		return ip_reject(p, DROP_NO_SOCKET, IP_ERR_PORT_UNREACH, 0);
 	}
 	pkt_trim(p, len);
@@ -138,10 +140,12 @@ void udp_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
 		return;
 	}
 	if (e->kind == IP_ERR_TOO_BIG) {
-		if (us->is.pmtudisc < IP_PMTUDISC_INTERFACE)
+		u8 discovery = inet_settings(&us->is, &e->remote)->pmtudisc;
+
+		if (discovery < IP_PMTUDISC_INTERFACE)
 			ip_pmtu_update(&e->remote, e->info);
 		/* as on Linux: who wants path MTU discovery hears that this datagram is lost */
-		if (us->is.pmtudisc == IP_PMTUDISC_DONT)
+		if (discovery == IP_PMTUDISC_DONT)
 			return;
 		copy.fatal = true;
 	}

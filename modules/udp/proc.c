@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* proc.c - UDP's windows: /proc/net/udp and udp6 in Linux's format, its lines in /proc/net/snmp and
- * sockstat. */
+/* proc.c - UDP's windows: /proc/net/udp and udp6 in Linux's format, its lines in /proc/net/snmp,
+ * snmp6, sockstat and sockstat6. */
 #include "udp.h"
 
 #include <weft/random.h>
@@ -83,6 +83,15 @@ struct ip_mib udp_mib = {
 	.fill = mib_fill,
 };
 
+struct ip_mib udp6_mib = {
+	.name = "Udp6",
+	.file = IP_MIB_SNMP6,
+	.rank = 50,
+	.fields = mib_names,
+	.nr_fields = UDP_MIB_FIELDS,
+	.fill = mib_fill,
+};
+
 static void add_queued(const struct udp_end *e, u32 bucket, void *arg)
 {
 	*(u64 *)arg += READ_ONCE(e->us->is.s->rx_bytes);
@@ -96,14 +105,18 @@ static void show_sockstat(struct seq *s)
 	rcu_read_lock();
 	udp_for_each(add_queued, &queued);
 	rcu_read_unlock();
-	seq_printf(s, "UDP: inuse %u mem %lu\n", udp_sockets(), DIV_ROUND_UP(queued, PAGE_SIZE));
+	seq_printf(s, "UDP: inuse %u mem %lu\n", udp_sockets(AF_INET),
+		   DIV_ROUND_UP(queued, PAGE_SIZE));
 }
 
-static struct ip_mib sockstat = {
-	.name = "UDP",
-	.file = IP_MIB_SOCKSTAT,
-	.rank = 20,
-	.show = show_sockstat,
+static void show_sockstat6(struct seq *s)
+{
+	seq_printf(s, "UDP6: inuse %u\n", udp_sockets(AF_INET6));
+}
+
+static struct ip_mib sockstat[] = {
+	{ .name = "UDP", .file = IP_MIB_SOCKSTAT, .rank = 20, .show = show_sockstat },
+	{ .name = "UDP6", .file = IP_MIB_SOCKSTAT6, .rank = 20, .show = show_sockstat6 },
 };
 
 static struct procfile files[] = {
@@ -118,7 +131,9 @@ int udp_proc_init(void)
 	random_bytes(&pointer_key, sizeof(pointer_key));
 	err = ip_mib_register(&udp_mib);
 	if (!err)
-		err = ip_mib_register(&sockstat);
+		err = ip_mib_register(&udp6_mib);
+	for (u32 i = 0; i < ARRAY_SIZE(sockstat) && !err; i++)
+		err = ip_mib_register(&sockstat[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
 		err = procfile_add(&files[i]);
 	if (err)
@@ -131,6 +146,8 @@ void udp_proc_exit(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		procfile_remove(&files[i]);
-	ip_mib_unregister(&sockstat);
+	for (u32 i = 0; i < ARRAY_SIZE(sockstat); i++)
+		ip_mib_unregister(&sockstat[i]);
+	ip_mib_unregister(&udp6_mib);
 	ip_mib_unregister(&udp_mib);
 }

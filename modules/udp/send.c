@@ -16,25 +16,8 @@ static bool may_keep(const struct msg *m)
 static bool flow_kept(const struct udp_sock *us, const struct msg *m, u16 *port)
 {
 	const struct inet_sock *is = &us->is;
-	struct sockaddr_in in;
-	struct ip_addr dst;
-	u32 scope;
 
-	if (!is->flow.route_gen || !may_keep(m))
-		return false;
-	if (!m->name_len) {
-		*port = is->rport;
-		return ip_addr_eq(&is->raddr, &is->flow.dst);
-	}
-	if (is->s->family == AF_INET) {
-		if (m->name_len < sizeof(in))
-			return false;
-		memcpy(&in, m->name, sizeof(in));
-		*port = ntohs(in.sin_port);
-		return in.sin_family == AF_INET && in.sin_addr == is->flow.dst.w[3];
-	}
-	return !ip_addr_from_sockaddr(m->name, m->name_len, is->s->family, &dst, port, &scope) &&
-	       ip_addr_eq(&dst, &is->flow.dst) && !ip_addr_is_link_local(&dst);
+	return is->flow.route_gen && may_keep(m) && inet_same_peer(is, m, &is->flow, port);
 }
 
 static int new_flow(struct udp_sock *us, const struct msg *m, struct flow *f, u16 *port)
@@ -43,10 +26,6 @@ static int new_flow(struct udp_sock *us, const struct msg *m, struct flow *f, u1
 
 	if (err)
 		return err;
-	if (ip_addr_is_v4(&f->dst) && (us->is.flags & INET_V6ONLY))
-		return -ENETUNREACH;
-	if (!m->name_len && !f->oif)
-		f->oif = us->scope_if;
 	f->proto = IPPROTO_UDP;
 	return 0;
 }
@@ -105,12 +84,12 @@ static long emit(struct udp_sock *us, struct flow *f, struct pkt *p, struct iov_
 		return -EFAULT;
 	}
 	fill_header(f, p);
-	ip_mib_inc(&udp_mib, UDP_OUT);
+	ip_mib_inc(udp_mib_for(&f->dst), UDP_OUT);
 	err = ip_commit(f, p);
 	if (unlikely(err == -ENOBUFS)) {
 		/* as on Linux, a full queue below is a lost packet unless errors were asked for */
-		ip_mib_inc(&udp_mib, UDP_SNDBUF_ERRORS);
-		if (!(us->is.flags & INET_RECVERR))
+		ip_mib_inc(udp_mib_for(&f->dst), UDP_SNDBUF_ERRORS);
+		if (!inet_wants_errors(&us->is, &f->dst))
 			err = 0;
 	}
 	return err ? err : (long)len;
@@ -222,8 +201,8 @@ long udp_send(struct socket *s, struct msg *m, size_t len)
 	struct pkt *p;
 	int err;
 
-	if (len > UDP_DATA_MAX)
-		return -EMSGSIZE;
+	if (unlikely(len > UDP_DATA_MAX))
+		return inet_refuse_long(&us->is, m);
 	if (unlikely(!us->is.lport)) {
 		err = udp_take_port(us, 0);
 		if (err)

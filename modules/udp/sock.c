@@ -63,8 +63,7 @@ static int disconnect(struct udp_sock *us)
 	struct ends before = ends_of(us);
 	int err;
 
-	us->is.raddr = ip_addr_any(us->is.s->family);
-	us->is.rport = 0;
+	inet_forget_peer(&us->is);
 	if (!us->addr_bound)
 		us->is.laddr = ip_addr_any(us->is.s->family);
 	changed(us);
@@ -77,7 +76,6 @@ static int disconnect(struct udp_sock *us)
 	} else {
 		udp_leave(us);
 	}
-	us->scope_if = 0;
 	return 0;
 }
 
@@ -100,14 +98,10 @@ static int udp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
 	if (!us->addr_bound)
 		us->is.laddr = ip_addr_any(s->family);
 	err = inet_connect_datagram(&us->is, name, len);
-	if (!err && ip_addr_is_v4(&us->is.raddr) && (us->is.flags & INET_V6ONLY))
-		err = -ENETUNREACH;
 	if (!err)
 		err = udp_rehash(us);
 	if (err)
 		set_ends(us, &before);
-	else
-		us->scope_if = ip_addr_is_link_local(&us->is.raddr) ? us->is.flow.oif : 0;
 	changed(us);
 	return err;
 }

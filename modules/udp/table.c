@@ -24,7 +24,7 @@ static struct hlist_head by_port[PORT_BUCKETS];
 static struct hlist_head by_pair[PAIR_BUCKETS];
 static u64 ports_used[65536 / 64]; /* guarded by table_lock */
 static u32 nr_pairs;		   /* likewise; read without: is by_pair worth asking? */
-static u32 nr_sockets;		   /* likewise: that have a port */
+static u32 nr_sockets[2];	   /* likewise: that have a port, AF_INET's and others' */
 static u64 hash_seed;
 
 void udp_table_init(void)
@@ -32,9 +32,17 @@ void udp_table_init(void)
 	random_bytes(&hash_seed, sizeof(hash_seed));
 }
 
-u32 udp_sockets(void)
+u32 udp_sockets(u16 af)
 {
-	return READ_ONCE(nr_sockets);
+	return READ_ONCE(nr_sockets[af != AF_INET]);
+}
+
+/* Under table_lock. */
+static void count_socket(const struct udp_sock *us, int by)
+{
+	u32 *n = &nr_sockets[us->is.s->family != AF_INET];
+
+	WRITE_ONCE(*n, *n + by);
 }
 
 static struct hlist_head *port_bucket(u16 port)
@@ -139,10 +147,11 @@ static struct udp_end *end_alloc(struct udp_sock *us)
 	return e;
 }
 
-/* Would a socket bound to no address take what is sent to one of IPv4, or of IPv6? */
-static bool any_covers(const struct inet_sock *is, bool v4)
+/* Would a socket bound to laddr, which is the unspecified address of a version, take what is sent
+ * to one of IPv4, or of IPv6? */
+static bool any_covers(const struct inet_sock *is, const struct ip_addr *laddr, bool v4)
 {
-	if (is->s->family == AF_INET)
+	if (ip_addr_is_v4(laddr))
 		return v4;
 	return !v4 || !(is->flags & INET_V6ONLY);
 }
@@ -152,7 +161,7 @@ static bool address_covers(const struct inet_sock *is, const struct ip_addr *lad
 			   const struct ip_addr *dst)
 {
 	if (ip_addr_is_any(laddr))
-		return any_covers(is, ip_addr_is_v4(dst));
+		return any_covers(is, laddr, ip_addr_is_v4(dst));
 	return ip_addr_eq(laddr, dst);
 }
 
@@ -230,7 +239,7 @@ static int take_port_locked(struct udp_sock *us, struct udp_end *e, struct udp_p
 	e->lport = us->is.lport = port;
 	end_add(up, e);
 	WRITE_ONCE(us->end, e);
-	WRITE_ONCE(nr_sockets, nr_sockets + 1);
+	count_socket(us, 1);
 	return 0;
 }
 
@@ -276,7 +285,7 @@ void udp_leave(struct udp_sock *us)
 		return;
 	spin_lock(&table_lock);
 	WRITE_ONCE(us->end, NULL);
-	WRITE_ONCE(nr_sockets, nr_sockets - 1);
+	count_socket(us, -1);
 	end_del(e);
 	spin_unlock(&table_lock);
 	us->is.lport = 0;
@@ -291,7 +300,7 @@ static u32 end_score(const struct udp_end *e, const struct ip_rx *rx, u16 rport)
 	bool v4 = ip_addr_is_v4(&rx->dst);
 	u32 score = 1;
 
-	if (e->bound ? !ip_addr_eq(&e->laddr, &rx->dst) : !any_covers(is, v4))
+	if (e->bound ? !ip_addr_eq(&e->laddr, &rx->dst) : !any_covers(is, &e->laddr, v4))
 		return 0;
 	if (e->connected) {
 		if (e->rport != rport || !ip_addr_eq(&e->raddr, &rx->src))

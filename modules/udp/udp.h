@@ -42,7 +42,6 @@ struct udp_sock {
 	struct rcu_head rcu;
 	struct udp_end *end;	     /* NULL: no port yet. Group delivery compares it under RCU */
 	bool addr_bound, port_bound; /* by bind(2), not by connect(2) or a send */
-	u32 scope_if;		     /* connected to a link-local address: its interface */
 	u32 changes;		     /* of whatever a flow is made from */
 	bool cork_option;
 	struct udp_cork cork;
@@ -66,7 +65,12 @@ static inline struct udp_sock *udp_of(const struct socket *s)
 	X(UDP_MEM_ERRORS, "MemErrors")
 
 enum { UDP_MIB(IP_MIB_ID) UDP_MIB_FIELDS };
-extern struct ip_mib udp_mib;
+extern struct ip_mib udp_mib, udp6_mib;
+/* Each IP version has its counters. */
+static inline struct ip_mib *udp_mib_for(const struct ip_addr *a)
+{
+	return likely(ip_addr_is_v4(a)) ? &udp_mib : &udp6_mib;
+}
 
 /* table.c */
 void udp_table_init(void);
@@ -83,7 +87,7 @@ struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport);
 /* Calls fn for each socket that a broadcast or multicast is for. Under RCU. */
 void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
 		  void (*fn)(struct udp_sock *us, void *arg), void *arg);
-u32 udp_sockets(void); /* that have a port */
+u32 udp_sockets(u16 af); /* that have a port */
 /* Calls fn for each bound socket, bucket by bucket. Under RCU. */
 void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), void *arg);
 

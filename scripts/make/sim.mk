@@ -15,7 +15,7 @@ SIM_KERNEL := $(patsubst %,kernel/sched/%.c,core cpu kthread loadavg mutex rcu r
 # What all machines of a process share, and what each has.
 SIM_WORLD := tests/host/sim/world.c tests/host/sim/link.c
 SIM_MACHINE := $(SIM_KERNEL) $(sort $(wildcard tests/host/sim/machine_*.c tests/host/sim/model_*.c)) \
-	$(patsubst %,tests/host/sim/%.c,nic peer stack calls tcp_peer tcp_text) \
+	$(patsubst %,tests/host/sim/%.c,nic peer peer6 stack stack6 calls tcp_peer tcp_text) \
 	$(foreach m,$(SIM_MODULES),$(patsubst %.o,modules/$(m)/%.c,$(objs_$(m))))
 SIM_SOURCES := $(SIM_WORLD) $(SIM_MACHINE)
 SIM_GUEST := $(patsubst %,tests/host/sim/%.c,guest app app_udp)

@@ -44,7 +44,7 @@ static int nothing_alive(void **state)
 
 	assert_int_equal(s.alive, 0);
 	assert_int_equal(s.bytes, 0);
-	assert_int_equal(s.used[0] + s.used[1] + s.used[2], 0);
+	assert_int_equal(s.used[0] + s.used[1] + s.used[2] + s.used[3], 0);
 	env_fail_at = 0;
 	fake_cpu = 0;
 	return 0;
@@ -355,13 +355,78 @@ static int set_up(void **state)
 	return 0;
 }
 
+static void take_all(enum pkt_pool pool, struct list_head *all)
+{
+	struct pkt *p;
+
+	while ((p = pkt_alloc(pool, 0, 10)))
+		list_add(&p->node, all);
+}
+
+static void free_all(struct list_head *all)
+{
+	while (!list_empty(all)) {
+		struct pkt *p = list_first_entry(all, struct pkt, node);
+
+		list_del(&p->node);
+		pkt_free(p);
+	}
+}
+
+/* What waits for a reader is in nobody's way: neither the sender's nor the network's. */
+static void unread_moves(void **state)
+{
+	struct pkt *p = pkt_alloc(PKT_POOL_TX, 64, 1000), *c = pkt_clone(p), *in;
+	struct socket *s = (struct socket *)&uncharged;
+	u32 size = p->truesize;
+	LIST_HEAD(all);
+
+	p->sock = s;
+	uncharged = 0;
+	pkt_orphan(p);
+	pkt_orphan(p);
+	assert_int_equal(uncharged, size);
+	/* its buffer is counted once, whoever asks */
+	assert_true(pkt_move_local(c));
+	assert_true(pkt_move_local(p));
+	assert_true(pkt_move_local(c));
+	assert_int_equal(stats().used[PKT_POOL_TX], 0);
+	assert_int_equal(stats().used[PKT_POOL_LOCAL], size);
+	pkt_free(p);
+	assert_int_equal(stats().used[PKT_POOL_LOCAL], size);
+	pkt_free(c);
+	assert_int_equal(stats().used[PKT_POOL_LOCAL], 0);
+	/* what came from outside stays, and what finds no room too */
+	in = pkt_alloc(PKT_POOL_RX, 0, 10);
+	assert_true(pkt_move_local(in));
+	assert_int_equal(stats().used[PKT_POOL_RX], in->truesize);
+	pkt_free(in);
+	take_all(PKT_POOL_LOCAL, &all);
+	p = pkt_alloc(PKT_POOL_TX, 0, 10);
+	assert_false(pkt_move_local(p));
+	assert_int_equal(stats().used[PKT_POOL_TX], p->truesize);
+	pkt_free(p);
+	free_all(&all);
+}
+
+static void scarce(void **state)
+{
+	LIST_HEAD(all);
+
+	assert_false(pkt_rx_scarce);
+	take_all(PKT_POOL_RX, &all);
+	assert_true(pkt_rx_scarce);
+	free_all(&all);
+	assert_false(pkt_rx_scarce);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, nothing_alive)
 	const struct CMUnitTest tests[] = {
-		T(rooms),   T(large),		T(copies),     T(lent),
-		T(charged), T(bound),		T(reserve),    T(random_order),
-		T(clones),  T(clone_uncharged), T(large_kept),
+		T(rooms),      T(large),	T(copies),	 T(lent),   T(charged),
+		T(bound),      T(reserve),	T(random_order), T(clones), T(clone_uncharged),
+		T(large_kept), T(unread_moves), T(scarce),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -3,29 +3,16 @@
  * Reno's line, ECN, choosing algorithms, and losing one's module in mid-flow. */
 #include "tcp_peer.h"
 
-#include <stdio.h>
-
 #include "tcp_counter.h"
 
 #define ACKS 10 /* in a round; HyStart++ wants eight samples */
 #define SACK "mss 1000,sackOK,nop,wscale 9"
 
-static char text[128];
-
-#define inf(...) (snprintf(text, sizeof(text), __VA_ARGS__), in(text))
-
-static void sysctl_set(const char *name, const char *value)
-{
-	snprintf(text, sizeof(text), "/proc/sys/net/ipv4/%s", name);
-	assert_int_equal(sim_write(text, value), 0);
-}
-
 static void setup(void)
 {
-	tp_up();
-	sysctl_set("tcp_early_retrans", "0");
-	sysctl_set("tcp_wmem", "4096 16384 16777216");
-	sysctl_set("tcp_slow_start_after_idle", "0");
+	tp_up_quiet();
+	tp_sysctl("tcp_wmem", "4096 16384 16777216");
+	tp_sysctl("tcp_slow_start_after_idle", "0");
 }
 
 static u32 info(int fd, u32 offset)
@@ -241,8 +228,7 @@ static void ecn(void **state)
 	assert_true(fd >= 0);
 	tp_write(fd, 20000);
 	for (u32 i = 0; i < 10; i++) {
-		snprintf(text, sizeof(text), ". %u(1000) ack 1", 1 + i * 1000);
-		out(text);
+		outf(". %u(1000) ack 1", 1 + i * 1000);
 		assert_int_equal(tp.ip_tos & 3, 2);
 	}
 	in(".E 1(0) ack 2001 win 2000");
@@ -278,5 +264,5 @@ int main(void)
 		cmocka_unit_test(names),       cmocka_unit_test(ecn),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return tp_run(tests);
 }

@@ -279,5 +279,5 @@ int main(void)
 		cmocka_unit_test(window_closes_and_opens),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return tp_run(tests);
 }

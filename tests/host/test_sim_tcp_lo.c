@@ -64,12 +64,66 @@ static void small_reads(void **state)
 	stream(4 * LONGEST, LONGEST, 500);
 }
 
+/* ---- what nobody reads ---- */
+
+#define IDLE 25
+
+static u64 transmit_pool(void)
+{
+	struct pkt_stats st;
+
+	pkt_stats_get(&st);
+	return st.used[PKT_POOL_TX];
+}
+
+/* Many connections with something unread each hold nothing that those need who send. */
+static void unread(u32 each)
+{
+	static int client[IDLE], server[IDLE];
+	int listener;
+	u64 before;
+
+	tcp_host_up();
+	listener = tcp_listener(0, IDLE);
+	for (u32 i = 0; i < IDLE; i++) {
+		client[i] = c_socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(c_connect(client[i], LOOP, c_port(listener)), 0);
+		server[i] = c_accept(listener, 0);
+	}
+	before = transmit_pool();
+	for (u32 i = 0; i < IDLE; i++)
+		assert_int_equal(c_send(client[i], given, each, 0), each);
+	sim_run_s(1);
+	assert_true(transmit_pool() <= before);
+	for (u32 i = 0; i < IDLE; i++) {
+		assert_int_equal(c_recv(server[i], got, LONGEST, 0), each);
+		assert_memory_equal(got, given, each);
+		c_close(client[i]);
+		c_close(server[i]);
+	}
+	c_close(listener);
+	sim_run_s(70);
+	tcp_host_down();
+}
+
+static void little_unread(void **state)
+{
+	unread(4);
+	unread(300);
+}
+
+static void much_unread(void **state)
+{
+	unread(2000);
+	unread(20000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(large_writes),
-		cmocka_unit_test(small_writes),
-		cmocka_unit_test(small_reads),
+		cmocka_unit_test(large_writes), cmocka_unit_test(small_writes),
+		cmocka_unit_test(small_reads),	cmocka_unit_test(little_unread),
+		cmocka_unit_test(much_unread),
 	};
 
 	for (u32 i = 0; i < LONGEST; i++)

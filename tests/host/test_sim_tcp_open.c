@@ -172,9 +172,7 @@ static void refused(void **state)
 	int fd;
 
 	tp_up();
-	fd = c_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	c_bind(fd, 0, TP_HOST_PORT);
-	c_connect(fd, PEER, TP_PEER_PORT);
+	fd = tp_connecting();
 	out("S 0(0)");
 	in("R 0(0)");
 	in("R. 0(0) ack 5");
@@ -193,9 +191,7 @@ static void half_open(void **state)
 	int fd;
 
 	tp_up();
-	fd = c_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	c_bind(fd, 0, TP_HOST_PORT);
-	c_connect(fd, PEER, TP_PEER_PORT);
+	fd = tp_connecting();
 	out("S 0(0)");
 	in(". 300(0) ack 77");
 	out("R 77(0)");
@@ -212,9 +208,7 @@ static void simultaneous(void **state)
 	int fd;
 
 	tp_up();
-	fd = c_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	c_bind(fd, 0, TP_HOST_PORT);
-	c_connect(fd, PEER, TP_PEER_PORT);
+	fd = tp_connecting();
 	out("S 0(0)");
 	in("S 0(0) <mss 1460>");
 	out("S. 0(0) ack 1");

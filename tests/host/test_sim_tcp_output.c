@@ -3,45 +3,29 @@
  * ACKs, closed and silly windows, keepalive, the restart after idleness, FIN with data. */
 #include "tcp_peer.h"
 
-#include <stdio.h>
+#include <core/vfs.h>
+
+#include "kernel/net/socket_internal.h"
 
 #define MSS "mss 1000,sackOK,nop,wscale 7"
-
-static char text[128];
-
-#define inf(...) (snprintf(text, sizeof(text), __VA_ARGS__), in(text))
-#define outf(...) (snprintf(text, sizeof(text), __VA_ARGS__), out(text))
-
-/* Without loss probes, which would come within the silences. */
-static void setup(void)
-{
-	tp_up();
-	assert_int_equal(sim_write("/proc/sys/net/ipv4/tcp_early_retrans", "0"), 0);
-}
-
-static void expect(u32 seq, u32 n)
-{
-	for (u32 i = 0; i < n; i++)
-		outf(". %u(1000) ack 1", seq + i * 1000);
-}
 
 /* RFC 6928: ten segments, then the ACK clock. */
 static void initial_window(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	assert_int_equal(tp_write(fd, 30000), 30000);
-	expect(1, 10);
+	segments(1, 10);
 	silence(5);
 	/* for two that are acknowledged four more, the last ones when a third of the window is free
 	 */
 	in(". 1(0) ack 2001 win 2000");
-	expect(10001, 2);
+	segments(10001, 2);
 	silence(5);
 	in(". 1(0) ack 4001 win 2000");
-	expect(12001, 4);
+	segments(12001, 4);
 	silence(5);
 	tp_finish(fd);
 	tp_down();
@@ -52,7 +36,7 @@ static void nagle(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	tp_write(fd, 100);
 	out("P. 1(100) ack 1");
@@ -81,7 +65,7 @@ static void nodelay_pushes_what_waits(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	tp_write(fd, 100);
 	out("P. 1(100) ack 1");
@@ -97,7 +81,7 @@ static void cork(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_CORK, 1), 0);
 	tp_write(fd, 100);
@@ -124,11 +108,83 @@ static void cork(void **state)
 	tp_down();
 }
 
+static LIST_HEAD(taken);
+
+/* No packet is left for data, until all are given back. */
+static void take_pool(void)
+{
+	struct pkt *p;
+
+	while ((p = pkt_alloc(PKT_POOL_TX, 0, PKT_BUF_SIZE)))
+		list_add(&p->node, &taken);
+}
+
+static void give_pool(void)
+{
+	while (!list_empty(&taken)) {
+		struct pkt *p = list_first_entry(&taken, struct pkt, node);
+
+		list_del(&p->node);
+		pkt_free(p);
+	}
+}
+
+/* The timer that ends the wait also serves others: their turn does not end it. */
+static void cork_outlasts_another_wait(void **state)
+{
+	int fd;
+
+	tp_up_quiet();
+	fd = tp_accepted(MSS);
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_CORK, 1), 0);
+	assert_int_equal(tp_write(fd, 4100), 4100);
+	segments(1, 4);
+	sim_run_ms(100);
+	take_pool();
+	in(". 1(0) ack 1 win 2000 <sack 1001:4001>");
+	silence(5);
+	give_pool();
+	out_within(0, 20, ". 1(1000) ack 1");
+	in(". 1(0) ack 4001 win 2000");
+	out_within(60, 100, "P. 4001(100) ack 1");
+	in(". 1(0) ack 4101 win 2000");
+	tp_finish(fd);
+	tp_down();
+}
+
+/* Who hears EAGAIN for want of a packet, with nothing on its way, is told when to try again. */
+static void no_packet_promises_room(void **state)
+{
+	struct socket *s;
+	struct file *f;
+	bool put;
+	u32 wakes;
+	int fd;
+
+	tp_up_quiet();
+	fd = tp_accepted(MSS);
+	assert_int_equal(socket_from_fd(fd, &f, &s, &put), 0);
+	fd_return(f, put);
+	take_pool();
+	assert_int_equal(tp_write(fd, 100), -EAGAIN);
+	wakes = s->wake_seq;
+	sim_run_ms(5);
+	assert_int_equal(s->wake_seq, wakes);
+	sim_run_ms(15);
+	assert_int_equal(s->wake_seq, wakes + 1);
+	give_pool();
+	assert_int_equal(tp_write(fd, 100), 100);
+	out("P. 1(100) ack 1");
+	in(". 1(0) ack 101 win 2000");
+	tp_finish(fd);
+	tp_down();
+}
+
 static void fin_rides_on_data(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	tp_write(fd, 100);
 	out("P. 1(100) ack 1");
@@ -149,7 +205,7 @@ static void delayed_ack(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	/* the connection's first segments are acknowledged at once, for the peer's slow start */
 	in("P. 1(1000) ack 1");
@@ -181,7 +237,7 @@ static void persist(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	tp_write(fd, 500);
 	out("P. 1(500) ack 1");
@@ -205,7 +261,7 @@ static void persist_gives_up(void **state)
 	u32 probes = 0;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	tp_write(fd, 500);
 	out("P. 1(500) ack 1");
@@ -225,13 +281,13 @@ static void sender_silly_window(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted("mss 1000");
 	tp_write(fd, 1000);
 	out("P. 1(1000) ack 1");
 	in(". 1(0) ack 1001 win 4000");
 	tp_write(fd, 8000);
-	expect(1001, 4);
+	segments(1001, 4);
 	in(". 1(0) ack 5001 win 100");
 	silence(100);
 	in(". 1(0) ack 5001 win 900");
@@ -254,7 +310,7 @@ static void half_a_window_at_once(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted("mss 1460");
 	in(". 1(0) ack 1 win 65535");
 	tp_finish(fd);
@@ -280,7 +336,7 @@ static void keepalive(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_KEEPIDLE, 10), 0);
 	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_KEEPINTVL, 3), 0);
@@ -302,7 +358,7 @@ static void idle_restart(void **state)
 	u32 at = 1, round;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(MSS);
 	for (round = 0; round < 3; round++) {
 		tp_write(fd, 10000 << round);
@@ -329,6 +385,8 @@ int main(void)
 		cmocka_unit_test(nagle),
 		cmocka_unit_test(nodelay_pushes_what_waits),
 		cmocka_unit_test(cork),
+		cmocka_unit_test(cork_outlasts_another_wait),
+		cmocka_unit_test(no_packet_promises_room),
 		cmocka_unit_test(fin_rides_on_data),
 		cmocka_unit_test(delayed_ack),
 		cmocka_unit_test(persist),
@@ -339,5 +397,5 @@ int main(void)
 		cmocka_unit_test(idle_restart),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return tp_run(tests);
 }

@@ -4,30 +4,10 @@
  * by time stamps, nonsense in SACK. */
 #include "tcp_peer.h"
 
-#include <stdio.h>
-
 #include "tcp_counter.h"
 
 #define SACK "mss 1000,sackOK,nop,wscale 7"
 #define NOSACK "mss 1000,nop,wscale 7"
-
-static char text[128];
-
-#define inf(...) (snprintf(text, sizeof(text), __VA_ARGS__), in(text))
-#define outf(...) (snprintf(text, sizeof(text), __VA_ARGS__), out(text))
-
-static void setup(void)
-{
-	tp_up();
-	assert_int_equal(sim_write("/proc/sys/net/ipv4/tcp_early_retrans", "0"), 0);
-}
-
-/* n segments of 1000 come out, the first at seq. */
-static void expect(u32 seq, u32 n)
-{
-	for (u32 i = 0; i < n; i++)
-		outf(". %u(1000) ack 1", seq + i * 1000);
-}
 
 /* A connection with 10 segments in flight, and more to send. */
 static int flight(const char *options)
@@ -35,7 +15,7 @@ static int flight(const char *options)
 	int fd = tp_accepted(options);
 
 	assert_int_equal(tp_write(fd, 40000), 40000);
-	expect(1, 10);
+	segments(1, 10);
 	return fd;
 }
 
@@ -52,7 +32,7 @@ static int slow_flight(const char *options)
 	assert_true(fd >= 0);
 	c_close(listener);
 	assert_int_equal(tp_write(fd, 40000), 40000);
-	expect(1, 10);
+	segments(1, 10);
 	sim_run_ms(20);
 	return fd;
 }
@@ -63,7 +43,7 @@ static void fast_retransmit_sack(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = flight(SACK);
 	in(". 1(0) ack 1 win 2000 <sack 1001:2001>");
 	out(". 10001(1000) ack 1");
@@ -79,7 +59,7 @@ static void fast_retransmit_sack(void **state)
 	out(". 10001(1000) ack 1");
 	/* the whole flight arrives: recovery is over, nothing is sent twice */
 	in(". 1(0) ack 11001 win 2000");
-	expect(11001, 7);
+	segments(11001, 7);
 	silence(5);
 	tp_finish(fd);
 	tp_down();
@@ -89,7 +69,7 @@ static void fast_retransmit_reno(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = flight(NOSACK);
 	in(". 1(0) ack 1 win 2000");
 	silence(1); /* a window update */
@@ -112,7 +92,7 @@ static void several_holes(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = flight(SACK);
 	/* 1, 3001 and 6001 are lost */
 	in(". 1(0) ack 1 win 2000 <sack 4001:5001,sack 1001:3001>");
@@ -141,7 +121,7 @@ static void reordering(void **state)
 	bool again = false;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = slow_flight(SACK);
 	in(". 1(0) ack 1 win 2000 <sack 1001:2001>");
 	in(". 1(0) ack 2001 win 2000");
@@ -172,12 +152,12 @@ static void proportional_reduction(void **state)
 	u32 sent = 0, i;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(SACK);
 	assert_int_equal(tp_write(fd, 80000), 80000);
-	expect(1, 10);
+	segments(1, 10);
 	in(". 1(0) ack 10001 win 4000");
-	expect(10001, 20);
+	segments(10001, 20);
 	/* 10001 is lost; all others arrive one by one */
 	for (i = 1; i < 20; i++) {
 		inf(". 1(0) ack 10001 win 4000 <sack 11001:%u>", 11001 + i * 1000);
@@ -201,7 +181,7 @@ static void undo_by_dsack(void **state)
 	u32 n = 0;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = slow_flight(SACK);
 	in(". 1(0) ack 1 win 2000 <sack 1001:4001>");
 	tp_forget();
@@ -222,10 +202,10 @@ static void undo_by_timestamp(void **state)
 	u32 first;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted("mss 1012,sackOK,ts 1000 0,nop,wscale 7");
 	assert_int_equal(tp_write(fd, 40000), 40000);
-	expect(1, 10);
+	segments(1, 10);
 	first = tp.ts_val;
 	sim_run_ms(20);
 	inf(". 1(0) ack 1 win 2000 <ts 1001 %u,sack 1001:2001>", first);
@@ -244,7 +224,7 @@ static void sack_nonsense(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = flight(SACK);
 	in(". 1(0) ack 1 win 2000 <sack 50001:60001>");
 	in(". 1(0) ack 1 win 2000 <sack 3001:2001>");
@@ -258,7 +238,7 @@ static void sack_nonsense(void **state)
 	in(". 1(0) ack 1 win 2000 <sack 1500:4500>");
 	tp_forget();
 	in(". 1(0) ack 10001 win 2000");
-	expect(tp_waiting() ? 12001 : 10001, 1);
+	segments(tp_waiting() ? 12001 : 10001, 1);
 	tp_finish(fd);
 	tp_down();
 }
@@ -270,10 +250,10 @@ static void reneging(void **state)
 	u32 i;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(SACK);
 	assert_int_equal(tp_write(fd, 10000), 10000);
-	expect(1, 10);
+	segments(1, 10);
 	in(". 1(0) ack 1 win 2000 <sack 1001:10001>");
 	out(". 1(1000) ack 1");
 	/* this ACK shows that 1001 is not there any more */
@@ -297,7 +277,7 @@ static void cheating_acks(void **state)
 	u32 sent = 0, i;
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = flight(SACK);
 	for (i = 0; i < 100; i++)
 		inf(". 1(0) ack %u win 2000", 1 + 10 * (i + 1));
@@ -327,5 +307,5 @@ int main(void)
 		cmocka_unit_test(cheating_acks),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return tp_run(tests);
 }

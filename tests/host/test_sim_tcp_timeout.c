@@ -4,35 +4,10 @@
  * packets, a path that became narrower. */
 #include "tcp_peer.h"
 
-#include <stdio.h>
-
 #include "tcp_counter.h"
 
 #define SACK "mss 1000,sackOK,nop,wscale 7"
 #define NOSACK "mss 1000,nop,wscale 7"
-
-static char text[128];
-
-#define inf(...) (snprintf(text, sizeof(text), __VA_ARGS__), in(text))
-#define outf(...) (snprintf(text, sizeof(text), __VA_ARGS__), out(text))
-
-static void sysctl_set(const char *name, const char *value)
-{
-	snprintf(text, sizeof(text), "/proc/sys/net/ipv4/%s", name);
-	assert_int_equal(sim_write(text, value), 0);
-}
-
-static void setup(void)
-{
-	tp_up();
-	sysctl_set("tcp_early_retrans", "0");
-}
-
-static void expect(u32 seq, u32 n)
-{
-	for (u32 i = 0; i < n; i++)
-		outf(". %u(1000) ack 1", seq + i * 1000);
-}
 
 /* RFC 6298 5.5: each time twice as long; what comes then is the whole flight, as slow start has it.
  */
@@ -40,10 +15,10 @@ static void rto_backs_off(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(SACK);
 	tp_write(fd, 5000);
-	expect(1, 5);
+	segments(1, 5);
 	out_within(195, 210, ". 1(1000) ack 1");
 	out_within(390, 420, ". 1(1000) ack 1");
 	out_within(790, 840, ". 1(1000) ack 1");
@@ -65,8 +40,8 @@ static void gives_up(void **state)
 	u32 n = 0;
 	int fd;
 
-	setup();
-	sysctl_set("tcp_retries2", "5");
+	tp_up_quiet();
+	tp_sysctl("tcp_retries2", "5");
 	fd = tp_accepted(SACK);
 	tp_write(fd, 100);
 	out("P. 1(100) ack 1");
@@ -85,7 +60,7 @@ static void user_timeout(void **state)
 	int fd;
 	u64 start;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(SACK);
 	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 3000), 0);
 	start = sim_now();
@@ -104,10 +79,10 @@ static void frto_sack(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(SACK);
 	tp_write(fd, 30000);
-	expect(1, 10);
+	segments(1, 10);
 	out_within(195, 210, ". 1(1000) ack 1");
 	/* the ACK of the originals comes: first one segment, which may be the copy's */
 	in(". 1(0) ack 1001 win 2000");
@@ -125,10 +100,10 @@ static void frto_reno(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(NOSACK);
 	tp_write(fd, 30000);
-	expect(1, 10);
+	segments(1, 10);
 	out_within(195, 210, ". 1(1000) ack 1");
 	in(". 1(0) ack 2001 win 2000");
 	out(". 10001(1000) ack 1");
@@ -141,7 +116,7 @@ static void frto_reno(void **state)
 	tp_new(TP_PEER_PORT + 1, TP_HOST_PORT);
 	fd = tp_accepted(NOSACK);
 	tp_write(fd, 30000);
-	expect(1, 10);
+	segments(1, 10);
 	out_within(195, 210, ". 1(1000) ack 1");
 	in(". 1(0) ack 2001 win 2000");
 	out(". 10001(1000) ack 1");
@@ -158,11 +133,11 @@ static void tail_loss_probe(void **state)
 {
 	int fd;
 
-	setup();
-	sysctl_set("tcp_early_retrans", "3");
+	tp_up_quiet();
+	tp_sysctl("tcp_early_retrans", "3");
 	fd = tp_accepted(SACK);
 	tp_write(fd, 5000);
-	expect(1, 5);
+	segments(1, 5);
 	out_within(8, 10, "P. 4001(1000) ack 1");
 	silence(100);
 	/* the probe told of more: 2001 was lost too */
@@ -187,8 +162,8 @@ static void probe_with_fin(void **state)
 {
 	int fd;
 
-	setup();
-	sysctl_set("tcp_early_retrans", "3");
+	tp_up_quiet();
+	tp_sysctl("tcp_early_retrans", "3");
 	fd = tp_accepted(SACK);
 	tp_write(fd, 300);
 	out("P. 1(300) ack 1");
@@ -208,11 +183,11 @@ static void probe_with_new_data(void **state)
 {
 	int fd;
 
-	setup();
-	sysctl_set("tcp_early_retrans", "3");
+	tp_up_quiet();
+	tp_sysctl("tcp_early_retrans", "3");
 	fd = tp_accepted(SACK);
 	tp_write(fd, 20000);
-	expect(1, 10);
+	segments(1, 10);
 	out_within(8, 10, ". 10001(1000) ack 1");
 	tp_finish(fd);
 	tp_down();
@@ -224,8 +199,8 @@ static void black_hole(void **state)
 	u32 i, largest = 0;
 	int fd;
 
-	setup();
-	sysctl_set("tcp_mtu_probing", "1");
+	tp_up_quiet();
+	tp_sysctl("tcp_mtu_probing", "1");
 	fd = tp_accepted("mss 1460,sackOK,nop,wscale 7");
 	tp_write(fd, 20000);
 	for (i = 0; i < 400; i++) {
@@ -247,7 +222,7 @@ static void path_narrows(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted("mss 1460,sackOK,nop,wscale 7");
 	tp_write(fd, 2920);
 	out(". 1(1460) ack 1");
@@ -269,10 +244,10 @@ static void window_shrinks(void **state)
 {
 	int fd;
 
-	setup();
+	tp_up_quiet();
 	fd = tp_accepted(SACK);
 	tp_write(fd, 8000);
-	expect(1, 8);
+	segments(1, 8);
 	in(". 1(0) ack 3001 win 0");
 	out_within(195, 210, ". 3001(1000) ack 1");
 	in(". 1(0) ack 3001 win 0");

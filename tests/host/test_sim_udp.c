@@ -475,6 +475,31 @@ static void leaves(void **state)
 	teardown();
 }
 
+/* Over lo who does not read loses what is too much, as everywhere; who sends goes on, and nothing
+ * of the transmit pool waits with the reader. */
+static void unread_over_lo(void **state)
+{
+	struct socket *from, *to;
+	struct pkt_stats before, after;
+
+	setup();
+	from = bound(IP4(127, 0, 0, 1), 1000);
+	to = bound(IP4(127, 0, 0, 1), 2000);
+	pkt_stats_get(&before);
+	for (u32 i = 0; i < 1000; i++) {
+		assert_int_equal(send_to(from, IP4(127, 0, 0, 1), 2000, data, 1000), 1000);
+		sim_run(10 * NSEC_PER_USEC);
+	}
+	pkt_stats_get(&after);
+	assert_int_equal(socket_tx_bytes(from), 0);
+	assert_true(after.used[PKT_POOL_TX] <= before.used[PKT_POOL_TX]);
+	assert_true(to->rx_bytes >= to->rcvbuf);
+	assert_true(to->rx_drops > 0);
+	sock_close(from);
+	sock_close(to);
+	teardown();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,6 +516,7 @@ int main(void)
 		cmocka_unit_test(all_ports_taken),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(leaves),
+		cmocka_unit_test(unread_over_lo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,8 +40,9 @@ def text_of(raw):
     return ESCAPE.sub("", raw.decode(errors="replace")).replace("\r", "")
 
 
-# Without a wait for DHCP, and without servers that hold modules: what most tests start from.
-PLAIN = "ip=10.0.2.15/24,10.0.2.2,10.0.2.3 services=none"
+# Without a wait for DHCP, without servers that hold modules, without IPv6 until it is asked for: what most tests
+# start from.
+PLAIN = "ip=10.0.2.15/24,10.0.2.2,10.0.2.3 ip6=none services=none"
 
 
 def make_iso(cmdline="", entry="auto", extra=None, build=BUILD, plain=True):

@@ -52,7 +52,7 @@ def target():
 
 
 def alive(net):
-    return net.run(f"ping -c 3 -i 0.2 -W 2 {GUEST}")[1] == 0
+    return net.run(f"ping -c 1 -w 15 {GUEST}")[1] == 0  # again each second: this host may be busy with other things
 
 
 def drops(guest):

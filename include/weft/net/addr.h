@@ -92,6 +92,15 @@ static inline bool ip_addr_is_link_local(const struct ip_addr *a)
 	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
+/* IPv6 addresses that many links have, so that they mean something with a scope id only (RFC 4007):
+ * link-local ones and groups of interface or link scope. */
+static inline bool ip_addr_needs_scope(const struct ip_addr *a)
+{
+	if (a->b[0] == 0xfe)
+		return (a->b[1] & 0xc0) == 0x80;
+	return a->b[0] == 0xff && ((a->b[1] & 0xf) == 1 || (a->b[1] & 0xf) == 2);
+}
+
 /* 255.255.255.255 */
 static inline bool ip_addr_is_limited_broadcast(const struct ip_addr *a)
 {
@@ -107,6 +116,23 @@ static inline u32 ip_addr_hash(const struct ip_addr *a, u32 seed)
 	h ^= h >> 29;
 	h = (h + seed) * 0xbf58476d1ce4e5b9ull;
 	return h >> 32;
+}
+
+/* The running sum (see csum_partial) of the pseudo header that transports of both families put in
+ * front of len bytes of theirs (RFC 768, RFC 8200 8.1). */
+static inline u32 ip_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u8 proto,
+				u32 len)
+{
+	u64 sum = (u64)htons(proto) + htonl(len);
+
+	if (ip_addr_is_v4(dst)) {
+		sum += (u64)src->w[3] + dst->w[3];
+	} else {
+		for (u32 i = 0; i < 4; i++)
+			sum += (u64)src->w[i] + dst->w[i];
+	}
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (sum & 0xffffffff) + (sum >> 32);
 }
 
 /* Prefix lengths are in the family's own terms: 0..32 for IPv4, 0..128 for IPv6. */

@@ -56,6 +56,11 @@
 	X(DROP_NEIGH_FAILED, "neighbour_failed")                               \
 	X(DROP_NEIGH_PARKED, "neighbour_park_full")                            \
 	X(DROP_NEIGH_TABLE, "neighbour_table_full")                            \
+	X(DROP_ND_QUEUE, "router_advert_queue_full")                           \
+	X(DROP_ND_LIMIT, "router_advert_bound")                                \
+	X(DROP_NEIGH_DISTANT, "neighbour_hop_limit_not_255")                   \
+	X(DROP_NEIGH_FRAGMENT, "neighbour_in_fragments")                       \
+	X(DROP_NEIGH_CONFLICT, "neighbour_claims_our_address")                 \
 	/* routing and sending */                                              \
 	X(DROP_NO_ROUTE, "no_route")                                           \
 	X(DROP_REJECT, "reject_route")                                         \

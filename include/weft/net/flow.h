@@ -39,6 +39,9 @@ enum ip_kind {
 #define FLOW_GSO BIT(11)	  /* the packet will have gso_size set: len may exceed the MTU */
 #define FLOW_PMTU BIT(12)	  /* path MTU discovery: DF in what needs no fragmentation */
 #define FLOW_WHOLE BIT(13)	  /* too long is -EMSGSIZE, but routers may fragment */
+#define FLOW_NO_LABEL BIT(14)	  /* flow_label 0 is meant: the family makes none */
+#define FLOW_PREFER_TEMPORARY BIT(15) /* of several sources a temporary one (RFC 5014) ... */
+#define FLOW_PREFER_PUBLIC BIT(16)    /* ... or a public one, whatever the setting says */
 
 struct flow {
 	/* the caller's; changing any but ports, tos, ttl needs flow_reset() */
@@ -50,7 +53,8 @@ struct flow {
 	u16 sport, dport; /* host order; for whoever filters or hashes flows */
 	u8 proto;	  /* IP protocol number */
 	u8 tos, ttl;	  /* ttl 0: the family's default, 1 for multicasts */
-	u8 opt_len;	  /* network-layer options, multiple of 4 */
+	u8 opt_len;	  /* network-layer options, multiple of 4 (IPv6: 8) */
+	/* IPv6's are extension headers, each naming itself in its first byte */
 	u8 opts[40];
 	u32 flow_label; /* IPv6's (RFC 6437); 0: the family makes one of addresses and ports */
 	/* filled in by ip_reserve; read only for callers */
@@ -109,6 +113,8 @@ static inline int ip_flow_ready(struct flow *f, struct ip_waiter *w)
 
 /* For families: the packet with its network header goes to the flow's next hop. Consumes. */
 int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p);
+/* Likewise, but it does not leave this host: only its members of the group hear it. */
+int ip_output_here(struct netif *nif, struct flow *f, struct pkt *p);
 
 /* ---- path MTU (RFC 1191, 8201): a bounded cache, entries expire after 10 minutes ---- */
 /* only ever lowers; bumps generations */

@@ -33,8 +33,7 @@ struct ifaddr {
 	struct ip_addr broadcast; /* any: none */
 	char label[IFNAMSIZ];	  /* "eth0", alias "eth0:1" */
 	u64 defended_at;	  /* the family's: ktime of the last answer to a rival, 0: none */
-	/* ktime, 0: for ever. The family sets IFADDR_DEPRECATED after the first and removes the
-	 * address after the second. */
+	/* ktime, 0: for ever. After the first it is IFADDR_DEPRECATED, after the second it goes. */
 	u64 preferred_until, valid_until;
 	u64 created, updated; /* ktime */
 };
@@ -51,6 +50,9 @@ struct ifaddr *ifaddr_by_label(const struct netif *nif, u16 af, const char *labe
  * -ENOBUFS beyond the bound of addresses an interface. */
 int ifaddr_add(const struct ifaddr *want);
 void ifaddr_del(struct ifaddr *a);
+/* New flags and lifetimes for a. IFADDR_DEPRECATED follows from the latter. While an address is
+ * tentative (and not optimistic) or failed it is none of this host's: no local route. */
+void ifaddr_change(struct ifaddr *a, u32 flags, u64 preferred_until, u64 valid_until);
 
 /* ---- multicast groups (RFC 1112, RFC 2710) ---- */
 

@@ -21,9 +21,11 @@ struct seq;
 #define IP_MIB_NAME(id, text) text,
 
 enum ip_mib_file {
-	IP_MIB_SNMP,	 /* /proc/net/snmp */
-	IP_MIB_NETSTAT,	 /* /proc/net/netstat */
-	IP_MIB_SOCKSTAT, /* /proc/net/sockstat: by show() only */
+	IP_MIB_SNMP,	  /* /proc/net/snmp */
+	IP_MIB_NETSTAT,	  /* /proc/net/netstat */
+	IP_MIB_SOCKSTAT,  /* /proc/net/sockstat: by show() only */
+	IP_MIB_SNMP6,	  /* /proc/net/snmp6: a line a counter */
+	IP_MIB_SOCKSTAT6, /* /proc/net/sockstat6: by show() only */
 	IP_MIB_FILES,
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* neigh.h - who on this link owns an address. The states are RFC 4861 7.3.2's, for ARP as well; ARP
  * and NDP only supply the question and report answers. Entries hold waiters and at most one parked
- * datagram, never queues. The table is bounded; the least recently used entry makes room. */
+ * datagram, never queues. The table is bounded for each family, and those without an answer apart
+ * (RFC 6583 6.1): who scans a link cannot push out the neighbours in use. Of the others the least
+ * recently used makes room. */
 #pragma once
 
 #include <weft/net/addr.h>
@@ -31,11 +33,14 @@ struct neigh {
 	struct spinlock lock;
 	u8 state; /* read without it */
 	u8 probes;
-	bool dead;   /* out of the table */
-	bool router; /* RFC 4861's IsRouter */
+	bool dead;	 /* out of the table */
+	bool router;	 /* RFC 4861's IsRouter */
+	bool unresolved; /* no link address known, and counted as such */
+	bool own;	 /* this host itself has something to send to it; read without lock */
 	u8 hw[LINK_ADDR_MAX];
 	u64 deadline; /* ktime of the next step, 0: none */
 	u64 confirmed, updated;
+	struct ip_addr asker; /* the address of ours that last had something to send to it */
 	struct pkt *parked;
 	struct list_head waiters; /* see flow.h */
 	/* a sequence lock of its own: odd while being written */
@@ -46,14 +51,19 @@ struct neigh {
 };
 
 /* ---- resolvers ---- */
-struct neigh_params {		    /* all settable under /proc/sys/<sysctl_dir>/ */
-	int base_reachable_ms;	    /* 30000; the real time is 0.5..1.5 of it, RFC 4861 6.3.2 */
-	int retrans_ms;		    /* 1000 */
-	int delay_first_s;	    /* 5 */
-	int mcast_probes;	    /* 3 */
-	int ucast_probes;	    /* 3 */
+struct neigh_params {	       /* all settable under /proc/sys/<sysctl_dir>/ */
+	int base_reachable_ms; /* 30000; the real time is 0.5..1.5 of it, RFC 4861 6.3.2 */
+	int retrans_ms;	       /* 1000 */
+	int delay_first_s;     /* 5 */
+	int mcast_probes;      /* 3 */
+	int ucast_probes;      /* 3 */
+	/* 0: one that no longer answers is unknown again at once. Else it stays in use while it is
+	 * asked for this often by multicast, at growing intervals (RFC 7048) */
+	int mcast_resolicit;
 	int stale_s;		    /* 60: unused stale entries go after it when above gc_thresh1 */
 	int gc_thresh1, gc_thresh3; /* 128 kept anyway, 1024 at most */
+	int unresolved_max;	    /* 256 of them may be without an answer */
+	int solicit_per_s;	    /* 500 multicast questions for this host, and for others each */
 	int park_bytes;		    /* 64 KiB: all parked datagrams of the family together */
 };
 
@@ -66,10 +76,14 @@ struct neigh_resolver {
 	 * process context, no locks of the cache held; sends by itself. */
 	void (*solicit)(struct netif *nif, const struct ip_addr *target, const u8 *hw,
 			const struct ip_addr *hint);
-	/* An entry that is a router (NEIGH_UPDATE_ROUTER) has become reachable, or stopped to answer,
-	 * or is none any more (router false). Poll or process context, no locks of the cache held.
+	/* NEIGH_REACHABLE: a router (NEIGH_UPDATE_ROUTER) that was not is reachable now;
+	 * NEIGH_FAILED: a neighbour, router or not, does not answer. router false: it just said
+	 * that it is none any more. Poll or process context, under RCU, no locks of the cache held.
 	 * Default: none. */
 	void (*router_event)(struct netif *nif, const struct ip_addr *addr, u8 state, bool router);
+	/* What holds on nif instead of base_reachable_ms and retrans_ms (RFC 4861 6.3.2): changes
+	 * them. Under RCU with locks of the cache held: only looks. Default: none. */
+	void (*times)(const struct netif *nif, u32 *reachable_ms, u32 *retrans_ms);
 	struct neigh_params params; /* zero fields get the defaults above at registration */
 	struct module *owner;
 	struct ledger_entry ledger;
@@ -86,9 +100,9 @@ void neigh_resolver_unregister(struct neigh_resolver *r);
 #define NEIGH_UPDATE_OVERRIDE BIT(2) /* may replace a known, different address */
 #define NEIGH_UPDATE_ROUTER BIT(3)   /* it is a router */
 #define NEIGH_UPDATE_KNOWS_ROUTER BIT(4) /* NEIGH_UPDATE_ROUTER's absence means something */
-/* 0; -ENOENT nothing to refresh, -EPERM the entry is permanent, -EEXIST without OVERRIDE
- * another address is known, -ENOBUFS table full of permanent entries, -EINVAL not a station's
- * address. */
+/* hw NULL: the answer told none, what is known stands. 0; -ENOENT nothing to refresh, -EPERM the
+ * entry is permanent, -EEXIST without OVERRIDE another address is known, -ENOBUFS table full of
+ * permanent entries, -EINVAL not a station's address. */
 int neigh_update(struct netif *nif, const struct ip_addr *addr, const u8 *hw, u32 flags);
 
 /* ---- users' entries (SIOCSARP and its like). Process context, under netif_lock ---- */
@@ -100,6 +114,7 @@ struct neigh_info {
 	char ifname[IFNAMSIZ];
 	u16 link_type; /* ARPHRD_* */
 	u8 state;
+	bool router;
 	u8 hw[LINK_ADDR_MAX];
 	u8 hw_len;
 	u64 used, confirmed, updated; /* ktime ns */

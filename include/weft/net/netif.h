@@ -111,7 +111,8 @@ struct netif {
 	struct module_ref link_ref;	   /* its link type, held while up */
 	struct ledger_entry ledger;
 	struct work carrier_work;
-	void *sysfs; /* the core's files under /sys/class/net/NAME */
+	void *sysfs;  /* the core's files under /sys/class/net/NAME */
+	bool leaving; /* its driver is: it goes down for that reason, not by a user's wish */
 
 	/* guarded by tx_lock */
 	struct spinlock tx_lock;

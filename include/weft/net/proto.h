@@ -44,23 +44,32 @@ int net_input(struct netif *nif, struct pkt *p);
 struct ip_quote {
 	struct ip_addr src, dst;
 	u32 transport; /* offset of the transport header, at most len */
+	u32 proto_off; /* of the byte that says proto */
 	u8 proto;
 };
 
 struct ip_family {
 	u16 af;
 	u16 ethertype;
-	u8 header_len; /* shortest network header */
+	u8 header_len;	     /* shortest network header */
+	u8 router_alert_len; /* what FLOW_ROUTER_ALERT adds to it */
+	u32 min_mtu;	     /* every path takes this much, less is not believed. 0: any */
+	u32 max_len;	     /* of a datagram with its header; 0: 65535 */
 	const char *name;
-	int *default_ttl; /* may be a sysctl's value */
-	int *forwarding;  /* likewise: not 0, this host is a router. NULL: never */
+	int *default_ttl;      /* may be a sysctl's value */
+	int *forwarding;       /* likewise: not 0, this host is a router. NULL: never */
+	int *accept_redirects; /* likewise. NULL: the family has refused what it does not want */
 
 	/* Prepends the network header (unless FLOW_HDRINCL: then completes it), cuts p into
 	 * fragments where it is longer than f->mtu, hands each to ip_output_link. f has been
 	 * validated and is current. Consumes. Under RCU, poll or process context. */
 	int (*output)(struct netif *nif, struct flow *f, struct pkt *p);
-	/* The source address for sending to dst over nif. -EADDRNOTAVAIL. Under RCU. */
-	int (*source)(struct netif *nif, const struct ip_addr *dst, struct ip_addr *src);
+	/* The source address for sending to dst over nif; of flags FLOW_PREFER_* count.
+	 * -EADDRNOTAVAIL. Under RCU. */
+	int (*source)(struct netif *nif, const struct ip_addr *dst, u32 flags, struct ip_addr *src);
+	/* The MTU of nif's link, when the family has its own view of it. Under RCU. Default: the
+	 * interface's. */
+	u32 (*mtu)(const struct netif *nif);
 	/* What a is, beyond what the route table says: limited broadcast, multicast, never
 	 * valid. nif may be NULL. Pure. */
 	enum ip_kind (*classify)(const struct netif *nif, const struct ip_addr *a);
@@ -77,6 +86,8 @@ struct ip_family {
 	 * headers are skipped. 0, or -EINVAL: nothing that could be ours. Pure. Default: -EINVAL. */
 	int (*quote)(const u8 *h, u32 len, struct ip_quote *out);
 
+	/* the core's */
+	u64 no_routes, unknown_protos; /* counted */
 	struct module *owner;
 	struct ledger_entry ledger;
 	struct door door; /* for addr_* and group_event */
@@ -135,6 +146,8 @@ enum ip_error_kind {
 	IP_ERR_HEADER,	    /* info: offset of the bad byte in the network header */
 	IP_ERR_NEXT_HEADER, /* info: likewise */
 	IP_ERR_OPTION,	    /* info: likewise */
+	IP_ERR_CHAIN,	    /* info: likewise; a first fragment without all of the headers */
+	IP_ERR_SCOPE,	    /* the destination is farther away than its source means anything */
 	IP_ERR_REDIRECT,    /* incoming only: gateway is nearer to remote; err is 0 */
 	IP_ERR_OTHER,	    /* incoming only */
 };
@@ -150,12 +163,15 @@ struct ip_error {
 	u32 ifindex;		      /* it came in on */
 	struct ip_addr local, remote; /* source and destination of the quoted packet */
 	struct ip_addr offender;      /* who sent the error */
-	struct ip_addr gateway;	      /* of IP_ERR_REDIRECT */
+	/* of IP_ERR_REDIRECT */
+	struct ip_addr gateway;
+	bool on_link;	      /* remote is on the link of ifindex itself; gateway is remote */
+	const u8 *gateway_hw; /* the link address that the message gives to it, NULL: none */
 };
 
 /* For transports that got IP_ERR_REDIRECT and know that they sent the quoted packet: checks it as
- * RFC 1122 3.2.2.2 says and, some time later, sends by the other gateway. False: not believed. Poll
- * context. */
+ * RFC 1122 3.2.2.2 and RFC 4861 8.1 say and, some time later, sends by the other gateway. False:
+ * not believed. Poll context. */
 bool ip_redirect(const struct ip_error *e);
 
 /* Who turns ip_send_error into a packet; without one errors are silent. */

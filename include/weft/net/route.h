@@ -22,6 +22,14 @@ enum route_type {
 #define RTF_HOST 0x4
 #define RTF_DYNAMIC 0x10
 #define RTF_REJECT 0x200
+/* /proc/net/ipv6_route has more */
+#define RTF_DEFAULT 0x10000
+#define RTF_ADDRCONF 0x40000 /* from a router's advertisement */
+#define RTF_PREFIX 0x80000
+#define RTF_NONEXTHOP 0x200000
+#define RTF_EXPIRES 0x400000
+#define RTF_ROUTEINFO 0x800000
+#define RTF_LOCAL 0x80000000u
 
 struct route {
 	struct hlist_node hash;
@@ -30,6 +38,7 @@ struct route {
 	struct ip_addr prefix;
 	struct ip_addr gateway; /* any: on link */
 	struct ip_addr source;	/* preferred source, any: choose */
+	struct ip_addr with;	/* of those that came with an address: it */
 	struct netif *nif;	/* referenced; NULL for reject and blackhole */
 	u32 metric;
 	u32 mtu;   /* 0: the interface's */
@@ -38,9 +47,10 @@ struct route {
 	u8 plen;
 	u8 type;       /* enum route_type */
 	u8 protocol;   /* Linux's RTPROT_*, who added it; shown only, 0: not told */
-	s8 preference; /* RFC 4191: 1 high, 0 medium, -1 low; before the metric of equal prefixes */
+	s8 preference; /* RFC 4191: 1 high, 0 medium, -1 low; among those of one metric */
 	u64 expires;   /* ktime after which whoever added it removes it, 0: never; shown only */
-	bool kernel;   /* came with an address and leaves with it */
+	u64 demoted;   /* ktime since which its gateway does not answer, 0: it does, see below */
+	bool kernel;   /* came with an address or an interface and leaves with it */
 	bool restored; /* was unseen and is back: adding it again is no error */
 };
 
@@ -50,10 +60,17 @@ struct route {
  * gateway, metric when not 0); -ESRCH. */
 int route_add(const struct route *spec);
 int route_del(const struct route *spec);
+/* As route_add, but what is there already gets spec's preference, expiry and flags. */
+int route_set(const struct route *spec);
 void route_flush_nif(struct netif *nif, u16 af); /* af 0: every family's */
+/* Takes away those of af that match, unseen ones too. */
+void route_purge(u16 af, bool (*match)(const struct route *r, const void *arg), const void *arg);
 /* Bumped by whatever changes what a look-up may answer, so that cached answers expire. */
 extern u32 route_generation;
 void route_changed(void);
+/* The routes over gateway come after all others of their prefixes (RFC 4861 6.3.6), those demoted
+ * longest ago first; 0: they are as good as any again. Under netif_lock. */
+void route_demote(const struct netif *nif, const struct ip_addr *gateway, u64 since);
 /* Calls fn for each route of af that is in use, in table order; under netif_lock. */
 void route_for_each(u16 af, void (*fn)(const struct route *r, void *arg), void *arg);
 
@@ -77,13 +94,26 @@ enum route_type route_classify(const struct ip_addr *dst);
 /* ---- watchers ---- */
 struct ifaddr;
 
-/* Each address and each route that comes or goes, once, in process context with netif_lock held:
- * it is in its table at the call. Unset: not told. A new watcher hears nothing of what is there.
- * After unwatch nobody is inside. Both without netif_lock. */
+/* What a router said that user space is to act on (RFC 8106): an option as it was on the wire. */
+struct ip_user_option {
+	const struct netif *nif;
+	struct ip_addr from;
+	u16 af;
+	u8 icmp_type, icmp_code;
+	const u8 *data;
+	u32 len;
+};
+/* Tells watchers. Under netif_lock. */
+void ip_notify_option(const struct ip_user_option *o);
+
+/* Each address (when it changes, again) and each route that comes or goes, once, in process context
+ * with netif_lock held: it is in its table at the call. Unset: not told. A new watcher hears
+ * nothing of what is there. After unwatch nobody is inside. Both without netif_lock. */
 struct ip_watcher {
 	const char *name;
 	void (*addr)(struct ip_watcher *w, const struct ifaddr *a, bool added);
 	void (*route)(struct ip_watcher *w, const struct route *r, bool added);
+	void (*option)(struct ip_watcher *w, const struct ip_user_option *o);
 	struct module *owner;
 	struct list_head node;
 	struct ledger_entry ledger;

@@ -10,32 +10,68 @@
 #include <weft/net/proto.h>
 #include <weft/socket.h>
 
-/* inet_sock.flags: options that are on or off */
+/* inet_sock.flags: options that are on or off and concern the socket as a whole */
+#define INET_HDRINCL BIT(0)
+#define INET_FREEBIND BIT(1)
+#define INET_V6ONLY BIT(2)
+
+/* inet_settings.flags: likewise, for packets of one IP version */
 #define INET_PKTINFO BIT(0)
 #define INET_RECVERR BIT(1)
 #define INET_RECVTTL BIT(2)
 #define INET_RECVTOS BIT(3)
-#define INET_HDRINCL BIT(4)
-#define INET_FREEBIND BIT(5)
-#define INET_MCAST_LOOP BIT(6) /* default on */
-#define INET_V6ONLY BIT(7)
-#define INET_RECVOPTS BIT(8)
-#define INET_MCAST_ALL BIT(9) /* default on */
+#define INET_RECVOPTS BIT(4)
+#define INET_MCAST_LOOP BIT(5) /* default on */
+#define INET_MCAST_ALL BIT(6)  /* default on */
+#define INET_RECVORIGDST BIT(7)
+#define INET_RECVLABEL BIT(8)
+#define INET_RECVHOPOPTS BIT(9)
+#define INET_RECVDSTOPTS BIT(10)
+#define INET_RECVRTHDR BIT(11)
+#define INET_PKTINFO_OLD BIT(12) /* the same by the numbers of RFC 2292 */
+#define INET_RECVTTL_OLD BIT(13)
+#define INET_RECVHOPOPTS_OLD BIT(14)
+#define INET_RECVDSTOPTS_OLD BIT(15)
+#define INET_RECVRTHDR_OLD BIT(16)
+#define INET_RECVPATHMTU BIT(17)
+#define INET_DONTFRAG BIT(18)
+#define INET_SEND_LABEL BIT(19)	  /* sin6_flowinfo means something */
+#define INET_NO_AUTOLABEL BIT(20) /* the family makes no flow labels */
 /* whoever has one of these wants control messages with what it receives */
-#define INET_RECV_CONTROL (INET_PKTINFO | INET_RECVTTL | INET_RECVTOS | INET_RECVOPTS)
+#define INET_RECV_CONTROL                                                                    \
+	(INET_PKTINFO | INET_RECVTTL | INET_RECVTOS | INET_RECVOPTS | INET_RECVORIGDST |     \
+	 INET_RECVLABEL | INET_RECVHOPOPTS | INET_RECVDSTOPTS | INET_RECVRTHDR |             \
+	 INET_PKTINFO_OLD | INET_RECVTTL_OLD | INET_RECVHOPOPTS_OLD | INET_RECVDSTOPTS_OLD | \
+	 INET_RECVRTHDR_OLD)
 
 #define INET_ERRQ_MAX 16 /* errors kept for MSG_ERRQUEUE */
+
+/* What the options of one level say: SOL_IP's of IPv4 packets, SOL_IPV6's of IPv6 ones. A socket of
+ * AF_INET6 sends and gets both. */
+struct inet_settings {
+	u32 flags;   /* INET_* */
+	u8 tos, ttl; /* ttl 0: default */
+	u8 mcast_ttl;
+	u8 pmtudisc; /* IP_PMTUDISC_* */
+	u32 mcast_if;
+};
 
 struct inet_sock {
 	struct socket *s;
 	struct ip_addr laddr, raddr; /* any: not bound, not connected */
 	u16 lport, rport;	     /* host order */
 	u32 flags;		     /* INET_* */
-	u8 tos, ttl, mcast_ttl;	     /* ttl 0: default */
-	u8 pmtudisc;		     /* IP_PMTUDISC_* */
-	u32 mcast_if;
+	struct inet_settings v4, v6;
+	u16 preferences; /* IPV6_PREFER_SRC_* */
 	u8 opt_len;
-	u8 opts[40];		      /* IP_OPTIONS */
+	u8 opts[40]; /* IP_OPTIONS */
+	/* IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS: each one's length, all together */
+	u8 header_len[3], headers_len;
+	u8 headers[40];
+	u32 flow_label;		      /* to the connected peer */
+	u32 frag_size;		      /* IPV6_MTU: packets are cut to it, 0: the path's MTU */
+	struct ip_addr from;	      /* IPV6_PKTINFO: the source, any: the bound one; ... */
+	u32 from_if;		      /* ... and the interface to send through */
 	struct list_head memberships; /* read under RCU */
 	u32 nr_memberships;
 	struct flow flow; /* of a connected socket, revalidated at each use */
@@ -45,7 +81,26 @@ struct inet_sock {
 	bool closed;
 	struct list_head errors; /* of struct inet_error */
 	u32 nr_errors;
+	struct inet_error *path_mtu; /* what IPV6_RECVPATHMTU is to be told */
 };
+
+/* What holds for packets to and from a. */
+static inline const struct inet_settings *inet_settings(const struct inet_sock *is,
+							const struct ip_addr *a)
+{
+	return ip_addr_is_v4(a) ? &is->v4 : &is->v6;
+}
+static inline bool inet_wants_control(const struct inet_sock *is)
+{
+	return (is->v4.flags | is->v6.flags) & INET_RECV_CONTROL;
+}
+static inline bool inet_wants_errors(const struct inet_sock *is, const struct ip_addr *remote)
+{
+	return inet_settings(is, remote)->flags & INET_RECVERR;
+}
+
+/* Settings under net/ipv6, which the family shows: bindv6only, for new sockets, and mld_max_msf. */
+extern int inet_bindv6only, inet_max_sources_v6;
 
 /* s may be NULL: a connection that nobody has accepted yet. */
 void inet_sock_init(struct inet_sock *is, struct socket *s);
@@ -56,20 +111,40 @@ void inet_sock_release(struct inet_sock *is);
 int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u32 len);
 int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *len);
 
+/* Everything that options said, for a connection out of a listener. */
+void inet_inherit(struct inet_sock *child, const struct inet_sock *l);
+
 /* A sockaddr that a socket of this family may bind to: parsed, and checked to be any, ours, a
- * group or a broadcast address (INET_FREEBIND: anything). -EADDRNOTAVAIL, -EAFNOSUPPORT,
- * -EINVAL. */
+ * group or a broadcast address (INET_FREEBIND: anything). One that needs a scope binds the socket
+ * to its interface. -EADDRNOTAVAIL, -EAFNOSUPPORT, -EINVAL, -ENODEV. */
 int inet_bind_address(struct inet_sock *is, const u8 *name, u32 len, struct ip_addr *addr,
 		      u16 *port);
 /* getsockname / getpeername; -ENOTCONN. */
 int inet_name(struct inet_sock *is, u8 *name, u32 *len, bool peer);
 
+/* Whom a sockaddr means. */
+struct inet_peer {
+	struct ip_addr addr; /* never any: that is this host */
+	u16 port;
+	u32 scope, flow_label; /* 0: not told */
+};
+/* -EINVAL, -EAFNOSUPPORT, -ENETUNREACH: of a version that the socket does not speak. */
+int inet_peer_address(struct inet_sock *is, const u8 *name, u32 len, struct inet_peer *peer);
+/* connect() to one whose address needs a scope: the socket is bound to its interface. -EINVAL:
+ * nobody said which, or it is bound to another. */
+int inet_connect_scope(struct inet_sock *is, const struct inet_peer *peer);
+/* connect(AF_UNSPEC) of a datagram socket: the peer and, as on Linux, the interface. */
+void inet_forget_peer(struct inet_sock *is);
+
 /* What a send wants: destination from m->name or the connection, options from the socket and
- * from control messages (IP_PKTINFO, IP_TTL, IP_TOS). f is a fresh one. *port the
+ * from control messages (IP_PKTINFO, IP_TTL, IP_TOS and IPv6's). f is a fresh one. *port the
  * destination's. -EDESTADDRREQ, -EINVAL, -EAFNOSUPPORT, -EOPNOTSUPP (MSG_OOB). */
 int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u16 *port);
-/* FLOW_* of IP_MTU_DISCOVER. */
-u32 inet_pmtu_flags(const struct inet_sock *is);
+/* Does m, without control messages, go where f went? Then *port is the destination's. */
+bool inet_same_peer(const struct inet_sock *is, const struct msg *m, const struct flow *f,
+		    u16 *port);
+/* FLOW_* of IP_MTU_DISCOVER, for packets to dst. */
+u32 inet_pmtu_flags(const struct inet_sock *is, const struct ip_addr *dst);
 /* A flow to addr with the socket's options; for connected use. */
 void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *dst);
 /* ip_reserve, waiting as m's flags and SO_SNDTIMEO say (the lock is dropped meanwhile). A neighbour
@@ -78,6 +153,9 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags);
 /* The same without waiting: -EAGAIN where inet_reserve would have to look closer. */
 struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len);
+/* A send of more than any packet holds: -EMSGSIZE. As on Linux the error queue of who sends by IPv6
+ * learns what the path would take, which is how tracepath begins. */
+int inet_refuse_long(struct inet_sock *is, const struct msg *m);
 /* The control messages that the socket's options ask for, of a received packet (ip_rx(p)
  * intact). */
 void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p);

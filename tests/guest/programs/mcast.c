@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mcast.c - multicast sockets: RFC 3678's options as Linux answers them, and what their filters let
- * through. As `mcast GROUP PORT [SOURCE]` it is a member, of the group or of one source's, and
- * prints what it hears until it is killed. Options need an interface eth0 or tap0 with an address.
+ * through. As `mcast GROUP PORT [SOURCE]` it is a member, of the group or of one source's, of
+ * either IP version, and prints what it hears until it is killed. Options need an interface eth0 or
+ * tap0 with an address.
  */
 #include "check.h"
 
@@ -201,26 +202,63 @@ static const struct test tests[] = {
 	TEST(joining), TEST(sources), TEST(whole_filters), TEST(any_family), TEST(filtered),
 };
 
+static struct sockaddr_storage any_name(const char *text, int port)
+{
+	struct sockaddr_storage name = { 0 };
+	struct sockaddr_in6 *in6 = (void *)&name;
+
+	if (!strchr(text, ':')) {
+		*(struct sockaddr_in *)&name = in(text, port);
+		return name;
+	}
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	check(inet_pton(AF_INET6, text, &in6->sin6_addr) == 1);
+	return name;
+}
+
+/* The options of RFC 3678 5 that know both versions. */
+static void join_any(int fd, const char *group, const char *source)
+{
+	int level = strchr(group, ':') ? IPPROTO_IPV6 : IPPROTO_IP;
+	struct group_source_req with = { .gsr_interface = ifindex,
+					 .gsr_group = any_name(group, 0) };
+	struct group_req plain_group = { .gr_interface = ifindex, .gr_group = with.gsr_group };
+
+	if (source) {
+		with.gsr_source = any_name(source, 0);
+		check(setsockopt(fd, level, MCAST_JOIN_SOURCE_GROUP, &with, sizeof(with)) == 0);
+	} else {
+		check(setsockopt(fd, level, MCAST_JOIN_GROUP, &plain_group, sizeof(plain_group)) ==
+		      0);
+	}
+}
+
 static int listen_to(const char *group, int port, const char *source)
 {
-	struct sockaddr_in any = in("0.0.0.0", port), from;
-	socklen_t len = sizeof(from);
-	char buf[2000];
-	int fd = udp();
+	int v6 = strchr(group, ':') != NULL;
+	struct sockaddr_storage own_name = any_name(v6 ? "::" : "0.0.0.0", port), from;
+	char buf[2000], text[64];
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
 
 	find_interface();
-	check(bind(fd, (void *)&any, sizeof(any)) == 0);
-	if (source)
-		check(with_source(fd, IP_ADD_SOURCE_MEMBERSHIP, group, source) == 0);
-	else
-		check(plain(fd, IP_ADD_MEMBERSHIP, group) == 0);
+	check(bind(fd, (void *)&own_name,
+		   v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) == 0);
+	join_any(fd, group, source);
 	for (;;) {
+		socklen_t len = sizeof(from);
 		long n = recvfrom(fd, buf, sizeof(buf), 0, (void *)&from, &len);
 
-		if (n >= 0) {
-			printf("%s:%.*s\n", inet_ntoa(from.sin_addr), (int)n, buf);
-			fflush(stdout);
-		}
+		if (n < 0)
+			continue;
+		if (v6)
+			inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&from)->sin6_addr, text,
+				  sizeof(text));
+		else
+			inet_ntop(AF_INET, &((struct sockaddr_in *)&from)->sin_addr, text,
+				  sizeof(text));
+		printf("%s:%.*s\n", text, (int)n, buf);
+		fflush(stdout);
 	}
 }
 

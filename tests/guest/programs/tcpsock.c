@@ -82,6 +82,40 @@ static void connect_nonblocking(void)
 	fails(connect_to(fd, port), ECONNREFUSED);
 }
 
+/* The answer comes while the caller looks, on another CPU: why the call failed is told with it. */
+static void *refuse_often(void *arg)
+{
+	long end = now_ms() + 3000;
+	int port = *(int *)arg, fd;
+
+	while (now_ms() < end) {
+		fd = tcp();
+		/* now and then the dead port becomes this end's own, and the call reaches itself */
+		if (connect_to(fd, port))
+			check(errno == ECONNREFUSED);
+		else
+			check(port_of(fd) == port);
+		close(fd);
+		fd = tcp();
+		nonblock(fd);
+		fails(connect_to(fd, port), EINPROGRESS);
+		check(wait_events(fd, ALL) & POLLHUP || port_of(fd) == port);
+		check(option(fd, SOL_SOCKET, SO_ERROR) == ECONNREFUSED || port_of(fd) == port);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void refused_often(void)
+{
+	int port = dead_port();
+	pthread_t t;
+
+	check(pthread_create(&t, NULL, refuse_often, &port) == 0);
+	refuse_often(&port);
+	pthread_join(t, NULL);
+}
+
 static void disconnecting(void)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
@@ -282,6 +316,7 @@ static const struct test tests[] = {
 	TEST(names),
 	TEST(connect_errnos),
 	TEST(connect_nonblocking),
+	TEST(refused_often),
 	TEST(disconnecting),
 	TEST(binding),
 	TEST(reuseport),

@@ -123,14 +123,15 @@ static int open_socket(struct app *a)
 {
 	int fd, err;
 
-	while (passes(fd = c_socket(AF_INET, SOCK_STREAM, 0)))
+	while (passes(fd = c_socket(a->af, SOCK_STREAM, 0)))
 		sleep_ns(RETRY_NS);
 	if (fd < 0)
 		return fd;
 	err = configure(a, fd);
 	if (!err && a->simultaneous)
 		err = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	while (!err && a->local_port && passes(err = c_bind(fd, a->local, a->local_port)))
+	while (!err && a->local_port &&
+	       passes(err = c_bind_to(fd, a->af, &a->local, a->local_port)))
 		sleep_ns(RETRY_NS);
 	if (!err)
 		return fd;
@@ -144,7 +145,7 @@ static int connect_once(struct app *a)
 
 	if (fd < 0)
 		return fd;
-	err = c_connect(fd, a->remote, a->remote_port);
+	err = c_connect_to(fd, a->af, &a->remote, a->remote_port);
 	if (!err)
 		return fd;
 	c_close(fd);
@@ -417,7 +418,7 @@ static long serve(void *worker)
 static long do_listen(void *req)
 {
 	struct app_listen *l = req;
-	int fd = c_socket(AF_INET, SOCK_STREAM, 0), err;
+	int fd = c_socket(l->af, SOCK_STREAM, 0), err;
 
 	if (fd < 0)
 		return fd;
@@ -425,7 +426,7 @@ static long do_listen(void *req)
 	if (!err)
 		err = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (!err)
-		err = c_bind(fd, l->addr, l->port);
+		err = c_bind_to(fd, l->af, &l->addr, l->port);
 	if (!err)
 		err = c_listen(fd, l->backlog);
 	if (!err)

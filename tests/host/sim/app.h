@@ -4,7 +4,7 @@
  * driver. */
 #pragma once
 
-#include <weft/types.h>
+#include <weft/net/addr.h>
 
 /* One direction of a conversation, as its writer and its reader behave. */
 struct app_stream {
@@ -25,7 +25,8 @@ enum app_end {
 /* One end of a conversation. */
 struct app {
 	bool server;
-	u32 local, remote; /* addresses, host order */
+	u16 af;			      /* of its socket: AF_INET, AF_INET6 for both versions */
+	struct ip_addr local, remote; /* IPv4 ones mapped */
 	u16 local_port, remote_port;
 	bool simultaneous; /* both ends connect, from fixed ports */
 	u32 start_ms;	   /* waits so long first */
@@ -64,7 +65,8 @@ struct app_ops {
 	long (*close)(void *number); /* int *: shuts a listener down and closes it */
 };
 struct app_listen {
-	u32 addr;
+	u16 af;
+	struct ip_addr addr;
 	u16 port;
 	int backlog;
 	int rcvbuf, sndbuf;
@@ -73,7 +75,8 @@ extern const struct app_ops app_ops;
 
 /* ---- datagrams ---- */
 struct app_datagrams {
-	u32 local, remote;
+	u16 af;
+	struct ip_addr local, remote;
 	u16 port; /* the echo server's */
 	u64 key;
 	u32 count, gap_us, linger_ms; /* linger: for the last answers */

@@ -27,13 +27,13 @@ static u32 compose(u8 *p, u64 key, u32 number)
 	return len;
 }
 
-static int udp_socket(u32 addr, u16 port)
+static int udp_socket(const struct app_datagrams *d, u16 port)
 {
-	int fd = c_socket(AF_INET, SOCK_DGRAM, 0), err;
+	int fd = c_socket(d->af, SOCK_DGRAM, 0), err;
 
 	if (fd < 0)
 		return fd;
-	err = c_bind(fd, addr, port);
+	err = c_bind_to(fd, d->af, &d->local, port);
 	if (!err)
 		return fd;
 	c_close(fd);
@@ -43,20 +43,20 @@ static int udp_socket(u32 addr, u16 port)
 static long echo(void *datagrams)
 {
 	struct app_datagrams *d = datagrams;
-	int fd = udp_socket(d->local, d->port);
+	int fd = udp_socket(d, d->port);
 	u8 *buf = kmalloc(DATAGRAM_MAX);
-	u32 addr;
+	struct ip_addr addr;
 	u16 port;
 	long n;
 
 	while (fd >= 0 && buf && !d->stop) {
 		if (!c_poll(fd, POLLIN, 100))
 			continue;
-		n = c_recvfrom(fd, buf, DATAGRAM_MAX, MSG_DONTWAIT, &addr, &port);
+		n = c_recvfrom_of(fd, buf, DATAGRAM_MAX, MSG_DONTWAIT, &addr, &port);
 		if (n < 0)
 			continue;
 		d->received++;
-		if (c_sendto(fd, buf, n, 0, addr, port) == n)
+		if (c_sendto_to(fd, d->af, buf, n, 0, &addr, port) == n)
 			d->sent++;
 	}
 	kfree(buf);
@@ -80,14 +80,14 @@ static void hear(struct app_datagrams *d, int fd, u8 *buf, u8 *want)
 static long send_and_hear(void *datagrams)
 {
 	struct app_datagrams *d = datagrams;
-	int fd = udp_socket(d->local, 0);
+	int fd = udp_socket(d, 0);
 	u8 *buf = kmalloc(DATAGRAM_MAX), *want = kmalloc(DATAGRAM_MAX);
 	u32 i;
 
 	for (i = 0; fd >= 0 && buf && want && i < d->count; i++) {
 		u32 len = compose(buf, d->key, i);
 
-		if (c_sendto(fd, buf, len, 0, d->remote, d->port) == (long)len)
+		if (c_sendto_to(fd, d->af, buf, len, 0, &d->remote, d->port) == (long)len)
 			d->sent++;
 		hear(d, fd, buf, want);
 		sleep_ns(d->gap_us * NSEC_PER_USEC);

@@ -5,6 +5,8 @@
 #include <core/syscall.h>
 #include <core/vfs.h>
 #include <weft/bytes.h>
+#include <weft/net/netif.h>
+#include <weft/rcu.h>
 #include <weft/string.h>
 #include <weft/time.h>
 
@@ -88,6 +90,79 @@ long c_recvfrom(int fd, void *p, size_t len, int flags, u32 *addr, u16 *port)
 	return n;
 }
 
+union name {
+	u16 family;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+static u32 eth0_index(void)
+{
+	struct netif *nif;
+	u32 index;
+
+	rcu_read_lock();
+	nif = netif_by_name("eth0");
+	index = nif ? nif->index : 0;
+	rcu_read_unlock();
+	return index;
+}
+
+static union name name_of(u16 af, const struct ip_addr *a, u16 port, u32 *len)
+{
+	union name n = { .in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) } };
+
+	if (af == AF_INET) {
+		*len = sizeof(n.in);
+		n.in = in4(ip_addr_to_v4(a), port);
+		return n;
+	}
+	*len = sizeof(n.in6);
+	memcpy(n.in6.sin6_addr, a, 16);
+	if (!ip_addr_is_v4(a) && ip_addr_is_link_local(a))
+		n.in6.sin6_scope_id = eth0_index();
+	return n;
+}
+
+int c_bind_to(int fd, u16 af, const struct ip_addr *a, u16 port)
+{
+	u32 len;
+	union name n = name_of(af, a, port, &len);
+
+	return sim_sys_bind(fd, (u64)&n, len, 0, 0, 0);
+}
+
+int c_connect_to(int fd, u16 af, const struct ip_addr *a, u16 port)
+{
+	u32 len;
+	union name n = name_of(af, a, port, &len);
+
+	return sim_sys_connect(fd, (u64)&n, len, 0, 0, 0);
+}
+
+long c_sendto_to(int fd, u16 af, const void *p, size_t len, int flags, const struct ip_addr *a,
+		 u16 port)
+{
+	u32 name_len;
+	union name n = name_of(af, a, port, &name_len);
+
+	return sim_sys_sendto(fd, (u64)p, len, flags, (u64)&n, name_len);
+}
+
+long c_recvfrom_of(int fd, void *p, size_t len, int flags, struct ip_addr *a, u16 *port)
+{
+	union name n = { .in6 = { 0 } };
+	u32 name_len = sizeof(n);
+	long got = sim_sys_recvfrom(fd, (u64)p, len, flags, (u64)&n, (u64)&name_len);
+
+	*port = ntohs(n.in.sin_port); /* in both at the same place */
+	if (n.family == AF_INET6)
+		memcpy(a, n.in6.sin6_addr, 16);
+	else
+		*a = ip_addr_v4_be(n.in.sin_addr);
+	return got;
+}
+
 int c_shutdown(int fd, int how)
 {
 	return sim_sys_shutdown(fd, how, 0, 0, 0, 0);
@@ -128,20 +203,20 @@ int c_error(int fd)
 
 int c_port(int fd)
 {
-	struct sockaddr_in in;
-	u32 len = sizeof(in);
-	long err = sim_sys_getsockname(fd, (u64)&in, (u64)&len, 0, 0, 0);
+	union name n;
+	u32 len = sizeof(n);
+	long err = sim_sys_getsockname(fd, (u64)&n, (u64)&len, 0, 0, 0);
 
-	return err ? err : ntohs(in.sin_port);
+	return err ? err : ntohs(n.in.sin_port);
 }
 
 int c_peer_port(int fd)
 {
-	struct sockaddr_in in;
-	u32 len = sizeof(in);
-	long err = sim_sys_getpeername(fd, (u64)&in, (u64)&len, 0, 0, 0);
+	union name n;
+	u32 len = sizeof(n);
+	long err = sim_sys_getpeername(fd, (u64)&n, (u64)&len, 0, 0, 0);
 
-	return err ? err : ntohs(in.sin_port);
+	return err ? err : ntohs(n.in.sin_port);
 }
 
 int c_nonblock(int fd, bool on)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <weft/file.h>
+#include <weft/net/addr.h>
 #include <weft/socket.h>
 
 int c_socket(int family, int type, int protocol);
@@ -16,6 +17,13 @@ long c_send(int fd, const void *p, size_t len, int flags);
 long c_recv(int fd, void *p, size_t len, int flags);
 long c_sendto(int fd, const void *p, size_t len, int flags, u32 addr, u16 port);
 long c_recvfrom(int fd, void *p, size_t len, int flags, u32 *addr, u16 *port);
+/* The same for any address, on a socket of that family: an IPv4 one goes mapped to an AF_INET6
+ * socket, a link-local one means eth0's. */
+int c_bind_to(int fd, u16 af, const struct ip_addr *a, u16 port);
+int c_connect_to(int fd, u16 af, const struct ip_addr *a, u16 port);
+long c_sendto_to(int fd, u16 af, const void *p, size_t len, int flags, const struct ip_addr *a,
+		 u16 port);
+long c_recvfrom_of(int fd, void *p, size_t len, int flags, struct ip_addr *a, u16 *port);
 int c_shutdown(int fd, int how);
 int c_close(int fd);
 int c_setopt(int fd, int level, int opt, const void *val, u32 len);

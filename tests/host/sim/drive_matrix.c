@@ -61,6 +61,21 @@ struct matrix {
 static const char *pcap;
 static bool verbose, have_tcp, have_udp;
 
+/* The IPv6 address beside an IPv4 one: the same, behind 2001:db8:0:NET::. */
+static struct ip_addr address(u32 ip, bool six)
+{
+	struct ip_addr a = ip_addr_v4(ip);
+
+	if (!six)
+		return a;
+	if (ip == LOOP)
+		return (struct ip_addr){ .b = { [15] = 1 } };
+	a.w[0] = htonl(0x20010db8);
+	a.w[1] = htonl(ip >> 8 & 0xff);
+	a.w[2] = 0;
+	return a;
+}
+
 static void fail(struct matrix *m, const char *what, long v)
 {
 	fprintf(stderr, "%s: %ld\n", what, v);
@@ -78,13 +93,13 @@ static bool module_exists(const char *name)
 	return strstr(all_modules, word) != NULL;
 }
 
-static void choose_modules(char *text, size_t size)
+static void choose_modules(char *text, size_t size, bool six)
 {
-	static const char *const names[] = { "udp", "tcp", "tcp_cubic", "tcp_reno" };
+	static const char *const names[] = { "ipv6", "udp", "tcp", "tcp_cubic", "tcp_reno" };
 	u32 i;
 
 	text[0] = 0;
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
+	for (i = !six; i < ARRAY_SIZE(names); i++) {
 		if (!module_exists(names[i]))
 			continue;
 		snprintf(text + strlen(text), size - strlen(text), "%s ", names[i]);
@@ -105,33 +120,55 @@ static void join(struct matrix *m, u32 n, struct guest_nic *a, struct guest_nic 
 		perror(pcap);
 }
 
+static struct guest_nic nic_of(u32 station, u32 ip, u32 features)
+{
+	return (struct guest_nic){
+		.mac = macs[station], .ip = ip, .plen = 24, .features = features
+	};
+}
+
+/* Everybody has IPv6 addresses as well. */
+static void configure_ipv6(struct guest_config *c)
+{
+	u32 i;
+
+	for (i = 0; i < GUEST_NICS; i++) {
+		if (c->nic[i].mac)
+			c->nic[i].ip6 = address(c->nic[i].ip, true);
+	}
+	if (c->gateway)
+		c->gateway6 = address(c->gateway, true);
+	if (!c->modules)
+		c->modules = "ipv6";
+}
+
 /* The links are good until everybody is configured. */
 static void machines_up(struct matrix *m)
 {
 	static char modules[128];
 	struct plan *p = &m->plan;
-	bool routed = p->nr_links == 2;
+	bool routed = p->nr_links == 2, six = p->ip != PLAN_IPV4;
 	u32 i, nr = routed ? 3 : 2;
 	long err;
 
-	choose_modules(modules, sizeof(modules));
+	choose_modules(modules, sizeof(modules), six);
 	m->server = &m->host[p->kind != PLAN_LOCAL];
 	m->server_addr = routed ? FAR_SERVER : SERVER;
-	m->config[0].nic[0] = (struct guest_nic){ macs[0], CLIENT, 24, 0, p->features[0], NULL };
-	m->config[1].nic[0] =
-		(struct guest_nic){ macs[1], m->server_addr, 24, p->far_mtu, p->features[1], NULL };
+	m->config[0].nic[0] = nic_of(0, CLIENT, p->features[0]);
+	m->config[1].nic[0] = nic_of(1, m->server_addr, p->features[1]);
 	if (routed) {
 		m->config[0].gateway = NEAR_ROUTER;
 		m->config[1].gateway = FAR_ROUTER;
-		m->config[1].nic[0].mtu = 0; /* only the router knows */
-		m->config[2].nic[0] = (struct guest_nic){ macs[2], NEAR_ROUTER, 24, 0, 0, NULL };
-		m->config[2].nic[1] =
-			(struct guest_nic){ macs[3], FAR_ROUTER, 24, p->far_mtu, 0, NULL };
+		m->config[2].nic[0] = nic_of(2, NEAR_ROUTER, 0);
+		m->config[2].nic[1] = nic_of(3, FAR_ROUTER, 0);
+		m->config[2].nic[1].mtu = p->far_mtu; /* only the router knows */
 		m->config[2].forward = true;
 	}
 	for (i = 0; i < nr; i++) {
 		if (i < 2)
 			m->config[i].modules = modules;
+		if (six)
+			configure_ipv6(&m->config[i]);
 		host_load(&m->host[i], i, p->seed * 4 + i);
 		err = host_call(&m->host[i], m->host[i].ops->up, &m->config[i]);
 		if (err)
@@ -160,7 +197,9 @@ static void open_listeners(struct matrix *m)
 	m->listeners = calloc(n, sizeof(int));
 	for (i = 0; i < n; i++) {
 		const struct app *a = &p->talk[i].end[1];
-		struct app_listen l = { .addr = a->local,
+		struct app_listen l = { .af = a->af,
+					.addr = p->ip == PLAN_MIXED ? ip_addr_any(AF_INET6) :
+								      a->local,
 					.port = FIRST_PORT + i,
 					.backlog = p->backlog,
 					.rcvbuf = n > 1 ? a->rcvbuf : 0,
@@ -220,10 +259,12 @@ static void set_addresses(struct matrix *m)
 
 	for (i = 0; i < p->nr; i++) {
 		struct app *c = &p->talk[i].end[0], *s = &p->talk[i].end[1];
-		bool both = c->simultaneous;
+		bool both = c->simultaneous, six = p->talk[i].six;
 
-		c->local = s->remote = p->kind == PLAN_LOCAL ? LOOP : CLIENT;
-		c->remote = s->local = p->kind == PLAN_LOCAL ? LOOP : m->server_addr;
+		c->local = s->remote = address(p->kind == PLAN_LOCAL ? LOOP : CLIENT, six);
+		c->remote = s->local = address(p->kind == PLAN_LOCAL ? LOOP : m->server_addr, six);
+		c->af = six || (p->ip == PLAN_MIXED && i % 3 == 0) ? AF_INET6 : AF_INET;
+		s->af = p->ip == PLAN_MIXED ? AF_INET6 : c->af;
 		c->remote_port = FIRST_PORT + (p->shared_listener && !both ? 0 : i);
 		c->local_port = p->shared_listener || both ? CLIENT_PORT + i : 0;
 		s->remote_port = c->local_port;
@@ -247,11 +288,12 @@ static void show_tables(struct matrix *m)
 {
 	u32 i;
 
-	for (i = 0; i < 2; i++) {
-		const char *file[2] = { "/proc/net/tcp", NULL };
+	for (i = 0; i < 4; i++) {
+		const char *file[2] = { i & 1 ? "/proc/net/tcp6" : "/proc/net/tcp", NULL };
+		struct host *h = &m->host[i / 2];
 
-		host_call(&m->host[i], m->host[i].ops->read, file);
-		fprintf(stderr, "%s of %s:\n%.6000s", file[0], i ? "the server" : "the client",
+		host_call(h, h->ops->read, file);
+		fprintf(stderr, "%s of %s:\n%.6000s", file[0], i / 2 ? "the server" : "the client",
 			file[1] ? file[1] : "(not there)\n");
 	}
 }
@@ -331,16 +373,19 @@ static void talk(struct matrix *m)
 
 static void datagrams_start(struct matrix *m)
 {
+	bool six = m->plan.ip == PLAN_IPV6, both = m->plan.ip == PLAN_MIXED;
 	u32 i;
 
 	for (i = 0; i < 2; i++)
-		m->udp[i] = (struct app_datagrams){ .local = i ? m->server_addr : CLIENT,
-						    .remote = m->server_addr,
-						    .port = 7,
-						    .key = m->plan.seed * 977,
-						    .count = 200,
-						    .gap_us = 3000,
-						    .linger_ms = 5000 };
+		m->udp[i] =
+			(struct app_datagrams){ .af = six || (i && both) ? AF_INET6 : AF_INET,
+						.local = address(i ? m->server_addr : CLIENT, six),
+						.remote = address(m->server_addr, six),
+						.port = 7,
+						.key = m->plan.seed * 977,
+						.count = 200,
+						.gap_us = 3000,
+						.linger_ms = 5000 };
 	host_spawn(&m->host[1], &m->udp_jobs[1], m->host[1].ops->app_udp->echo, &m->udp[1]);
 	host_spawn(&m->host[0], &m->udp_jobs[0], m->host[0].ops->app_udp->send, &m->udp[0]);
 }
@@ -454,7 +499,7 @@ static void run(u64 seed)
 	u32 broken = 0;
 	u64 start;
 
-	plan_draw(&m.plan, seed);
+	plan_draw(&m.plan, seed, module_exists("ipv6"));
 	plan_print(&m.plan, m.text, sizeof(m.text));
 	snprintf(m.banner, sizeof(m.banner),
 		 "# seed %lu, %s\n# again: build/sim/matrix "

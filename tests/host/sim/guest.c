@@ -11,7 +11,7 @@
 #include "app.h"
 #include "calls.h"
 #include "machine.h"
-#include "stack.h"
+#include "stack6.h"
 
 #define MODULES_MAX 16
 #define TIMERS 16384
@@ -133,7 +133,11 @@ static int nic_up(struct sim_nic *n, struct guest_nic *c, u32 number)
 	snprintf(r.name, sizeof(r.name), "eth%u", number);
 	if (!err && c->mtu)
 		err = sock_ioctl(SIOCSIFMTU, &r);
-	return err ? err : ifconfig(r.name, c->ip, c->plen);
+	if (!err)
+		err = ifconfig(r.name, c->ip, c->plen);
+	if (!err && !ip_addr_is_any(&c->ip6))
+		err = addr6_add(r.name, &c->ip6, 64, IFADDR_PERMANENT | IFADDR_NODAD);
+	return err;
 }
 
 static void never(struct timer *t)
@@ -156,6 +160,7 @@ static void grow_timers(void)
 
 static long up(void *config)
 {
+	struct ip_addr any = ip_addr_any(AF_INET6);
 	struct guest_config *c = config;
 	int err;
 	u32 i;
@@ -169,8 +174,12 @@ static long up(void *config)
 		err = c->nic[i].mac ? nic_up(&nics[i], &c->nic[i], i) : 0;
 	if (!err && c->gateway)
 		err = route_default(c->gateway);
+	if (!err && !ip_addr_is_any(&c->gateway6))
+		err = route6_add("eth0", &any, 0, &c->gateway6);
 	if (!err && c->forward)
 		err = sim_write("/proc/sys/net/ipv4/ip_forward", "1");
+	if (!err && c->forward && !ip_addr_is_any(&c->nic[0].ip6))
+		err = sysctl6("conf/all/forwarding", "1");
 	return err;
 }
 

@@ -4,6 +4,8 @@
  * run as kernel threads of that machine. */
 #pragma once
 
+#include <weft/net/addr.h>
+
 #include "world.h"
 
 struct sim_end;
@@ -26,11 +28,13 @@ struct guest_nic {
 	u32 mtu;	     /* 0: 1500 */
 	u32 features;	     /* NETIF_F_* */
 	struct sim_end *end; /* filled in */
+	struct ip_addr ip6;  /* of 64 bits' prefix; zeros: none */
 };
 
 struct guest_config {
 	struct guest_nic nic[GUEST_NICS]; /* without a MAC address: is not there */
 	u32 gateway;			  /* host order; 0: none */
+	struct ip_addr gateway6;	  /* zeros: none */
 	bool forward;
 	const char *modules; /* beside ip, ethernet, ipv4 and icmp: "udp tcp" */
 };

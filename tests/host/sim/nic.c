@@ -64,12 +64,26 @@ static u16 sum16(const u8 *p, u32 n, u32 sum)
 	return sum;
 }
 
-/* A whole TCP or UDP datagram over IPv4 whose sum the hardware verified. */
+/* A TCP or UDP datagram right behind its IPv6 header. */
+static bool sum6_is_right(const struct rx_slot *slot)
+{
+	const u8 *ip = slot->data + 14;
+	u32 n = get_be16(ip + 4);
+
+	if (slot->len < 62 || n < 8 || n + 54 > slot->len || ip[0] >> 4 != 6 ||
+	    (ip[6] != 6 && ip[6] != 17) || (ip[6] == 17 && !get_be16(ip + 46)))
+		return false;
+	return sum16(ip + 40, n, sum16(ip + 8, 32, ip[6] + n)) == 0xffff;
+}
+
+/* A whole TCP or UDP datagram whose sum the hardware verified. */
 static bool sum_is_right(const struct rx_slot *slot)
 {
 	const u8 *ip = slot->data + 14;
 	u32 hlen, total;
 
+	if (slot->len >= 34 && get_be16(slot->data + 12) == 0x86dd)
+		return sum6_is_right(slot);
 	if (slot->len < 34 || get_be16(slot->data + 12) != 0x800 || ip[0] >> 4 != 4)
 		return false;
 	hlen = (ip[0] & 15) * 4;
@@ -130,7 +144,22 @@ static void fill_sum(u8 *start, u32 len, u32 off)
 	put_be16(start + off, (u16)~sum16(start, len, 0));
 }
 
-/* One TCP/IPv4 packet into many: lengths, identification, sequence number, flags, both sums. */
+/* The network header of segment i, which ends so many bytes behind its start; the sum of TCP's
+ * pseudo header without the length. */
+static u32 cut_header(u8 *ip, u32 i, u32 end)
+{
+	if (ip[0] >> 4 == 6) {
+		put_be16(ip + 4, end - 40);
+		return sum16(ip + 8, 32, 6);
+	}
+	put_be16(ip + 2, end);
+	put_be16(ip + 4, get_be16(ip + 4) + i);
+	put_be16(ip + 10, 0);
+	put_be16(ip + 10, (u16)~sum16(ip, (ip[0] & 15) * 4, 0));
+	return sum16(ip + 12, 8, 6);
+}
+
+/* One TCP packet into many: lengths, identification, sequence number, flags, sums. */
 static void cut(struct sim_nic *n, struct pkt *p)
 {
 	u8 f[FRAME_MAX], *ip = f + (p->head + p->net_off - p->data);
@@ -142,20 +171,18 @@ static void cut(struct sim_nic *n, struct pkt *p)
 	for (i = 0; sent < payload; i++) {
 		u32 now = min(payload - sent, (u32)p->gso_size), len = head + now - tcp_at;
 		bool last = sent + now == payload;
+		u32 sum;
 
 		memcpy(f, p->data, head);
 		memcpy(f + head, p->data + head + sent, now);
-		put_be16(ip + 2, f + head + now - ip);
-		put_be16(ip + 4, get_be16(ip + 4) + i);
-		put_be16(ip + 10, 0);
-		put_be16(ip + 10, (u16)~sum16(ip, (ip[0] & 15) * 4, 0));
+		sum = cut_header(ip, i, f + head + now - ip);
 		put_be32(tcp + 4, get_be32(tcp + 4) + sent);
 		if (!last)
 			tcp[13] &= ~(1 | 8); /* FIN and PSH belong to the last */
 		if (i)
 			tcp[13] &= ~0x80; /* CWR to the first, RFC 3168 6.1.2 */
 		put_be16(tcp + 16, 0);
-		put_be16(tcp + 16, (u16)~sum16(tcp, len, sum16(ip + 12, 8, 6 + len)));
+		put_be16(tcp + 16, (u16)~sum16(tcp, len, sum + len));
 		sim_link_send(&n->end, f, head + now);
 		sent += now;
 	}
@@ -166,7 +193,9 @@ static void transmit(struct sim_nic *n, struct pkt *p)
 	u32 start = p->head + p->csum_start - p->data;
 
 	if (p->gso_size) {
-		if (!(n->features & NETIF_F_TSO4))
+		u32 need = p->gso_type == PKT_GSO_TCP6 ? NETIF_F_TSO6 : NETIF_F_TSO4;
+
+		if (!(n->features & need))
 			sim_fatal("a device without segmentation was given a large packet");
 		cut(n, p);
 		return;

@@ -177,6 +177,8 @@ static void receive(struct sim_end *end, const u8 *data, u32 len)
 		answer_arp(p, data);
 	if (len >= 42 && get_be16(data + 12) == 0x800 && p->answers_echo)
 		answer_echo(p, data, len);
+	if (p->also)
+		p->also(p, data, len);
 }
 
 void peer_init(struct peer *p, const u8 *mac, u32 ip)
@@ -212,7 +214,7 @@ static bool is_icmp(const struct frame *f, int type, int code)
 	       (code < 0 || m[1] == code);
 }
 
-static const struct frame *take(struct peer *p, struct frame *f)
+const struct frame *peer_take(struct peer *p, struct frame *f)
 {
 	static struct frame taken;
 
@@ -229,7 +231,7 @@ const struct frame *peer_take_arp(struct peer *p, u16 op)
 
 	list_for_each_entry(f, &p->heard, node) {
 		if (is_arp(f, op))
-			return take(p, f);
+			return peer_take(p, f);
 	}
 	return NULL;
 }
@@ -240,7 +242,7 @@ const struct frame *peer_take_icmp(struct peer *p, int type, int code)
 
 	list_for_each_entry(f, &p->heard, node) {
 		if (is_icmp(f, type, code))
-			return take(p, f);
+			return peer_take(p, f);
 	}
 	return NULL;
 }
@@ -251,7 +253,7 @@ const struct frame *peer_take_proto(struct peer *p, u8 proto)
 
 	list_for_each_entry(f, &p->heard, node) {
 		if (is_proto(f, proto))
-			return take(p, f);
+			return peer_take(p, f);
 	}
 	return NULL;
 }

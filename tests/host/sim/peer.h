@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* peer.h - the station at the other end of the wire: builds and reads Ethernet, ARP, IPv4 and ICMP
  * by itself (no code in common with the stack), keeps what it heard, answers when told to. IPv4
- * addresses are in host order. */
+ * addresses are in host order. peer6.h has its IPv6. */
 #pragma once
+
+#include <weft/net/addr.h>
 
 #include "nic.h"
 
@@ -18,6 +20,11 @@ struct peer {
 	u8 mac[6];
 	u32 ip;
 	bool answers_arp, answers_echo;
+	/* peer6.c's */
+	struct ip_addr ip6[4];
+	u32 nr_ip6;
+	bool answers_nd, answers_echo6, is_router;
+	void (*also)(struct peer *p, const u8 *frame, u32 len); /* sees each frame; NULL: nobody */
 	struct list_head heard; /* of struct frame, oldest first, the last 4096 */
 	u32 nr_heard;
 };
@@ -60,6 +67,7 @@ void peer_echo(struct peer *p, const u8 *dst, u32 to, u16 id, u16 seq, u32 len);
 const struct frame *peer_take_arp(struct peer *p, u16 op);
 const struct frame *peer_take_icmp(struct peer *p, int type, int code); /* -1: any */
 const struct frame *peer_take_proto(struct peer *p, u8 proto);
+const struct frame *peer_take(struct peer *p, struct frame *f); /* this one of p->heard */
 u32 peer_count_icmp(struct peer *p, int type);
 u32 peer_count_arp(struct peer *p, u16 op);
 static inline const u8 *frame_ip(const struct frame *f)

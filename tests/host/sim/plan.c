@@ -178,7 +178,25 @@ static const struct {
 	[PLAN_ABRUPT] = { "abrupt", 10, 150, 60 * KB, 5000 },
 };
 
-void plan_draw(struct plan *p, u64 seed)
+/* Behind all the other draws, so that a seed's plan is the same for each version. */
+static void draw_versions(struct plan *p)
+{
+	u32 i;
+
+	p->ip = below(3);
+	if (p->ip == PLAN_IPV4)
+		return;
+	if (p->far_mtu && p->far_mtu < 1280)
+		p->far_mtu = 1280; /* RFC 8200 5 */
+	for (i = 0; i < 2; i++) {
+		if (p->features[i] & NETIF_F_TSO4 && one_in(2))
+			p->features[i] |= NETIF_F_TSO6;
+	}
+	for (i = 0; i < p->nr; i++)
+		p->talk[i].six = p->ip == PLAN_IPV6 || one_in(2);
+}
+
+void plan_draw(struct plan *p, u64 seed, bool ipv6)
 {
 	u32 i;
 
@@ -203,17 +221,21 @@ void plan_draw(struct plan *p, u64 seed)
 	p->talk = calloc(p->nr, sizeof(*p->talk));
 	for (i = 0; i < p->nr; i++)
 		draw_conversation(p, &p->talk[i], kinds[p->kind].max, kinds[p->kind].spread_ms);
+	if (ipv6)
+		draw_versions(p);
 }
 
 void plan_print(const struct plan *p, char *text, size_t size)
 {
+	static const char *const versions[] = { "IPv4", "IPv6", "IPv4 and IPv6" };
 	const struct sim_link *l = &p->faults;
 
 	snprintf(text, size,
-		 "%s: %u connections, %lu kB; delay %lu us, loss %u, reorder %u, duplicate %u, "
+		 "%s, %s: %u connections, %lu kB; delay %lu us, loss %u, reorder %u, duplicate %u, "
 		 "corrupt %u per thousand, rate %lu B/s, queue %u, features %x/%x, mtu %u, "
 		 "one allocation of %u fails, backlog %d%s",
-		 p->name, p->nr, p->bytes / 1024, l->delay_ns / 1000, l->loss, l->reorder,
-		 l->duplicate, l->corrupt, l->rate, l->queue_bytes, p->features[0], p->features[1],
-		 p->far_mtu, p->fail_every, p->backlog, p->shared_listener ? " (shared)" : "");
+		 p->name, versions[p->ip], p->nr, p->bytes / 1024, l->delay_ns / 1000, l->loss,
+		 l->reorder, l->duplicate, l->corrupt, l->rate, l->queue_bytes, p->features[0],
+		 p->features[1], p->far_mtu, p->fail_every, p->backlog,
+		 p->shared_listener ? " (shared)" : "");
 }

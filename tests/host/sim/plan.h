@@ -20,14 +20,22 @@ enum plan_kind {
 	PLAN_KINDS
 };
 
+enum plan_ip {
+	PLAN_IPV4, /* the module for the other is not even there */
+	PLAN_IPV6,
+	PLAN_MIXED, /* each conversation over one of them, servers' sockets for both */
+};
+
 struct conversation {
 	struct app end[2]; /* client, server */
+	bool six;	   /* over IPv6 */
 	struct app_stream up, down;
 };
 
 struct plan {
 	u64 seed;
 	enum plan_kind kind;
+	enum plan_ip ip;
 	const char *name;
 	struct sim_link faults; /* of each link: only what describes it */
 	u32 nr_links;		/* 2: over a router */
@@ -41,5 +49,6 @@ struct plan {
 	u64 bytes;
 };
 
-void plan_draw(struct plan *p, u64 seed); /* seeds sim_random() */
+/* Seeds sim_random(). Only IPv4 unless ipv6 is set. */
+void plan_draw(struct plan *p, u64 seed, bool ipv6);
 void plan_print(const struct plan *p, char *text, size_t size);

@@ -15,7 +15,8 @@ struct sim_nic nic;
 struct peer peer;
 struct sim_link wire;
 
-static const char *const order[] = { "ip", "ethernet", "ipv4", "icmp" };
+/* The last one is loaded by stack_up6. */
+static const char *const order[] = { "ip", "ethernet", "ipv4", "icmp", "ipv6" };
 
 /* ---- configuration, by the calls that ifconfig and route make ---- */
 
@@ -101,7 +102,7 @@ static int modules_up(void)
 {
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(order); i++) {
+	for (i = 0; i < ARRAY_SIZE(order) - 1; i++) {
 		int err = sim_module_loaded(order[i]) ? 0 : sim_insmod(order[i], NULL);
 
 		if (err)
@@ -150,7 +151,7 @@ static void modules_down(void)
 	int err;
 
 	for (i = ARRAY_SIZE(order); i--;) {
-		if (!sim_module_loaded(order[i]))
+		if (!sim_module_there(order[i]) || !sim_module_loaded(order[i]))
 			continue;
 		err = sim_rmmod(order[i], false);
 		if (err)

@@ -14,8 +14,10 @@
 #define NOW_MS 1
 
 struct tcp_peer tp;
+bool tp_over_ipv6;
 static u32 sent_octets, read_octets; /* of the host's program */
 static bool unchecked;		     /* payload is not the script's */
+static bool six;		     /* over IPv6 */
 const char *tp_text = "";
 static int current_line;
 
@@ -82,8 +84,11 @@ static u32 put_options(u8 *o, const struct segment *g)
 
 static u16 tcp_sum(const u8 *t, u32 len, u32 src, u32 dst)
 {
+	struct ip_addr peer6 = PEER6, host6 = HOST6;
 	u8 pseudo[12 + SEGMENT_MAX];
 
+	if (six)
+		return wire_sum6(&peer6, &host6, IPPROTO_TCP, t, len); /* either way round */
 	put_be32(pseudo, src);
 	put_be32(pseudo + 4, dst);
 	put_be16(pseudo + 8, IPPROTO_TCP);
@@ -92,9 +97,22 @@ static u16 tcp_sum(const u8 *t, u32 len, u32 src, u32 dst)
 	return wire_sum(pseudo, 12 + len);
 }
 
-static void send_segment(const struct segment *g)
+/* To the host, as the payload of a datagram. */
+static void send_datagram(const u8 *t, u32 len)
 {
 	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = IPPROTO_TCP, .tos = tp.tos };
+	struct ipv6_fields h6 = {
+		.src = PEER6, .dst = HOST6, .next = IPPROTO_TCP, .tclass = tp.tos, .keep_sum = true
+	};
+
+	if (six)
+		peer6_send(&peer, host_mac, &h6, t, len);
+	else
+		peer_ipv4(&peer, host_mac, &h, t, len);
+}
+
+static void send_segment(const struct segment *g)
+{
 	u8 t[SEGMENT_MAX] = { 0 };
 	u32 header = 20 + put_options(t + 20, g), i;
 
@@ -109,7 +127,7 @@ static void send_segment(const struct segment *g)
 	for (i = 0; i < g->len; i++)
 		t[header + i] = octet(false, g->seq + i + (g->flags & SYN ? 1 : 0));
 	put_be16(t + 16, tcp_sum(t, header + g->len, PEER, HOST) ^ tp.bad_sum);
-	peer_ipv4(&peer, host_mac, &h, t, header + g->len);
+	send_datagram(t, header + g->len);
 }
 
 void tp_in(const char *text)
@@ -167,6 +185,11 @@ static void read_options(struct segment *g, const u8 *o, u32 n)
 			g->sack_ok = true;
 		else if (*o == 8)
 			g->ts = true, g->ts_val = get_be32(o + 2), g->ts_ecr = get_be32(o + 6);
+		else if (*o == 34 && len <= 18) {
+			tp.fastopen = true;
+			tp.cookie_len = len - 2;
+			memcpy(tp.cookie, o + 2, len - 2);
+		}
 		for (i = 2; *o == 5 && i + 8 <= len; i += 8, g->nr_sacks++) {
 			g->sack[g->nr_sacks][0] = get_be32(o + i) - tp.iss;
 			g->sack[g->nr_sacks][1] = get_be32(o + i + 4) - tp.iss;
@@ -204,18 +227,25 @@ static void check_payload(const struct segment *g, const u8 *p)
 	}
 }
 
+static const u8 *segment_in(const struct frame *f)
+{
+	return six ? frame6_payload(f, NULL, NULL) : frame_icmp(f);
+}
+
 static void read_segment(struct segment *g, const struct frame *f)
 {
-	const u8 *ip = frame_ip(f), *t = frame_icmp(f);
-	u32 len = get_be16(ip + 2) - (ip[0] & 15) * 4, header = (t[12] >> 4) * 4;
+	const u8 *ip = frame_ip(f), *t = segment_in(f);
+	u32 len = six ? get_be16(ip + 4) : get_be16(ip + 2) - (ip[0] & 15u) * 4,
+	    header = (t[12] >> 4) * 4;
 
-	if (!frame_sound(f) || header < 20 || header > len)
+	if (!(six ? frame6_sound(f) : frame_sound(f)) || header < 20 || header > len)
 		tp_mismatch("a malformed frame came");
 	if (tcp_sum(t, len, HOST, PEER))
 		tp_mismatch("a wrong checksum came");
 	memset(g, 0, sizeof(*g));
 	g->mss = g->wscale = ANY;
 	g->flags = get_be16(t + 12) & 0x1ff;
+	tp.fastopen = false;
 	read_options(g, t + 20, header - 20);
 	learn(g, get_be32(t + 4));
 	g->seq = get_be32(t + 4) - tp.host_iss;
@@ -234,8 +264,8 @@ static void read_segment(struct segment *g, const struct frame *f)
 	tp.len = g->len;
 	tp.ts_val = g->ts_val;
 	tp.ts_ecr = g->ts_ecr;
-	tp.ip_tos = ip[1];
-	tp.ip_df = ip[6] & 0x40;
+	tp.ip_tos = six ? get_be16(ip) >> 4 : ip[1];
+	tp.ip_df = six || ip[6] & 0x40;
 }
 
 /* The oldest segment of this connection; others' are skipped over. */
@@ -243,8 +273,9 @@ static bool take(struct segment *g)
 {
 	const struct frame *f;
 
-	while ((f = peer_take_proto(&peer, IPPROTO_TCP))) {
-		if (!is_ours(frame_icmp(f)))
+	while ((f = six ? peer6_take_proto(&peer, IPPROTO_TCP) :
+			  peer_take_proto(&peer, IPPROTO_TCP))) {
+		if (!is_ours(segment_in(f)))
 			continue;
 		read_segment(g, f);
 		return true;
@@ -353,7 +384,8 @@ u32 tp_waiting(void)
 	u32 n = 0;
 
 	list_for_each_entry(f, &peer.heard, node)
-		n += f->len >= 54 && f->data[23] == IPPROTO_TCP && is_ours(frame_icmp(f));
+		n += f->len >= 54 && f->data[six ? 20 : 23] == IPPROTO_TCP &&
+		     get_be16(f->data + 12) == (six ? 0x86dd : 0x800) && is_ours(segment_in(f));
 	return n;
 }
 
@@ -367,7 +399,28 @@ void tp_forget(void)
 
 /* ---- ICMP ---- */
 
-void tp_icmp(u8 type, u8 code, u32 rest, u32 seq)
+static void put_quoted(u8 *t, u32 seq)
+{
+	put_be16(t, tp.host_port);
+	put_be16(t + 2, tp.port);
+	put_be32(t + 4, tp.host_iss + seq);
+}
+
+static void icmp6_error(u8 type, u8 code, u32 rest, u32 seq)
+{
+	struct ipv6_fields q = { .src = HOST6,
+				 .dst = PEER6,
+				 .next = IPPROTO_TCP,
+				 .lie_len = true,
+				 .payload_len = 1460 };
+	u8 quote[14 + 40 + 20] = { 0 };
+
+	frame_ipv6(quote, peer_mac, host_mac, &q, NULL, 20);
+	put_quoted(quote + 54, seq);
+	peer6_error(&peer, &q.src, type, code, rest, quote + 14, sizeof(quote) - 14);
+}
+
+static void icmp_error(u8 type, u8 code, u32 rest, u32 seq)
 {
 	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = IPPROTO_ICMP };
 	u8 quote[14 + 20 + 8 + 64] = { 0 }, m[128];
@@ -376,13 +429,18 @@ void tp_icmp(u8 type, u8 code, u32 rest, u32 seq)
 				 .proto = IPPROTO_TCP,
 				 .flags_off = 0x4000,
 				 .total_len = 1500 };
-	u8 *t = quote + 34;
 
 	frame_ipv4(quote, peer_mac, host_mac, &q, NULL, 8);
-	put_be16(t, tp.host_port);
-	put_be16(t + 2, tp.port);
-	put_be32(t + 4, tp.host_iss + seq);
+	put_quoted(quote + 34, seq);
 	peer_ipv4(&peer, host_mac, &h, m, icmp_message(m, type, code, rest, quote + 14, 28));
+}
+
+void tp_icmp(u8 type, u8 code, u32 rest, u32 seq)
+{
+	if (six)
+		icmp6_error(type, code, rest, seq);
+	else
+		icmp_error(type, code, rest, seq);
 	tp.last_at = sim_now();
 	sim_run(300 * NSEC_PER_USEC);
 }
@@ -410,10 +468,8 @@ void tp_new(u16 peer_port, u16 host_port)
 	unchecked = false;
 }
 
-void tp_up(void)
+static void up(void)
 {
-	if (stack_up())
-		sim_fatal("the stack does not come up");
 	load_if_there("tcp");
 	load_if_there("tcp_cubic");
 	load_if_there("tcp_reno");
@@ -422,6 +478,31 @@ void tp_up(void)
 	stack_know_peer();
 	peer_forget(&peer);
 	tp_new(TP_PEER_PORT, TP_HOST_PORT);
+}
+
+void tp_up6(void)
+{
+	six = true;
+	if (stack_up6())
+		sim_fatal("the stack does not come up with IPv6");
+	up();
+}
+
+void tp_up(void)
+{
+	if (tp_over_ipv6) {
+		tp_up6();
+		return;
+	}
+	six = false;
+	if (stack_up())
+		sim_fatal("the stack does not come up");
+	up();
+}
+
+u32 tp_mss(void)
+{
+	return six ? 1440 : 1460;
 }
 
 static void unload(const char *name)
@@ -451,12 +532,21 @@ static int must(int result, const char *what)
 	return result;
 }
 
-int tp_listen(void)
+static int open_bound(void)
 {
-	int fd = must(c_socket(AF_INET, SOCK_STREAM, 0), "socket");
+	u16 af = six ? AF_INET6 : AF_INET;
+	struct ip_addr any = ip_addr_any(af);
+	int fd = must(c_socket(af, SOCK_STREAM, 0), "socket");
 
 	must(c_setint(fd, SOL_SOCKET, SO_REUSEADDR, 1), "SO_REUSEADDR");
-	must(c_bind(fd, 0, tp.host_port), "bind");
+	must(c_bind_to(fd, af, &any, tp.host_port), "bind");
+	return fd;
+}
+
+int tp_listen(void)
+{
+	int fd = open_bound();
+
 	must(c_listen(fd, 8), "listen");
 	must(c_nonblock(fd, true), "O_NONBLOCK");
 	return fd;
@@ -482,17 +572,23 @@ int tp_accepted(const char *syn_options)
 	return fd;
 }
 
-int tp_connected(const char *syn_options)
+int tp_connecting(void)
 {
-	int fd = must(c_socket(AF_INET, SOCK_STREAM, 0), "socket"), err;
-	char text[128];
+	struct ip_addr to = six ? PEER6 : ip_addr_v4(PEER);
+	int fd = open_bound(), err;
 
 	must(c_nonblock(fd, true), "O_NONBLOCK");
-	must(c_setint(fd, SOL_SOCKET, SO_REUSEADDR, 1), "SO_REUSEADDR");
-	must(c_bind(fd, 0, tp.host_port), "bind");
-	err = c_connect(fd, PEER, tp.port);
+	err = c_connect_to(fd, six ? AF_INET6 : AF_INET, &to, tp.port);
 	if (err != -EINPROGRESS)
 		sim_fatal("connect: %d", err);
+	return fd;
+}
+
+int tp_connected(const char *syn_options)
+{
+	int fd = tp_connecting();
+	char text[128];
+
 	out("S 0(0)");
 	agree(syn_options);
 	snprintf(text, sizeof(text), "S. 0(0) ack 1 <%s>", syn_options);
@@ -501,7 +597,7 @@ int tp_connected(const char *syn_options)
 	return fd;
 }
 
-long tp_write(int fd, u32 n)
+long tp_send(int fd, u32 n, int flags)
 {
 	u8 *buf = malloc(n + 1);
 	long sent;
@@ -509,12 +605,20 @@ long tp_write(int fd, u32 n)
 
 	for (i = 0; i < n; i++)
 		buf[i] = octet(true, 1 + sent_octets + i);
-	sent = c_send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (flags & MSG_FASTOPEN)
+		sent = c_sendto(fd, buf, n, flags, PEER, tp.port);
+	else
+		sent = c_send(fd, buf, n, flags);
 	if (sent > 0)
 		sent_octets += sent;
 	free(buf);
 	tp.last_at = sim_now();
 	return sent;
+}
+
+long tp_write(int fd, u32 n)
+{
+	return tp_send(fd, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 long tp_read(int fd, u32 n)
@@ -553,4 +657,43 @@ void tp_finish(int fd)
 	c_close(fd);
 	sim_run_ms(1);
 	tp_forget();
+}
+
+void tp_time_wait(int fd)
+{
+	c_close(fd);
+	out("F. 1(0) ack 1");
+	in("F. 1(0) ack 2");
+	out(". 2(0) ack 2");
+}
+
+/* ---- scripts with numbers ---- */
+
+const char *tp_format(const char *fmt, ...)
+{
+	static char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+void tp_segments(int line, u32 seq, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		tp_out(line, tp_format(". %u(1000) ack 1", seq + i * 1000));
+}
+
+void tp_sysctl(const char *name, const char *value)
+{
+	if (sim_write(tp_format("/proc/sys/net/ipv4/%s", name), value))
+		sim_fatal("%s cannot be %s", name, value);
+}
+
+void tp_up_quiet(void)
+{
+	tp_up();
+	tp_sysctl("tcp_early_retrans", "0");
 }

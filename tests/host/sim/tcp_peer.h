@@ -5,14 +5,15 @@
  *	FLAGS [SEQ[:END](LEN)] [ack N] [win N] [urg N] [<option,...>]
  *
  * FLAGS are of S F R P U E W A (AE) and . (ACK); numbers count from the sender's first;
- * options: mss N, wscale N, sackOK, ts VAL ECR, sack A:B (of the other's numbers), raw HEX. What is
- * not written of an outgoing segment is not compared, P never unless written; an incoming one has
- * window 65535 and, once agreed on, a time stamp; "ts N *" echoes the host's. Payload is the same
- *function of the sequence number on both sides, and is checked. A mismatch ends the program. */
+ * options: mss N (max: the link's), wscale N, sackOK, ts VAL ECR, sack A:B (of the other's
+ *numbers), raw HEX. What is not written of an outgoing segment is not compared, P never unless
+ *written; an incoming one has window 65535 and, once agreed on, a time stamp; "ts N *" echoes the
+ *host's. Payload is the same function of the sequence number on both sides, and is checked. A
+ *mismatch ends the program. */
 #pragma once
 
 #include "calls.h"
-#include "stack.h"
+#include "stack6.h"
 
 struct tcp_peer {
 	u16 port, host_port;
@@ -28,6 +29,8 @@ struct tcp_peer {
 	u32 seq, ack, win, len, ts_val, ts_ecr;
 	u8 ip_tos;
 	bool ip_df;
+	bool fastopen; /* it had that option (RFC 7413), with this cookie */
+	u8 cookie_len, cookie[16];
 	u32 ack_high; /* behind the last octet that ever came out */
 };
 extern struct tcp_peer tp;
@@ -37,6 +40,14 @@ extern struct tcp_peer tp;
 
 /* Stack, tcp and its congestion modules, the peer's address known. */
 void tp_up(void);
+void tp_up6(void); /* the same over IPv6: everything below is for either */
+/* What tp_up does. tp_run runs a file's tests over IPv4, then over IPv6. */
+extern bool tp_over_ipv6;
+#define tp_run(tests)                                 \
+	(cmocka_run_group_tests(tests, NULL, NULL) || \
+	 (tp_over_ipv6 = true, cmocka_run_group_tests_name("over IPv6", tests, NULL, NULL)))
+void tp_up_quiet(void); /* as tp_up, without loss probes, which would come within silences */
+void tp_sysctl(const char *name, const char *value); /* of net/ipv4 */
 void tp_down(void); /* connections' ends are the script's; nothing may be left */
 /* A fresh connection's script: other ports and sequence numbers. */
 void tp_new(u16 peer_port, u16 host_port);
@@ -69,7 +80,15 @@ bool tp_next(void);   /* takes the next one into tp, whatever it is; false: none
 #define out_within(from, to, text) tp_out_within(__LINE__, from, to, text)
 #define silence(ms) tp_silence(__LINE__, ms)
 
-/* An ICMP error about the host's segment at a (relative) sequence number. */
+/* The same with numbers put in, as printf does. */
+const char *tp_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define inf(...) tp_in(tp_format(__VA_ARGS__))
+#define outf(...) tp_out(__LINE__, tp_format(__VA_ARGS__))
+/* n segments of 1000 octets come out, the first at seq. */
+#define segments(seq, n) tp_segments(__LINE__, seq, n)
+void tp_segments(int line, u32 seq, u32 n);
+
+/* An ICMP (over IPv6: ICMPv6) error about the host's segment at a (relative) sequence number. */
 void tp_icmp(u8 type, u8 code, u32 rest, u32 seq);
 
 /* ---- the host's program ---- */
@@ -77,10 +96,16 @@ int tp_listen(void); /* a listener on tp.host_port */
 /* Listener, handshake with options of the peer's SYN and accept: the connection's descriptor, not
  * blocking. */
 int tp_accepted(const char *syn_options);
+/* A socket, not blocking, whose SYN is on its way. */
+int tp_connecting(void);
 /* Active open through to established; the peer's SYN-ACK has these options. */
 int tp_connected(const char *syn_options);
+/* The host closes first, the peer at once: TIME-WAIT, which has nothing more to say. */
+void tp_time_wait(int fd);
 /* Writes so many octets (of the pattern, from relative sequence number 1 on by itself). */
 long tp_write(int fd, u32 n);
+/* The same with flags; MSG_FASTOPEN names the peer. */
+long tp_send(int fd, u32 n, int flags);
 /* Reads what is there, up to n; checks it. */
 long tp_read(int fd, u32 n);
 int tp_state(int fd); /* TCP_INFO's state */

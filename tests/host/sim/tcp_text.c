@@ -69,7 +69,9 @@ static void parse_options(struct segment *g, const char **s)
 {
 	g->has_options = true;
 	for (skip(s, " ,"); **s && **s != '>'; skip(s, " ,")) {
-		if (word(s, "mss")) {
+		if (word(s, "mss max")) {
+			g->mss = tp_mss();
+		} else if (word(s, "mss")) {
 			g->mss = number(s);
 		} else if (word(s, "wscale")) {
 			g->wscale = number(s);

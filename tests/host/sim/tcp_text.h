@@ -23,5 +23,6 @@ struct segment {
 
 extern const char *tp_text; /* the step at hand, for what is said of it */
 void tp_mismatch(const char *fmt, ...) __printf(1, 2) __noreturn;
+u32 tp_mss(void); /* what a full link takes, without options */
 void segment_parse(struct segment *g, const char *s);
 void segment_describe(const struct segment *g, char *text, size_t size);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sim_tcp_info.c - what TCP_INFO tells of a sender: the delivery rate and whether the program
+ * was the limit, how long it was busy, and how long the peer's window or our buffer held it; and
+ * TCP_QUICKACK. */
+#include "tcp_peer.h"
+
+/* Places in Linux's struct tcp_info. */
+#define AT_APP_LIMITED 7
+#define AT_DELIVERY_RATE 160
+#define AT_BUSY 168
+#define AT_RWND_LIMITED 176
+#define AT_SNDBUF_LIMITED 184
+
+static u8 info[232];
+
+static void ask(int fd)
+{
+	u32 len = sizeof(info);
+
+	assert_int_equal(c_getopt(fd, IPPROTO_TCP, TCP_INFO, info, &len), 0);
+	assert_int_equal(len, sizeof(info));
+}
+
+static u64 told(u32 at)
+{
+	u64 v;
+
+	memcpy(&v, info + at, sizeof(v));
+	return v;
+}
+
+static int setup(void)
+{
+	tp_up_quiet();
+	return tp_accepted("mss 1000,sackOK");
+}
+
+/* Ten segments every 20 ms, as the peer acknowledges them. */
+static void delivery_rate(void **state)
+{
+	int fd = setup();
+
+	ask(fd);
+	assert_int_equal(told(AT_DELIVERY_RATE), 0);
+	assert_int_equal(tp_write(fd, 60000), 60000);
+	for (u32 i = 0, at = 1; i < 3; i++) {
+		u32 flight = 10000 << i;
+
+		sim_run_ms(19);
+		tp_forget();
+		at += flight;
+		inf(". 1(0) ack %u", min(at, 60001u));
+		tp_forget();
+		if (i == 1) {
+			ask(fd);
+			assert_in_range(told(AT_DELIVERY_RATE), 950000, 1060000);
+			assert_int_equal(info[AT_APP_LIMITED] & 1, 0);
+		}
+	}
+	/* 30 kB are less than the window: now the program is the limit, and what was more holds */
+	sim_run_ms(100);
+	assert_int_equal(tp_write(fd, 1000), 1000);
+	sim_run_ms(19);
+	tp_forget();
+	in(". 1(0) ack 61001");
+	ask(fd);
+	assert_in_range(told(AT_DELIVERY_RATE), 1400000, 1600000);
+	tp_finish(fd);
+	tp_down();
+}
+
+static void busy_and_limited(void **state)
+{
+	int fd = setup();
+
+	sim_run_ms(500);
+	ask(fd);
+	assert_int_equal(told(AT_BUSY), 0);
+	assert_int_equal(tp_write(fd, 500), 500);
+	out("P. 1(500) ack 1");
+	sim_run_ms(100);
+	in(". 1(0) ack 501");
+	sim_run_ms(500);
+	ask(fd);
+	assert_in_range(told(AT_BUSY), 99000, 102000);
+	/* the peer's window */
+	in(". 1(0) ack 501 win 1000");
+	assert_int_equal(tp_write(fd, 2000), 2000);
+	out(". 501(1000) ack 1");
+	in(". 1(0) ack 1501 win 0");
+	sim_run_ms(150);
+	in(". 1(0) ack 1501 win 5000");
+	out("P. 1501(1000) ack 1");
+	sim_run_ms(50);
+	ask(fd);
+	assert_in_range(told(AT_RWND_LIMITED), 149000, 153000);
+	in(". 1(0) ack 2501 win 5000");
+	sim_run_ms(100);
+	ask(fd);
+	assert_in_range(told(AT_BUSY), 298000, 305000);
+	assert_in_range(told(AT_RWND_LIMITED), 149000, 153000);
+	assert_int_equal(told(AT_SNDBUF_LIMITED), 0);
+	tp_finish(fd);
+	tp_down();
+}
+
+static void limited_by_its_buffer(void **state)
+{
+	int fd = setup();
+
+	assert_int_equal(c_setint(fd, SOL_SOCKET, SO_SNDBUF, 4096), 0);
+	while (tp_write(fd, 1000) > 0)
+		;
+	assert_int_equal(c_poll(fd, POLLOUT, 0), 0);
+	sim_run_ms(100);
+	ask(fd);
+	assert_in_range(told(AT_SNDBUF_LIMITED), 99000, 102000);
+	assert_in_range(told(AT_BUSY), 99000, 102000);
+	assert_int_equal(told(AT_RWND_LIMITED), 0);
+	tp_finish(fd);
+	tp_down();
+}
+
+/* Short segments at the start wait for an answer to ride on, but not where the user says no. */
+static void quickack(void **state)
+{
+	int fd = setup();
+
+	in("P. 1:11(10) ack 1");
+	out_within(5, 50, ". 1(0) ack 11");
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_QUICKACK, 1), 0);
+	in("P. 11:21(10) ack 1");
+	out(". 1(0) ack 21");
+	in("P. 21:31(10) ack 1");
+	out(". 1(0) ack 31");
+	/* a program that answers has no more use for it */
+	in("P. 31:41(10) ack 1");
+	out(". 1(0) ack 41");
+	assert_int_equal(tp_write(fd, 10), 10);
+	out("P. 1(10) ack 41");
+	in("P. 41:51(10) ack 11");
+	out_within(5, 50, ". 11(0) ack 51");
+	tp_finish(fd);
+	tp_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(delivery_rate),
+		cmocka_unit_test(busy_and_limited),
+		cmocka_unit_test(limited_by_its_buffer),
+		cmocka_unit_test(quickack),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
