@@ -103,7 +103,7 @@ help:
 	'make sim                 whole stacks in one process by seed (SEEDS=1..200); a failing seed replays' \
 	'make bench-host          a TCP segment and a datagram on this machine, beside lwIP' \
 	'make bench               boot and network figures beside a Linux guest (root; BENCH="net -n 5")' \
-	'make soak                a thousand loads and unloads under a ping flood (root; SOAK="-n 5000")' \
+	'make soak                a thousand loads and unloads under a ping flood, ipv6 under a stream (root; SOAK="-n 5000")' \
 	'make fuzz                libFuzzer on the simulated stack, FUZZ_SECONDS each (10)' \
 	'make format              run clang-format over the tree' \
 	'make clean' \

@@ -14,8 +14,8 @@ SERVERS = ["iperf3 -s -D", "sockperf server --tcp -i 0.0.0.0 -p 7001 >/dev/null 
            "sockperf server -i 0.0.0.0 -p 7002 >/dev/null 2>&1 &", "nginx -c /etc/bench-nginx.conf"]
 
 
-def iperf(ns, args, seconds):
-    out, status = ns.run(f"iperf3 -c {ADDRESS} -t {seconds} -J {args}", seconds + 20)
+def iperf(ns, args, seconds, address=ADDRESS):
+    out, status = ns.run(f"iperf3 -c {address} -t {seconds} -J {args}", seconds + 20)
     if status:
         raise GuestError(f"iperf3 {args}: {out[-300:]}")
     return json.loads(out)["end"]

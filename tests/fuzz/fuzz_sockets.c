@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_sockets.c - sequences of socket calls on sockets of every kind, talking to each other over
  * the loop and over local sockets, with arguments from the input. No call blocks. */
-#include "fuzz.h"
+#include "fuzz6.h"
 
 #include <core/syscall.h>
 
@@ -39,11 +39,29 @@ static void put(int *where, int fd)
 	c_nonblock(fd, true);
 }
 
+static u32 make_name6(u8 *name, const u8 *r)
+{
+	struct ip_addr a = r[2] & 8  ? ip6("::1") :
+			   r[2] & 16 ? HOST6 :
+			   r[2] & 32 ? ip_addr_v4(IP4(127, 0, 0, 1)) :
+			   r[5] & 1  ? host_ll() :
+				       ip6("::");
+	struct sockaddr_in6 in = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(7000 + r[3] % 4),
+				   .sin6_scope_id = r[5] & 3 };
+
+	memcpy(in.sin6_addr, &a, 16);
+	memcpy(name, &in, sizeof(in));
+	return r[2] & 128 ? r[4] % SOCKADDR_MAX : sizeof(in);
+}
+
 /* A name of any family, mostly one that means something. */
 static u32 make_name(u8 *name, const u8 *r)
 {
 	memset(name, 0, SOCKADDR_MAX);
 	name[0] = r[2] & 3 ? (r[2] & 4 ? AF_UNIX : AF_INET) : r[3];
+	if (name[0] == AF_INET && r[3] & 16)
+		return make_name6(name, r);
 	if (name[0] == AF_UNIX) {
 		name[3] = 'a' + r[3] % 4; /* abstract */
 		return 4 + (r[2] >> 6);
@@ -55,9 +73,12 @@ static u32 make_name(u8 *name, const u8 *r)
 
 static void open_one(const u8 *r)
 {
-	static const u8 families[] = { AF_INET, AF_INET, AF_INET, AF_UNIX, AF_UNIX, 3 };
+	static const u8 families[] = { AF_INET, AF_INET, AF_INET,  AF_UNIX,
+				       AF_UNIX, 3,	 AF_INET6, AF_INET6 };
 	static const u8 types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET };
-	static const u8 protocols[] = { 0, 0, 0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, 255 };
+	static const u8 protocols[] = {
+		0, 0, 0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6, 255
+	};
 
 	put(slot(r[1]), c_socket(families[r[2] % sizeof(families)], types[r[3] % 4],
 				 protocols[r[4] % sizeof(protocols)]));
@@ -77,8 +98,8 @@ static void message(const u8 *r, bool send)
 	memset(control, 0, 16);
 	m.name = (u64)name;
 	m.name_len = r[3] & 4 || !send ? make_name(name, r) : 0;
-	control[0] = r[5] % 40;
-	control[8] = r[3] & 8 ? SOL_SOCKET : SOL_IP;
+	control[0] = r[5] % 72;
+	control[8] = r[3] & 8 ? SOL_SOCKET : r[3] & 32 ? SOL_IPV6 : SOL_IP;
 	control[12] = r[4];
 	if (send)
 		sim_sys_sendmsg(*slot(r[1]), (u64)&m,
@@ -95,9 +116,9 @@ static void options(const u8 *r, bool set)
 	int level = levels[r[2] % 6];
 
 	if (set)
-		c_setopt(*slot(r[1]), level, r[3] % 70, value, len);
+		c_setopt(*slot(r[1]), level, r[3] % 90, value, len);
 	else
-		c_getopt(*slot(r[1]), level, r[3] % 70, value, &len);
+		c_getopt(*slot(r[1]), level, r[3] % 90, value, &len);
 }
 
 static void pair(const u8 *r)
@@ -187,7 +208,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	u32 i;
 
-	fuzz_begin();
+	fuzz_begin6();
 	fuzz_modules("udp tcp tcp_cubic tcp_reno");
 	for (i = 0; i < FDS; i++)
 		fds[i] = -1;
@@ -199,6 +220,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		if (fds[i] >= 0)
 			c_close(fds[i]);
 	}
-	fuzz_end();
+	fuzz_end6();
 	return 0;
 }

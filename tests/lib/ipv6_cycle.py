@@ -37,26 +37,27 @@ def mean(numbers):
     return sum(numbers) / len(numbers) if numbers else 0
 
 
-def run(start, net, rounds, seconds=None):
-    """Fails when a connection is lost, an rmmod refused or something left; else what it measured, as text."""
+def run(start, net, rounds):
+    """Fails when a connection is lost, an rmmod refused or something left; else what it measured, as text. Pings over
+    IPv6 run all the time, so that the module is busy as it leaves."""
     guest = start(netns=net, extra=debian.extra(), mem=384).login(120).quiet()
     net6.setup(guest, net)
     guest.sh("iperf3 -4 -s -D", 60)  # with AF_INET6 it would load the module
-    cycles(guest, 2)
-    before = memory(guest)
-    seconds = seconds or max(6, rounds // 2)
-    undisturbed = rates(stream(net, guest, 6), 6)
-    pings = subprocess.Popen([*net.prefix, "ping", "-6", "-q", "-f", net6.GUEST], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pings = subprocess.Popen([*net.prefix, "ping", "-6", "-q", "-i", "0.005", net6.GUEST], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
     try:
-        beside = stream(net, guest, seconds)
-        done, took = 0, 0.0
-        while done < rounds:  # while the stream runs
-            took += cycles(guest, min(10, rounds - done))
-            done += 10
-            if beside.poll() is not None and done < rounds:
-                rates(beside, seconds)
-                beside = stream(net, guest, seconds)
-        disturbed = rates(beside, seconds)
+        cycles(guest, 2)
+        net6.setup(guest, net)
+        before = memory(guest)
+        undisturbed = rates(stream(net, guest, 6), 6)
+        disturbed, done, took = [], 0, 0.0
+        while done < rounds:  # a stream ends before the rounds beside it: so it has been disturbed all the time
+            now = min(50, rounds - done)
+            seconds = max(3, int(now * 0.3))
+            beside = stream(net, guest, seconds)
+            took += cycles(guest, now)
+            disturbed += rates(beside, seconds)
+            done += now
     finally:
         pings.terminate()
         pings.wait(5)
