@@ -126,7 +126,8 @@ int arch_kprotect(u64 va, size_t bytes, u32 flags);
 
 #define DIRECT_MAP_BASE 0xffff888000000000ull
 #define VMALLOC_BASE 0xffffc90000000000ull
-#define VMALLOC_END 0xffffcb0000000000ull /* 2 TiB: the top-level entries all exist from boot on */
+#define VMALLOC_END 0xffffcb0000000000ull /* 2 TiB: the top-level entries all exist from boot on \
+					   */
 #define KERNEL_BASE 0xffffffff80000000ull
 #define MODULES_BASE 0xffffffffa0000000ull
 #define MODULES_END 0xffffffffc0000000ull

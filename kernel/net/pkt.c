@@ -31,7 +31,7 @@ struct pkt_cpu {
 	u64 units_back;
 	u64 allocated, freed; /* all others */
 	u64 failed[PKT_NR_POOLS];
-	s64 bytes; /* likewise */
+	s64 bytes;		    /* likewise */
 	struct spinlock large_lock; /* other CPUs come when memory is out */
 	/* guarded by large_lock */
 	struct list_head large;
@@ -656,8 +656,8 @@ void pkt_stats_get(struct pkt_stats *s)
 	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
 		u64 units = READ_ONCE(pkt_cpus[cpu].units) - READ_ONCE(pkt_cpus[cpu].units_back);
 
-		s->alive += units + READ_ONCE(pkt_cpus[cpu].allocated) -
-			    READ_ONCE(pkt_cpus[cpu].freed);
+		s->alive +=
+			units + READ_ONCE(pkt_cpus[cpu].allocated) - READ_ONCE(pkt_cpus[cpu].freed);
 		s->bytes += units * UNIT_SIZE + READ_ONCE(pkt_cpus[cpu].bytes);
 	}
 }

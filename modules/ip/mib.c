@@ -137,7 +137,10 @@ static struct procfile files[IP_MIB_FILES] = {
 	{ .path = "net/netstat", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_NETSTAT },
 	{ .path = "net/sockstat", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_SOCKSTAT },
 	{ .path = "net/snmp6", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_SNMP6 },
-	{ .path = "net/sockstat6", .mode = 0444, .show = mib_show, .arg = (void *)IP_MIB_SOCKSTAT6 },
+	{ .path = "net/sockstat6",
+	  .mode = 0444,
+	  .show = mib_show,
+	  .arg = (void *)IP_MIB_SOCKSTAT6 },
 };
 
 static void show_sockets(struct seq *s)

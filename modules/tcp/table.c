@@ -354,8 +354,7 @@ static void forget_found(struct tcp_end *e)
 }
 
 static __noinline struct tcp_end *find_in_table(const struct ip_addr *laddr, u16 lport,
-					       const struct ip_addr *raddr, u16 rport,
-					       u32 ifindex)
+						const struct ip_addr *raddr, u16 rport, u32 ifindex)
 {
 	u32 hash = tuple_hash(laddr, lport, raddr, rport);
 	struct tcp_end *e;

@@ -140,7 +140,9 @@ static void router_alert(void **state)
 /* Each names itself in what the flow brings, and the next one on the wire. */
 static void extension_headers(void **state)
 {
-	static const u8 opts[24] = { 60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 7, 0, 9, 9, 9, 9, 60, 0, 1, 4 };
+	static const u8 opts[24] = {
+		60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 7, 0, 9, 9, 9, 9, 60, 0, 1, 4,
+	};
 	const struct frame *f;
 	u8 proto;
 	u32 len;
@@ -353,7 +355,9 @@ static void narrow_scopes_stay(void **state)
 	assert_null(next_frame());
 	/* but members here hear it: nobody takes the protocol */
 	assert_int_equal(drops_since(DROP_NO_PROTO), 1);
-	flow = (struct flow){ .dst = to, .src = loopback, .proto = PROTO, .flags = FLOW_ANY_SOURCE };
+	flow = (struct flow){
+		.dst = to, .src = loopback, .proto = PROTO, .flags = FLOW_ANY_SOURCE
+	};
 	assert_int_equal(emit(&flow, 10), -EADDRNOTAVAIL);
 	assert_null(next_frame());
 	text = sim_read("/proc/net/snmp6");

@@ -229,8 +229,8 @@ static void groups_get_nothing(void **state)
 {
 	int fd;
 
-	if (tp_over_ipv6)
-		skip();
+	if (tp_over_ipv6) /* has no broadcasts */
+		return;
 	tp_up();
 	fd = tp_listen();
 	drops_mark();

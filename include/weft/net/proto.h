@@ -83,7 +83,8 @@ struct ip_family {
 	 * users. For IGMP or MLD. Under netif_lock. Default: none. */
 	void (*group_event)(struct netif *nif, struct ip_group *g);
 	/* Reads the network header of a packet that an ICMP error quotes; options and further
-	 * headers are skipped. 0, or -EINVAL: nothing that could be ours. Pure. Default: -EINVAL. */
+	 * headers are skipped. 0, or -EINVAL: nothing that could be ours. Pure. Default: -EINVAL.
+	 */
 	int (*quote)(const u8 *h, u32 len, struct ip_quote *out);
 
 	/* the core's */
