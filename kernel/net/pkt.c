@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* pkt.c - packet buffers. The pools are budgets over one store of equal buffers, so control packets
- * always find room, and who does not read what was sent to him takes it from nobody else. Each CPU
- * keeps a short last-in-first-out list (the warmest memory first) and a credit from each budget;
- * memory beyond the lists goes back to the slab. Large buffers have short lists of their own, given
- * back when memory is short. Buffers are never cleared. */
+/* pkt.c - packet buffers. The pools are budgets (pkt_budget.c) over one store of equal buffers, so
+ * control packets always find room, and who does not read what was sent to him takes it from nobody
+ * else. Each CPU keeps a short last-in-first-out list (the warmest memory first); memory beyond the
+ * lists goes back to the slab. Buffers are never cleared. */
 #define LOG_NAME "pkt: "
 #include <core/net.h>
 #include <core/module.h>
-#include <core/vm.h>
 #include <weft/alloc.h>
 #include <weft/arch.h>
 #include <weft/printk.h>
@@ -15,38 +13,12 @@
 
 #include "pkt_internal.h"
 
-#define CPU_LIST_MAX 128	 /* buffers a CPU keeps: 256 KiB */
-#define CREDIT_CHUNK (64 * 1024) /* bytes of budget a CPU takes at once, and keeps two of */
-#define CONTROL_RESERVE 16	 /* buffers only control packets get when memory is out */
-#define CPU_LARGE_MAX 16	 /* large buffers a CPU keeps: 1 MiB */
-#define LARGE_ORDER 4
-#define UNIT_SIZE ((s64)(PKT_BUF_SIZE + sizeof(struct pkt)))
+#define CPU_LIST_MAX 128   /* buffers a CPU keeps: 256 KiB */
+#define CONTROL_RESERVE 16 /* buffers only control packets get when memory is out */
 
-struct pkt_cpu {
-	/* used with preemption off */
-	struct list_head *free; /* a stack of pool buffers, by node.next */
-	u32 nr_free;
-	s64 credit[PKT_NR_POOLS];
-	u64 units; /* pool buffers handed out */
-	u64 units_back;
-	u64 allocated, freed; /* all others */
-	u64 failed[PKT_NR_POOLS];
-	s64 bytes;		    /* likewise */
-	struct spinlock large_lock; /* other CPUs come when memory is out */
-	/* guarded by large_lock */
-	struct list_head large;
-	u32 nr_large;
-} __cacheline_aligned;
-
-struct pkt_budget {
-	struct atomic64 left; /* not with any CPU */
-	s64 limit;	      /* guarded by pkt_limit_lock */
-} __cacheline_aligned;
-
-static struct pkt_cpu pkt_cpus[MAX_CPUS];
-static struct pkt_budget budgets[PKT_NR_POOLS];
-static struct spinlock pkt_limit_lock = SPINLOCK_INIT;
-static struct kmem_cache *struct_cache, *buffer_cache;
+struct pkt_cpu pkt_cpus[MAX_CPUS];
+struct kmem_cache *pkt_struct_cache;
+static struct kmem_cache *buffer_cache;
 
 /* guarded by reserve_lock */
 static struct spinlock reserve_lock = SPINLOCK_INIT;
@@ -55,88 +27,35 @@ static u32 nr_reserve;
 
 static const struct pkt_owner pool_owner = { .free = NULL, .name = "pool" };
 static const struct pkt_owner heap_owner = { .free = NULL, .name = "heap" };
-static const struct pkt_owner large_owner = { .free = NULL, .name = "large" };
 /* owner_priv: the packet whose buffer it is */
 const struct pkt_owner pkt_clone_owner = { .free = NULL, .name = "clone" };
 EXPORT(pkt_clone_owner);
-
-/* ---- budgets ---- */
-
-bool pkt_rx_scarce;
-EXPORT(pkt_rx_scarce);
-
-/* What is with no CPU has changed. */
-static void note_left(u32 pool, s64 left)
-{
-	s64 limit = READ_ONCE(budgets[PKT_POOL_RX].limit);
-
-	if (pool != PKT_POOL_RX)
-		return;
-	if (unlikely(left < limit / 8))
-		WRITE_ONCE(pkt_rx_scarce, true);
-	else if (unlikely(pkt_rx_scarce) && left > limit / 4)
-		WRITE_ONCE(pkt_rx_scarce, false);
-}
-
-/* Preemption off. */
-static bool budget_take(struct pkt_cpu *pc, u32 pool, s64 n)
-{
-	s64 want = max(n, (s64)CREDIT_CHUNK), left;
-
-	if (likely(pc->credit[pool] >= n)) {
-		pc->credit[pool] -= n;
-		return true;
-	}
-	n -= pc->credit[pool];
-	left = atomic64_add(&budgets[pool].left, -want);
-	note_left(pool, left);
-	if (left < 0) {
-		/* No whole chunk is left: just what this packet needs. */
-		if (atomic64_add(&budgets[pool].left, want - n) < 0) {
-			atomic64_add(&budgets[pool].left, n);
-			pc->failed[pool]++;
-			return false;
-		}
-		want = n;
-	}
-	pc->credit[pool] = want - n;
-	return true;
-}
-
-static void budget_give(struct pkt_cpu *pc, u32 pool, s64 n)
-{
-	pc->credit[pool] += n;
-	if (unlikely(pc->credit[pool] > 2 * CREDIT_CHUNK)) {
-		note_left(pool, atomic64_add(&budgets[pool].left, pc->credit[pool] - CREDIT_CHUNK));
-		pc->credit[pool] = CREDIT_CHUNK;
-	}
-}
 
 /* ---- the store of pool buffers: a struct with its buffer stays together ---- */
 
 static struct pkt *unit_new(void)
 {
-	struct pkt *p = kmem_cache_alloc(struct_cache);
+	struct pkt *p = kmem_cache_alloc(pkt_struct_cache);
 	u8 *buf;
 
 	if (!p)
 		return NULL;
 	buf = kmem_cache_alloc(buffer_cache);
 	if (!buf) {
-		kmem_cache_free(struct_cache, p);
+		kmem_cache_free(pkt_struct_cache, p);
 		return NULL;
 	}
 	p->head = buf;
 	p->end = buf + PKT_BUF_SIZE;
 	p->owner = &pool_owner;
-	p->truesize = UNIT_SIZE;
+	p->truesize = PKT_UNIT_SIZE;
 	return p;
 }
 
 static void unit_destroy(struct pkt *p)
 {
 	kmem_cache_free(buffer_cache, p->head);
-	kmem_cache_free(struct_cache, p);
+	kmem_cache_free(pkt_struct_cache, p);
 }
 
 static struct pkt *reserve_take(void)
@@ -209,75 +128,6 @@ static void unit_put(struct pkt_cpu *pc, struct pkt *p)
 	unit_push(pc, p);
 }
 
-/* ---- large buffers: 64 KiB of contiguous pages, kept with their struct ---- */
-
-static void large_destroy(struct pkt *p)
-{
-	pages_free(p->head, LARGE_ORDER);
-	kmem_cache_free(struct_cache, p);
-}
-
-/* Preemption off. */
-static struct pkt *large_get(struct pkt_cpu *pc)
-{
-	struct pkt *p;
-
-	spin_lock(&pc->large_lock);
-	p = list_first_entry_or_null(&pc->large, struct pkt, node);
-	if (likely(p)) {
-		list_del(&p->node);
-		pc->nr_large--;
-	}
-	spin_unlock(&pc->large_lock);
-	if (likely(p))
-		return p;
-	p = kmem_cache_alloc(struct_cache);
-	if (!p)
-		return NULL;
-	p->head = pages_alloc(LARGE_ORDER);
-	if (!p->head) {
-		kmem_cache_free(struct_cache, p);
-		return NULL;
-	}
-	p->end = p->head + PKT_LARGE_SIZE;
-	p->owner = &large_owner;
-	return p;
-}
-
-static void large_put(struct pkt_cpu *pc, struct pkt *p)
-{
-	spin_lock(&pc->large_lock);
-	if (likely(pc->nr_large < CPU_LARGE_MAX)) {
-		list_add(&p->node, &pc->large);
-		pc->nr_large++;
-		p = NULL;
-	}
-	spin_unlock(&pc->large_lock);
-	if (p)
-		large_destroy(p);
-}
-
-/* Memory is short. Any context that may allocate. */
-static void large_shrink(void)
-{
-	struct pkt *p, *next;
-	u32 cpu;
-
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
-		struct pkt_cpu *pc = &pkt_cpus[cpu];
-		LIST_HEAD(all);
-
-		if (!READ_ONCE(pc->nr_large))
-			continue;
-		spin_lock(&pc->large_lock);
-		list_splice_tail(&pc->large, &all);
-		pc->nr_large = 0;
-		spin_unlock(&pc->large_lock);
-		list_for_each_entry_safe(p, next, &all, node)
-			large_destroy(p);
-	}
-}
-
 /* ---- allocation ---- */
 
 /* Everything that a holder may read before it writes. head, end, owner, truesize are set. */
@@ -304,13 +154,13 @@ static inline void pkt_reset(struct pkt *p, u32 headroom)
 
 static struct pkt *heap_new(u32 size)
 {
-	struct pkt *p = kmem_cache_alloc(struct_cache);
+	struct pkt *p = kmem_cache_alloc(pkt_struct_cache);
 
 	if (!p)
 		return NULL;
 	p->head = kmalloc(size);
 	if (!p->head) {
-		kmem_cache_free(struct_cache, p);
+		kmem_cache_free(pkt_struct_cache, p);
 		return NULL;
 	}
 	p->end = p->head + size;
@@ -339,12 +189,12 @@ static struct pkt *unit_alloc(struct pkt_cpu *pc, u32 pool)
 {
 	struct pkt *p = NULL;
 
-	if (!budget_take(pc, pool, UNIT_SIZE))
+	if (!pkt_budget_take(pc, pool, PKT_UNIT_SIZE))
 		return NULL;
 	p = unit_get(pc, pool);
 	if (!p) {
 		pc->failed[pool]++;
-		budget_give(pc, pool, UNIT_SIZE);
+		pkt_budget_give(pc, pool, PKT_UNIT_SIZE);
 		return NULL;
 	}
 	pc->units++;
@@ -359,12 +209,12 @@ static struct pkt *other_alloc(struct pkt_cpu *pc, u32 pool, u32 size)
 	s64 charge = (s64)size + (s64)sizeof(struct pkt);
 	struct pkt *p;
 
-	if (!size || !budget_take(pc, pool, charge))
+	if (!size || !pkt_budget_take(pc, pool, charge))
 		return NULL;
-	p = size == PKT_LARGE_SIZE ? large_get(pc) : heap_new(size);
+	p = size == PKT_LARGE_SIZE ? pkt_large_get() : heap_new(size);
 	if (!p) {
 		pc->failed[pool]++;
-		budget_give(pc, pool, charge);
+		pkt_budget_give(pc, pool, charge);
 		return NULL;
 	}
 	p->truesize = charge;
@@ -400,12 +250,12 @@ struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room)
 
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
-	if (unlikely((u64)headroom + room > PKT_BUF_SIZE || pc->credit[pool] < UNIT_SIZE ||
+	if (unlikely((u64)headroom + room > PKT_BUF_SIZE || pc->credit[pool] < PKT_UNIT_SIZE ||
 		     !pc->free)) {
 		preempt_enable();
 		return alloc_slow(pool, headroom, room, __builtin_return_address(0));
 	}
-	pc->credit[pool] -= UNIT_SIZE;
+	pc->credit[pool] -= PKT_UNIT_SIZE;
 	p = unit_pop(pc);
 	pc->units++;
 	p->pool = pool;
@@ -418,7 +268,7 @@ EXPORT(pkt_alloc);
 
 struct pkt *pkt_wrap(void *buf, u32 size, u32 headroom, const struct pkt_owner *owner, void *priv)
 {
-	struct pkt *p = kmem_cache_alloc(struct_cache);
+	struct pkt *p = kmem_cache_alloc(pkt_struct_cache);
 
 	if (!p)
 		return NULL;
@@ -440,7 +290,7 @@ EXPORT(pkt_wrap);
 struct pkt *pkt_clone(struct pkt *p)
 {
 	struct pkt *root = pkt_is_clone(p) ? p->owner_priv : p;
-	struct pkt *c = kmem_cache_alloc(struct_cache);
+	struct pkt *c = kmem_cache_alloc(pkt_struct_cache);
 
 	if (!c)
 		return NULL;
@@ -475,11 +325,11 @@ bool pkt_move_local(struct pkt *p)
 		return true;
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
-	ok = budget_take(pc, PKT_POOL_LOCAL, root->truesize);
+	ok = pkt_budget_take(pc, PKT_POOL_LOCAL, root->truesize);
 	if (ok) {
 		/* another clone may be somewhere else, on the same errand */
 		pool = __atomic_exchange_n(&root->pool, PKT_POOL_LOCAL, __ATOMIC_RELAXED);
-		budget_give(pc, pool, root->truesize);
+		pkt_budget_give(pc, pool, root->truesize);
 	}
 	preempt_enable();
 	if (ok)
@@ -496,7 +346,7 @@ static __noinline void unit_release_slow(struct pkt *p)
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
 	pc->units_back++;
-	budget_give(pc, p->pool, UNIT_SIZE);
+	pkt_budget_give(pc, p->pool, PKT_UNIT_SIZE);
 	unit_put(pc, p);
 	preempt_enable();
 }
@@ -509,13 +359,13 @@ static inline void unit_release(struct pkt *p)
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
 	if (unlikely(pc->nr_free >= CPU_LIST_MAX || READ_ONCE(nr_reserve) < CONTROL_RESERVE ||
-		     pc->credit[p->pool] + UNIT_SIZE > 2 * CREDIT_CHUNK)) {
+		     pc->credit[p->pool] + PKT_UNIT_SIZE > PKT_CREDIT_MAX)) {
 		preempt_enable();
 		unit_release_slow(p);
 		return;
 	}
 	pc->units_back++;
-	pc->credit[p->pool] += UNIT_SIZE;
+	pc->credit[p->pool] += PKT_UNIT_SIZE;
 	unit_push(pc, p);
 	preempt_enable();
 }
@@ -535,9 +385,9 @@ static void buffer_release(struct pkt *p)
 	pc->freed++;
 	pc->bytes -= p->truesize;
 	if (!p->owner->free)
-		budget_give(pc, p->pool, p->truesize);
-	if (p->owner == &large_owner) {
-		large_put(pc, p);
+		pkt_budget_give(pc, p->pool, p->truesize);
+	if (p->owner == &pkt_large_owner) {
+		pkt_large_put(p);
 		preempt_enable();
 		return;
 	}
@@ -546,7 +396,7 @@ static void buffer_release(struct pkt *p)
 		kfree(p->head);
 	else
 		p->owner->free(p);
-	kmem_cache_free(struct_cache, p);
+	kmem_cache_free(pkt_struct_cache, p);
 }
 
 static void clone_release(struct pkt *c)
@@ -557,7 +407,7 @@ static void clone_release(struct pkt *c)
 	preempt_disable();
 	pkt_cpus[cpu_id()].freed++;
 	preempt_enable();
-	kmem_cache_free(struct_cache, c);
+	kmem_cache_free(pkt_struct_cache, c);
 	if (!__atomic_sub_fetch(&root->share, 2, __ATOMIC_ACQ_REL))
 		buffer_release(root);
 }
@@ -622,78 +472,17 @@ struct pkt *pkt_get(struct pkt *p)
 }
 EXPORT(pkt_get);
 
-/* ---- limits ---- */
-
-void pkt_limit_set(enum pkt_pool pool, s64 bytes)
-{
-	s64 delta;
-
-	spin_lock(&pkt_limit_lock);
-	delta = bytes - budgets[pool].limit;
-	budgets[pool].limit = bytes;
-	spin_unlock(&pkt_limit_lock);
-	/* Negative for a while when less is allowed than is in use: nothing is given until it is
-	 * back. */
-	atomic64_add(&budgets[pool].left, delta);
-}
-
-void pkt_stats_get(struct pkt_stats *s)
-{
-	u32 cpu, pool;
-
-	memset(s, 0, sizeof(*s));
-	for (pool = 0; pool < PKT_NR_POOLS; pool++) {
-		s64 left = atomic64_read(&budgets[pool].left);
-
-		for (cpu = 0; cpu < MAX_CPUS; cpu++) {
-			left += READ_ONCE(pkt_cpus[cpu].credit[pool]);
-			s->failed[pool] += READ_ONCE(pkt_cpus[cpu].failed[pool]);
-		}
-		s->limit[pool] = budgets[pool].limit;
-		/* the CPUs are not stopped while they are summed */
-		s->used[pool] = max(budgets[pool].limit - left, (s64)0);
-	}
-	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
-		u64 units = READ_ONCE(pkt_cpus[cpu].units) - READ_ONCE(pkt_cpus[cpu].units_back);
-
-		s->alive +=
-			units + READ_ONCE(pkt_cpus[cpu].allocated) - READ_ONCE(pkt_cpus[cpu].freed);
-		s->bytes += units * UNIT_SIZE + READ_ONCE(pkt_cpus[cpu].bytes);
-	}
-}
-EXPORT(pkt_stats_get);
-
-static s64 clamp_limit(u64 bytes, u64 lo, u64 hi)
-{
-	return min(max(bytes, lo), hi);
-}
-
-static void pkt_cpu_init(struct pkt_cpu *pc)
-{
-	list_init(&pc->large);
-	spin_init(&pc->large_lock);
-}
+/* ---- boot ---- */
 
 void pkt_init(void)
 {
-	struct mem_stats mem;
-	u64 ram;
-	u32 i;
-
-	mem_stats_get(&mem);
-	ram = mem.total_pages * PAGE_SIZE;
-	pkt_limit_set(PKT_POOL_RX, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
-	pkt_limit_set(PKT_POOL_TX, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
-	pkt_limit_set(PKT_POOL_LOCAL, clamp_limit(ram / 8, 1ull << 20, 256ull << 20));
-	pkt_limit_set(PKT_POOL_CONTROL, clamp_limit(ram / 64, 256ull << 10, 16ull << 20));
-	for (i = 0; i < MAX_CPUS; i++)
-		pkt_cpu_init(&pkt_cpus[i]);
-	struct_cache = kmem_cache_create("pkt", sizeof(struct pkt), 64);
+	pkt_budget_init();
+	pkt_large_init();
+	pkt_struct_cache = kmem_cache_create("pkt", sizeof(struct pkt), 64);
 	buffer_cache = kmem_cache_create("pkt_buf", PKT_BUF_SIZE, 64);
-	if (!struct_cache || !buffer_cache)
+	if (!pkt_struct_cache || !buffer_cache)
 		panic("no memory for packets");
-	shrinker_add(large_shrink);
-	for (i = 0; i < CONTROL_RESERVE; i++) {
+	for (u32 i = 0; i < CONTROL_RESERVE; i++) {
 		struct pkt *p = unit_new();
 
 		if (p)

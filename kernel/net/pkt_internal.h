@@ -2,10 +2,59 @@
 /* pkt_internal.h - what the files of the packet pools share. */
 #pragma once
 
+#include <weft/arch.h>
 #include <weft/pkt.h>
+
+/* a pool buffer with its struct */
+#define PKT_UNIT_SIZE ((s64)(PKT_BUF_SIZE + sizeof(struct pkt)))
+#define PKT_CREDIT_MAX (128 * 1024) /* bytes of a budget that a CPU keeps at most */
+
+/* Used by its own CPU with preemption off; others may read the counters. */
+struct pkt_cpu {
+	struct list_head *free; /* a stack of pool buffers, by node.next */
+	u32 nr_free;
+	s64 credit[PKT_NR_POOLS];
+	u64 units; /* pool buffers handed out */
+	u64 units_back;
+	u64 allocated, freed; /* all others */
+	u64 failed[PKT_NR_POOLS];
+	s64 bytes; /* likewise */
+} __cacheline_aligned;
+extern struct pkt_cpu pkt_cpus[MAX_CPUS];
+extern struct kmem_cache *pkt_struct_cache;
+
+/* ---- pkt_budget.c: preemption off ---- */
+
+bool pkt_budget_draw(struct pkt_cpu *pc, u32 pool, s64 n); /* more than the CPU's credit */
+void pkt_budget_return(struct pkt_cpu *pc, u32 pool);	   /* the CPU has more than it keeps */
+
+static inline bool pkt_budget_take(struct pkt_cpu *pc, u32 pool, s64 n)
+{
+	if (unlikely(pc->credit[pool] < n))
+		return pkt_budget_draw(pc, pool, n);
+	pc->credit[pool] -= n;
+	return true;
+}
+
+static inline void pkt_budget_give(struct pkt_cpu *pc, u32 pool, s64 n)
+{
+	pc->credit[pool] += n;
+	if (unlikely(pc->credit[pool] > PKT_CREDIT_MAX))
+		pkt_budget_return(pc, pool);
+}
 
 /* Changes a pool's budget. Process context. */
 void pkt_limit_set(enum pkt_pool pool, s64 bytes);
+void pkt_budget_init(void);
+
+/* ---- pkt_large.c ---- */
+
+extern const struct pkt_owner pkt_large_owner;
+struct pkt *pkt_large_get(void); /* NULL without memory. Preemption off, as for the next */
+void pkt_large_put(struct pkt *p);
+void pkt_large_init(void);
+
+/* ---- pkt_show.c, pkt_data.c ---- */
 
 void pkt_show_init(void); /* /proc and sysctls; after vfs_init */
 
