@@ -5,7 +5,6 @@
 #define LOG_NAME "acd: "
 #include "ipv4.h"
 
-#include <weft/net/route.h>
 #include <weft/printk.h>
 #include <weft/random.h>
 #include <weft/seqfile.h>
@@ -21,7 +20,7 @@
 struct claim {
 	struct list_head node;
 	u32 ifindex, addr;
-	u32 sent;
+	u32 sent; /* probes, then announcements */
 	u64 due;
 	bool conflict;
 };
@@ -47,20 +46,32 @@ static struct claim *find_locked(u32 ifindex, u32 addr)
 	return NULL;
 }
 
+bool acd_wanted(const struct netif *nif)
+{
+	return READ_ONCE(enabled) && netif_resolves(nif);
+}
+
+/* It is this host's from here on. */
+static void settle(struct ifaddr *a)
+{
+	ifaddr_change(a, a->flags & ~(u32)IFADDR_TENTATIVE, a->preferred_until, a->valid_until);
+}
+
 /* Under netif_lock. Without memory for a claim the address is used unprobed. */
 static void addr_added(struct ifaddr *a)
 {
 	struct claim *c;
 
-	if (!READ_ONCE(enabled) || !netif_resolves(a->nif))
+	if (!(a->flags & IFADDR_TENTATIVE))
 		return;
 	c = kzalloc(sizeof(*c));
-	if (!c)
+	if (!c) {
+		settle(a);
 		return;
+	}
 	c->ifindex = a->nif->index;
 	c->addr = ip_addr_to_v4(&a->addr);
 	c->due = ktime_get() + up_to(PROBE_WAIT_NS);
-	a->flags |= IFADDR_TENTATIVE;
 	spin_lock(&lock);
 	list_add_tail(&c->node, &claims);
 	spin_unlock(&lock);
@@ -104,6 +115,8 @@ bool acd_heard(const struct netif *nif, u32 spa, u32 tpa)
 		return false;
 	spin_lock(&lock);
 	c = find_locked(nif->index, spa ? spa : tpa);
+	if (c && READ_ONCE(c->sent) > PROBE_NUM)
+		c = NULL; /* it is ours by now, and defended */
 	if (c) {
 		c->conflict = true;
 		c->due = 0;
@@ -152,10 +165,13 @@ static bool advance(struct claim *c)
 		arp_probe(nif, c->addr);
 		return true;
 	}
-	a->flags &= ~(u32)IFADDR_TENTATIVE;
-	route_changed();
+	if (c->sent == PROBE_NUM)
+		settle(a);
+	/* RFC 5227 2.3 */
 	arp_announce(nif, c->addr);
-	return false;
+	set_due(c, ANNOUNCE_INTERVAL_NS);
+	WRITE_ONCE(c->sent, c->sent + 1);
+	return c->sent < PROBE_NUM + ANNOUNCE_NUM;
 }
 
 /* A claim that is due, or NULL with the time when one will be (0: none is left). */
@@ -214,7 +230,7 @@ void acd_exit(void)
 		struct ifaddr *a = nif ? ifaddr_find(nif, &addr) : NULL;
 
 		if (a)
-			a->flags &= ~(u32)IFADDR_TENTATIVE;
+			settle(a);
 		list_del(&c->node);
 		kfree(c);
 	}

@@ -19,8 +19,6 @@
 #define ARP_REPLY 2
 
 /* RFC 5227 1.1 */
-#define ANNOUNCE_NUM 2
-#define ANNOUNCE_INTERVAL_NS (2 * NSEC_PER_SEC)
 #define DEFEND_INTERVAL_NS (10 * NSEC_PER_SEC)
 
 u64 arp_conflicts;

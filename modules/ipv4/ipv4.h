@@ -102,7 +102,13 @@ extern u64 arp_conflicts; /* seen since load */
 /* Asks whether anybody uses addr, without claiming it (RFC 5227 2.1.1). */
 void arp_probe(struct netif *nif, u32 addr);
 
-/* acd.c: probing new addresses, where that is switched on. event is the family's addr_event. */
+/* RFC 5227 1.1: a new address is announced so often. */
+#define ANNOUNCE_NUM 2
+#define ANNOUNCE_INTERVAL_NS (2 * NSEC_PER_SEC)
+
+/* acd.c: probing new addresses, where that is switched on: they start tentative. event is the
+ * family's addr_event. */
+bool acd_wanted(const struct netif *nif);
 void acd_addr_event(struct ifaddr *a, bool added);
 /* An ARP packet of another station spoke of this address: true when we were probing it. */
 bool acd_heard(const struct netif *nif, u32 spa, u32 tpa);

@@ -77,6 +77,8 @@ static int addr_check(struct ifaddr *a)
 	if ((a->nif->flags & IFF_BROADCAST) && a->plen < 31 && ip_addr_is_any(&a->broadcast))
 		a->broadcast = ip_addr_v4(addr | ~mask);
 	a->scope = ipv4_is_loopback(addr) ? 254 : ip_addr_is_link_local(&a->addr) ? 253 : 0;
+	if (acd_wanted(a->nif))
+		a->flags |= IFADDR_TENTATIVE;
 	return 0;
 }
 
