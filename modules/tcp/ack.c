@@ -47,10 +47,15 @@ void tcp_update_window(struct tcp_conn *tc, const struct tcp_seg *seg)
 
 /* ---- round trips ---- */
 
-static void sample_rtt(struct tcp_conn *tc, const struct tcp_ack_info *info)
+static void sample_rtt(struct tcp_conn *tc, struct tcp_ack_info *info)
 {
+	/* RFC 6298 3 (Karn): what waited at the peer behind a hole tells when that was filled */
+	if (unlikely(info->retrans_acked))
+		info->first_sent = info->last_sent = 0;
 	if (likely(info->first_sent)) {
-		tcp_rtt_sample(tc, info->now - info->first_sent);
+		/* SACK alone is never delayed: it answers what came last */
+		tcp_rtt_sample(tc, info->now - (likely(info->una_advanced) ? info->first_sent :
+									     info->last_sent));
 		return;
 	}
 	/* RFC 7323 4.1: the time stamp tells which transmission it was */

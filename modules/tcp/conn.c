@@ -6,6 +6,7 @@
 #include "conn.h"
 
 #include "listen.h"
+#include "ports.h"
 #include "table.h"
 #include "timewait.h"
 

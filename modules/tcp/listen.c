@@ -5,8 +5,8 @@
  * Backlogs mean what they mean on Linux. */
 #include "listen.h"
 
+#include "ports.h"
 #include "respond.h"
-#include "table.h"
 
 #include <weft/alloc.h>
 
@@ -304,7 +304,8 @@ void tcp_listen_stop(struct tcp_conn *tc)
 
 	if (!ln)
 		return;
-	tcp_listener_left(tc);
+	tcp_unhash(&tc->end);
+	tcp_port_listen_over(tc);
 	spin_lock(&tc->lock);
 	tc->listen = NULL;
 	tcp_requests_drop(ln);

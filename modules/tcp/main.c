@@ -4,6 +4,7 @@
  * Without the module segments are answered with protocol unreachable. */
 #include "conn.h"
 #include "listen.h"
+#include "ports.h"
 #include "respond.h"
 #include "table.h"
 #include "timewait.h"
@@ -26,12 +27,12 @@ static const struct {
 	int (*init)(void);
 	void (*exit)(void);
 } parts[] = {
-	{ tcp_count_init, tcp_count_exit },	  { tcp_sysctl_init, tcp_sysctl_exit },
-	{ tcp_memory_init, tcp_memory_exit },	  { tcp_isn_init, NULL },
-	{ tcp_table_init, tcp_table_exit },	  { tcp_conn_init, tcp_conn_exit },
-	{ tcp_records_init, tcp_records_exit },	  { tcp_request_init, tcp_request_exit },
-	{ tcp_timewait_init, tcp_timewait_exit }, { tcp_cc_init, tcp_cc_exit },
-	{ tcp_proc_init, tcp_proc_exit },
+	{ tcp_count_init, tcp_count_exit },	{ tcp_sysctl_init, tcp_sysctl_exit },
+	{ tcp_memory_init, tcp_memory_exit },	{ tcp_isn_init, NULL },
+	{ tcp_table_init, tcp_table_exit },	{ tcp_ports_init, tcp_ports_exit },
+	{ tcp_conn_init, tcp_conn_exit },	{ tcp_records_init, tcp_records_exit },
+	{ tcp_request_init, tcp_request_exit }, { tcp_timewait_init, tcp_timewait_exit },
+	{ tcp_cc_init, tcp_cc_exit },		{ tcp_proc_init, tcp_proc_exit },
 };
 
 static void parts_exit(u32 n)

@@ -274,6 +274,15 @@ static void newreno_detect(struct tcp_conn *tc, const struct tcp_ack_info *info)
 
 /* ---- tail loss probes (RFC 8985 7) ---- */
 
+/* The last segment in flight, as a record of its own if there is memory. A FIN is on it, not one. */
+static struct tcp_rec *last_segment(struct tcp_conn *tc, struct tcp_rec *r)
+{
+	u32 len = r->end - r->seq - !!(r->flags & TCP_REC_FIN);
+	u32 before = len ? (len - 1) / r->mss * r->mss : 0;
+
+	return before && !tcp_rec_split(tc, r, r->seq + before) ? tcp_rec_last(tc) : r;
+}
+
 void tcp_tlp_send(struct tcp_conn *tc)
 {
 	struct tcp_rec *r = tcp_rec_last(tc);
@@ -283,8 +292,7 @@ void tcp_tlp_send(struct tcp_conn *tc)
 		return;
 	tc->tlp_retrans = false;
 	if (tcp_send_new(tc, mss) <= 0) {
-		if (r->end - r->seq > mss && !tcp_rec_split(tc, r, r->end - mss))
-			r = tcp_rec_last(tc);
+		r = last_segment(tc, r);
 		if (!(r->flags & TCP_REC_SACKED) && tcp_retransmit(tc, r, mss)) {
 			tcp_rearm_rto(tc);
 			return;

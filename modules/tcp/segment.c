@@ -27,20 +27,6 @@ enum tcp_option {
  * appendix A) */
 #define TIMESTAMP_ALONE 0x0101080au
 
-u32 tcp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len)
-{
-	u64 sum = (u64)htons(IPPROTO_TCP) + htonl(len);
-
-	if (ip_addr_is_v4(dst)) {
-		sum += (u64)src->w[3] + dst->w[3];
-	} else {
-		for (u32 i = 0; i < 4; i++)
-			sum += (u64)src->w[i] + dst->w[i];
-	}
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return (sum & 0xffffffff) + (sum >> 32);
-}
-
 /* ---- parsing ---- */
 
 static void parse_sacks(struct tcp_seg *seg, const u8 *o, u32 len)
@@ -137,8 +123,9 @@ static bool checksum_good(const struct pkt *p, const struct ip_rx *rx)
 {
 	if (likely(p->csum == PKT_CSUM_OK))
 		return true;
-	return csum_fold(csum_partial(p->data, p->len,
-				      tcp_pseudo_sum(&rx->src, &rx->dst, p->len))) == 0;
+	return csum_fold(csum_partial(
+		       p->data, p->len,
+		       ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_TCP, p->len))) == 0;
 }
 
 int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx)
@@ -261,7 +248,7 @@ void tcp_build_header(struct pkt *p, const struct flow *f, u32 seq, u32 ack, u16
 	h[13] = flags;
 	put_be16(h + 14, window);
 	/* not complemented: netif_tx or the device adds the rest */
-	sum = ~csum_fold(tcp_pseudo_sum(&f->saddr, &f->dst, p->len));
+	sum = ~csum_fold(ip_pseudo_sum(&f->saddr, &f->dst, IPPROTO_TCP, p->len));
 	memcpy(h + 16, &sum, sizeof(sum));
 	put_be16(h + 18, urgent);
 	p->trans_off = h - p->head;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sock.c - a TCP socket's calls beside moving data: names, connect, listen, accept, shutdown,
  * close, readiness, ioctls. What they answer in which state is Linux's, errno for errno. */
-#include "tcp.h"
+#include "ports.h"
 
 #include <weft/sched.h>
 
@@ -280,7 +280,6 @@ int tcp_connect_release(struct socket *s, struct pkt *p, bool nonblock)
 static int tcp_listen(struct socket *s, int backlog)
 {
 	struct tcp_conn *tc = tcp_of(s);
-	int err;
 
 	if (tc->phase != PHASE_UNCONNECTED ||
 	    !tcp_in(tc, TCP_STATE_BIT(TCP_CLOSE) | TCP_STATE_BIT(TCP_LISTEN)))
@@ -290,11 +289,6 @@ static int tcp_listen(struct socket *s, int backlog)
 		s->shut = 0;
 		spin_unlock(&s->rx_lock);
 		tc->shutdown = 0;
-		if (!tc->is.lport) {
-			err = tcp_bind_port(tc, 0);
-			if (err)
-				return err;
-		}
 	}
 	return tcp_listen_start(tc, backlog);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sockopt.c - options of level SOL_TCP with Linux's numbers, bounds, defaults and errnos, and what
  * TCP does when the core has set one of SOL_SOCKET. */
-#include "tcp.h"
+#include "ports.h"
 
 #define SOL_TCP 6
 #define TCP_NODELAY 1

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* table.c - where ends are found: established ones by their 4-tuple, listeners by port, and who
- * holds which port. Readers walk under RCU; writers of a 4-tuple take its bucket's lock, all else
- * the ports' lock. Sizes follow the machine's memory. */
+/* table.c - where ends are found: established ones by their 4-tuple, listeners by port. Readers
+ * walk under RCU; writers of a 4-tuple take its bucket's lock, listeners come and go under one lock
+ * for all. Who may have which port is ports.c's affair. Sizes follow the machine's memory. */
 #include "table.h"
+
+#include "ports.h"
 
 #include <weft/alloc.h>
 
 #define BUCKET_LOCKS 256
-#define PORT_BUCKETS 2048
-#define PORT_COUNTERS 256
 #define BYTES_A_BUCKET 16384 /* of memory, for one bucket of the 4-tuple table */
 #define HASH_BITS_MIN 8
 #define HASH_BITS_MAX 18
@@ -19,14 +19,6 @@
 #define IN_TUPLES 1
 #define IN_LISTENERS 2
 
-/* One local port that somebody holds. */
-struct tcp_port {
-	struct hlist_node node;
-	u16 number;
-	u32 nr_explicit; /* owners that have it by bind(2) or listen(2) */
-	struct list_head owners;
-};
-
 static unsigned int hash_bits, listen_bits;
 module_param_uint(hash_bits, 0444, NULL, "buckets of the connection table, log 2; 0: by memory");
 module_param_uint(listen_bits, 0444, NULL, "buckets of the listener table, log 2; 0: 7");
@@ -35,13 +27,9 @@ static struct hlist_head *tuples; /* bucket_locks to change, RCU to read */
 static struct spinlock bucket_locks[BUCKET_LOCKS];
 static u64 tuple_key[4];
 
-/* Guarded by port_lock, which is taken before a bucket's; listeners are read under RCU. */
-static struct spinlock port_lock = SPINLOCK_INIT;
-static struct hlist_head *listeners;
-static struct hlist_head ports[PORT_BUCKETS];
-static u32 port_counters[PORT_COUNTERS];
+static struct hlist_head *listeners; /* listen_lock to change, RCU to read */
+static struct spinlock listen_lock = SPINLOCK_INIT;
 
-static struct kmem_cache *port_cache;
 static struct atomic nr_ends;
 
 /* The connection of each CPU's last segment, which the next one mostly is for too. */
@@ -123,204 +111,6 @@ u32 tcp_ends_alive(void)
 	return atomic_read(&nr_ends);
 }
 
-/* ---- ports: port_lock held ---- */
-
-static struct hlist_head *port_bucket(u16 number)
-{
-	return &ports[number % PORT_BUCKETS];
-}
-
-static struct tcp_port *port_find(u16 number)
-{
-	struct tcp_port *tp;
-
-	hlist_for_each_entry(tp, port_bucket(number), node) {
-		if (tp->number == number)
-			return tp;
-	}
-	return NULL;
-}
-
-static struct tcp_port *port_find_or_make(u16 number)
-{
-	struct tcp_port *tp = port_find(number);
-
-	if (tp)
-		return tp;
-	tp = kmem_cache_zalloc(port_cache);
-	if (!tp)
-		return NULL;
-	tp->number = number;
-	list_init(&tp->owners);
-	hlist_add_head(&tp->node, port_bucket(number));
-	return tp;
-}
-
-static void port_drop_unused(struct tcp_port *tp)
-{
-	if (!list_empty(&tp->owners))
-		return;
-	hlist_del(&tp->node);
-	kmem_cache_free(port_cache, tp);
-}
-
-static void owner_add(struct tcp_port *tp, struct tcp_end *e)
-{
-	e->port = tp;
-	list_add_tail(&e->port_node, &tp->owners);
-	if (e->bind & TCP_BIND_EXPLICIT)
-		tp->nr_explicit++;
-}
-
-static void owner_del(struct tcp_end *e)
-{
-	struct tcp_port *tp = e->port;
-
-	if (!tp)
-		return;
-	e->port = NULL;
-	list_del(&e->port_node);
-	if (e->bind & TCP_BIND_EXPLICIT)
-		tp->nr_explicit--;
-	port_drop_unused(tp);
-}
-
-void tcp_release_port(struct tcp_end *e)
-{
-	spin_lock(&port_lock);
-	owner_del(e);
-	e->bind = 0;
-	spin_unlock(&port_lock);
-}
-
-/* Would e, if it is a listener, be found for dst? */
-static bool covers(const struct tcp_end *e, const struct ip_addr *dst)
-{
-	if (!ip_addr_is_any(&e->laddr))
-		return ip_addr_eq(&e->laddr, dst);
-	if (ip_addr_is_v4(&e->laddr))
-		return ip_addr_is_v4(dst);
-	return !(e->bind & TCP_BIND_V6ONLY) || !ip_addr_is_v4(dst);
-}
-
-/* Linux's rules. With SO_REUSEADDR on both, only a listener keeps others away, so that a server can
- * start again over its old connections; with SO_REUSEPORT on both, one user's sockets share. Who
- * lets the system choose shares with nobody. */
-static bool conflicts(const struct tcp_end *e, const struct tcp_end *other, bool chosen)
-{
-	u8 both = e->bind & other->bind;
-
-	if (e == other || (e->bound_if && other->bound_if && e->bound_if != other->bound_if))
-		return false;
-	if (!covers(e, &other->laddr) && !covers(other, &e->laddr))
-		return false;
-	if (chosen)
-		return true;
-	if ((both & TCP_BIND_REUSEADDR) && !(other->bind & TCP_BIND_LISTEN))
-		return false;
-	return !(both & TCP_BIND_REUSEPORT) ||
-	       (other->kind != TCP_END_TIMEWAIT && e->uid != other->uid);
-}
-
-static bool port_conflicts(const struct tcp_port *tp, const struct tcp_end *e, bool chosen)
-{
-	const struct tcp_end *other;
-
-	list_for_each_entry(other, &tp->owners, port_node) {
-		if (conflicts(e, other, chosen))
-			return true;
-	}
-	return false;
-}
-
-/* Options may have been set since the last call. */
-static u8 bind_flags(const struct tcp_conn *tc)
-{
-	const struct socket *s = tc->is.s;
-
-	return (s->reuseaddr ? TCP_BIND_REUSEADDR : 0) | (s->reuseport ? TCP_BIND_REUSEPORT : 0) |
-	       (tc->is.flags & INET_V6ONLY ? TCP_BIND_V6ONLY : 0);
-}
-
-static void end_from_socket(struct tcp_conn *tc, u8 more)
-{
-	struct tcp_end *e = &tc->end;
-
-	e->bind = bind_flags(tc) | more;
-	e->uid = tc->is.s->uid;
-	e->bound_if = tc->is.s->bound_if;
-	e->laddr = tc->is.laddr;
-}
-
-/* A port that nobody has, or whose owners have other addresses (RFC 6056 3.3.1). */
-static struct tcp_port *port_choose(const struct tcp_end *e, int *err)
-{
-	u16 low, high;
-	u32 span, first;
-
-	inet_port_range(&low, &high);
-	span = high - low + 1;
-	first = random_below(span);
-	*err = -EADDRINUSE;
-	for (u32 i = 0; i < span; i++) {
-		u16 number = low + (first + i) % span;
-		struct tcp_port *tp;
-
-		if (inet_port_reserved(number))
-			continue;
-		tp = port_find(number);
-		if (tp && port_conflicts(tp, e, true))
-			continue;
-		if (!tp)
-			tp = port_find_or_make(number);
-		*err = tp ? 0 : -ENOMEM;
-		return tp;
-	}
-	return NULL;
-}
-
-static struct tcp_port *port_wanted(const struct tcp_end *e, u16 want, int *err)
-{
-	struct tcp_port *tp = port_find_or_make(want);
-
-	*err = tp ? 0 : -ENOMEM;
-	if (tp && port_conflicts(tp, e, false)) {
-		*err = -EADDRINUSE;
-		return NULL;
-	}
-	return tp;
-}
-
-void tcp_bind_options(struct tcp_conn *tc)
-{
-	const u8 options = TCP_BIND_REUSEADDR | TCP_BIND_REUSEPORT | TCP_BIND_V6ONLY;
-
-	spin_lock(&port_lock);
-	tc->end.bind = (tc->end.bind & ~options) | bind_flags(tc);
-	spin_unlock(&port_lock);
-}
-
-int tcp_bind_port(struct tcp_conn *tc, u16 want)
-{
-	struct tcp_end *e = &tc->end;
-	struct tcp_port *tp;
-	int err;
-
-	spin_lock(&port_lock);
-	owner_del(e);
-	end_from_socket(tc, TCP_BIND_EXPLICIT);
-	tp = want ? port_wanted(e, want, &err) : port_choose(e, &err);
-	if (tp) {
-		owner_add(tp, e);
-		e->lport = tp->number;
-		tc->is.lport = tp->number;
-	} else {
-		e->bind = 0;
-	}
-	spin_unlock(&port_lock);
-	return err;
-}
-
 /* ---- the 4-tuple table ---- */
 
 static bool same_tuple(const struct tcp_end *e, u32 hash, const struct ip_addr *laddr, u16 lport,
@@ -346,6 +136,8 @@ static void remember_found(struct tcp_end *e)
  * it is freed. */
 static void forget_found(struct tcp_end *e)
 {
+	if (e->kind != TCP_END_CONN)
+		return;
 	smp_mb();
 	for (u32 cpu = 0; cpu < percpu_cpus(); cpu++) {
 		if (READ_ONCE(last_found[cpu].end) == e)
@@ -390,6 +182,13 @@ static void tuple_add(struct tcp_end *e)
 	hlist_add_head(&e->node, tuple_bucket(e->hash));
 }
 
+/* The lock of its table held. */
+static void unlink_end(struct tcp_end *e)
+{
+	hlist_del(&e->node);
+	e->hashed = IN_NONE;
+}
+
 /* Who has e's tuple already. Bucket lock held. */
 static struct tcp_end *tuple_twin(const struct tcp_end *e)
 {
@@ -424,8 +223,7 @@ int tcp_insert_end(struct tcp_end *e)
 	return err;
 }
 
-/* As tcp_insert_end, but over a TIME-WAIT that allows it: *tw, with a reference, is out then. */
-static int insert_active(struct tcp_end *e, struct tcp_end **tw)
+int tcp_insert_active(struct tcp_end *e, struct tcp_end **tw)
 {
 	struct spinlock *lock;
 	struct tcp_end *twin;
@@ -440,13 +238,19 @@ static int insert_active(struct tcp_end *e, struct tcp_end **tw)
 	if (!err) {
 		tuple_add(e);
 		if (twin) {
-			hlist_del(&twin->node);
-			twin->hashed = IN_NONE;
+			unlink_end(twin);
 			*tw = twin;
 		}
 	}
 	spin_unlock(lock);
 	return err;
+}
+
+/* In this order there is no moment without either. Bucket lock held. */
+static void tuple_swap(struct tcp_end *old, struct tcp_end *e)
+{
+	tuple_add(e);
+	unlink_end(old);
 }
 
 bool tcp_replace_end(struct tcp_end *old, struct tcp_end *e)
@@ -455,23 +259,11 @@ bool tcp_replace_end(struct tcp_end *old, struct tcp_end *e)
 	bool there;
 
 	e->hash = old->hash;
-	spin_lock(&port_lock);
 	spin_lock(lock);
 	there = old->hashed == IN_TUPLES;
-	if (there) {
-		/* in this order there is no moment without either */
-		tuple_add(e);
-		hlist_del(&old->node);
-		old->hashed = IN_NONE;
-		if (old->port) {
-			e->bind = old->bind;
-			e->uid = old->uid;
-			owner_add(old->port, e);
-			owner_del(old);
-		}
-	}
+	if (there)
+		tuple_swap(old, e);
 	spin_unlock(lock);
-	spin_unlock(&port_lock);
 	if (there) {
 		forget_found(old);
 		tcp_end_put(old);
@@ -482,29 +274,16 @@ bool tcp_replace_end(struct tcp_end *old, struct tcp_end *e)
 int tcp_insert_child(struct tcp_conn *child, struct tcp_conn *listener, struct tcp_end *req)
 {
 	struct tcp_end *e = &child->end;
-	struct spinlock *lock;
-	int err = 0;
+	int err;
 
-	hash_end(e);
-	lock = tuple_lock(e->hash);
-	spin_lock(&port_lock);
-	spin_lock(lock);
-	if (!listener->end.port || (req ? req->hashed != IN_TUPLES : tuple_twin(e) != NULL)) {
-		err = -EEXIST;
-	} else {
-		tuple_add(e);
-		if (req) {
-			hlist_del(&req->node);
-			req->hashed = IN_NONE;
-		}
-		e->bind = listener->end.bind & ~TCP_BIND_LISTEN;
-		e->uid = listener->end.uid;
-		owner_add(listener->end.port, e);
-	}
-	spin_unlock(lock);
-	spin_unlock(&port_lock);
-	if (!err && req)
-		tcp_end_put(req);
+	if (!tcp_port_share(e, &listener->end))
+		return -EEXIST;
+	if (req)
+		err = tcp_replace_end(req, e) ? 0 : -EEXIST;
+	else
+		err = tcp_insert_end(e);
+	if (err)
+		tcp_release_port(e);
 	return err;
 }
 
@@ -515,13 +294,11 @@ void tcp_unhash(struct tcp_end *e)
 
 	if (!READ_ONCE(e->hashed))
 		return;
-	lock = READ_ONCE(e->hashed) == IN_LISTENERS ? &port_lock : tuple_lock(e->hash);
+	lock = READ_ONCE(e->hashed) == IN_LISTENERS ? &listen_lock : tuple_lock(e->hash);
 	spin_lock(lock);
 	was = e->hashed != IN_NONE;
-	if (was) {
-		hlist_del(&e->node);
-		e->hashed = IN_NONE;
-	}
+	if (was)
+		unlink_end(e);
 	spin_unlock(lock);
 	if (was) {
 		forget_found(e);
@@ -529,105 +306,21 @@ void tcp_unhash(struct tcp_end *e)
 	}
 }
 
-/* ---- connect(2) ---- */
-
-/* What the new connection takes over from the old one, so that segments of the two cannot be
- * confused (RFC 6191 2; RFC 9293 3.6.1). */
-static void recycle(struct tcp_conn *tc, struct tcp_end *tw)
-{
-	if (!tw)
-		return;
-	tcp_timewait_inherit(tw, tc);
-	tcp_timewait_drop(tw);
-	tcp_end_put(tw); /* the table's */
-	tcp_count(TCP_TWRecycled);
-}
-
-/* RFC 6056 3.3.3 and 3.3.4: from a keyed hash of the peer on, with counters of their own for groups
- * of peers. port_lock held. */
-static int choose_tuple(struct tcp_end *e, struct tcp_end **tw)
-{
-	u32 offset = inet_port_offset(&e->laddr, &e->raddr, e->rport);
-	u32 *counter = &port_counters[offset % PORT_COUNTERS];
-	u32 span;
-	u16 low, high;
-
-	inet_port_range(&low, &high);
-	span = high - low + 1;
-	for (u32 i = 0; i < span; i++) {
-		u16 number = low + (u32)((offset >> 8) + *counter + i) % span;
-		struct tcp_port *tp = port_find(number);
-
-		if ((tp && tp->nr_explicit) || inet_port_reserved(number))
-			continue;
-		e->lport = number;
-		if (insert_active(e, tw))
-			continue;
-		*counter += i + 1;
-		return 0;
-	}
-	e->lport = 0;
-	return -EADDRNOTAVAIL;
-}
-
-int tcp_bind_tuple(struct tcp_conn *tc)
-{
-	struct tcp_end *e = &tc->end, *tw = NULL;
-	struct tcp_port *tp;
-	int err;
-
-	tc->iss = 0;
-	spin_lock(&port_lock);
-	end_from_socket(tc, e->bind & TCP_BIND_EXPLICIT);
-	e->raddr = tc->is.raddr;
-	e->rport = tc->is.rport;
-	err = e->port ? insert_active(e, &tw) : choose_tuple(e, &tw);
-	if (!err && !e->port) {
-		tp = port_find_or_make(e->lport);
-		if (tp)
-			owner_add(tp, e);
-		else
-			err = -ENOMEM;
-	}
-	spin_unlock(&port_lock);
-	recycle(tc, tw);
-	if (err) {
-		tcp_unhash(e);
-		if (!e->port)
-			e->lport = 0;
-		return err;
-	}
-	tc->is.lport = e->lport;
-	return 0;
-}
-
 /* ---- listeners ---- */
 
 int tcp_insert_listener(struct tcp_conn *tc)
 {
 	struct tcp_end *e = &tc->end;
-	int err = 0;
+	int err = tcp_port_listen(tc);
 
-	spin_lock(&port_lock);
-	end_from_socket(tc, TCP_BIND_EXPLICIT | TCP_BIND_LISTEN);
-	if (!e->port || port_conflicts(e->port, e, false)) {
-		e->bind &= ~TCP_BIND_LISTEN;
-		err = -EADDRINUSE;
-	} else {
-		e->hashed = IN_LISTENERS;
-		tcp_end_get(e);
-		hlist_add_head(&e->node, listen_bucket(e->lport));
-	}
-	spin_unlock(&port_lock);
-	return err;
-}
-
-void tcp_listener_left(struct tcp_conn *tc)
-{
-	tcp_unhash(&tc->end);
-	spin_lock(&port_lock);
-	tc->end.bind &= ~TCP_BIND_LISTEN;
-	spin_unlock(&port_lock);
+	if (err)
+		return err;
+	spin_lock(&listen_lock);
+	e->hashed = IN_LISTENERS;
+	tcp_end_get(e);
+	hlist_add_head(&e->node, listen_bucket(e->lport));
+	spin_unlock(&listen_lock);
+	return 0;
 }
 
 /* 0: not for this one; else the larger the better it fits. */
@@ -636,7 +329,7 @@ static u32 listener_score(const struct tcp_end *e, const struct ip_addr *laddr, 
 {
 	u32 score = 1;
 
-	if (e->lport != lport || e->hashed != IN_LISTENERS || !covers(e, laddr))
+	if (e->lport != lport || e->hashed != IN_LISTENERS || !tcp_end_covers(e, laddr))
 		return 0;
 	if (e->bound_if && e->bound_if != ifindex)
 		return 0;
@@ -729,8 +422,7 @@ int tcp_table_init(void)
 		spin_init(&bucket_locks[i]);
 	tuples = buckets_alloc(hash_bits);
 	listeners = buckets_alloc(listen_bits);
-	port_cache = kmem_cache_create("tcp_port", sizeof(struct tcp_port), 8);
-	if (tuples && listeners && port_cache)
+	if (tuples && listeners)
 		return 0;
 	tcp_table_exit();
 	return -ENOMEM;
@@ -740,8 +432,5 @@ void tcp_table_exit(void)
 {
 	vfree(tuples);
 	vfree(listeners);
-	if (port_cache)
-		kmem_cache_destroy(port_cache);
 	tuples = listeners = NULL;
-	port_cache = NULL;
 }

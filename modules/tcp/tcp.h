@@ -2,8 +2,9 @@
 /* tcp.h - the Transmission Control Protocol (RFC 9293) inside: control blocks, where segments find
  * them, and what the module's files give each other. One implementation for IPv4 and IPv6.
  *
- *	table.c  ports and 4-tuples -> ends	input.c   a segment comes in (9293 3.10.7)
- *	segment.c parse and build headers	listen.c  SYNs, accept queue  request.c SYN-RECEIVED
+ *	table.c  4-tuples, listeners -> ends	ports.c   who holds which local port
+ *	segment.c parse and build headers	input.c   a segment comes in (9293 3.10.7)
+ *	listen.c  SYNs, accept queue		request.c SYN-RECEIVED
  *	conn.c   states, from open to done	child.c cookies.c  out of a listener  timewait.c
  *	error.c  ICMP   isn.c			respond.c RST, ACKs without a connection
  *	output.c what may be sent, and sending	txq.c     the byte stream until it is acknowledged
@@ -14,8 +15,8 @@
  *	fastopen.c, as a server, fastclient.c, as a client (RFC 7413)
  *
  * Locks: the socket's mutex (process context) > the listener's conn lock > a connection's lock >
- * the ports' lock > a bucket's. A connection's lock is a plain spin lock, taken by the poll context
- * too, so user memory is never touched under it. Tables are read under RCU. */
+ * the ports' lock > a bucket's, the listeners'. A connection's lock is a plain spin lock, taken by
+ * the poll context too, so user memory is never touched under it. Tables are read under RCU. */
 #pragma once
 
 #include <weft/net/sock.h>
@@ -344,26 +345,15 @@ struct tcp_end *tcp_find(const struct ip_addr *laddr, u16 lport, const struct ip
 /* The listener: best fit of address and interface, of a SO_REUSEPORT group by hash. Under RCU. */
 struct tcp_conn *tcp_find_listener(const struct ip_addr *laddr, u16 lport,
 				   const struct ip_addr *raddr, u16 rport, u32 ifindex);
-/* bind(2): is.laddr is set; want 0: any free port. -EADDRINUSE, -EACCES (caller checks root),
- * -ENOMEM. Socket's lock. */
-int tcp_bind_port(struct tcp_conn *tc, u16 want);
-void tcp_bind_options(
-	struct tcp_conn *tc); /* SO_REUSEADDR or SO_REUSEPORT was set. Socket's lock */
-/* connect(2): chooses a port (unless bound; RFC 6056 algorithm 3) such that the 4-tuple is unused,
- * or taken by a TIME-WAIT that may be recycled (RFC 6191, tcp_tw_reuse), and puts tc into the
- * table. -EADDRNOTAVAIL none left, -EADDRINUSE. Socket's lock. */
-int tcp_bind_tuple(struct tcp_conn *tc);
 /* A child of a listener: shares its port, goes into the table in place of req (may be NULL).
  * -EEXIST somebody was faster. */
 int tcp_insert_child(struct tcp_conn *child, struct tcp_conn *listener, struct tcp_end *req);
 int tcp_insert_end(struct tcp_end *e); /* requests; -EEXIST */
-/* e, fresh, goes in where old is, in one step for readers, and takes over its port (TIME-WAIT).
- * False: old was in no table. */
+/* e, fresh, goes in where old is, in one step for readers. False: old was in no table. */
 bool tcp_replace_end(struct tcp_end *old, struct tcp_end *e);
-int tcp_insert_listener(struct tcp_conn *tc); /* -EADDRINUSE */
+int tcp_insert_listener(struct tcp_conn *tc); /* takes the port for it too; -EADDRINUSE */
 /* Out of whatever table it is in; drops that reference. Idempotent. */
 void tcp_unhash(struct tcp_end *e);
-void tcp_release_port(struct tcp_end *e);
 /* Calls fn for every end in the tables, each under RCU; the caller is not. */
 void tcp_for_each(void (*fn)(struct tcp_end *e, void *arg), void *arg);
 /* A new end with one reference. */

@@ -4,6 +4,7 @@
  * one list by age and share one timer. There is a bound on how many. */
 #include "timewait.h"
 
+#include "ports.h"
 #include "respond.h"
 #include "table.h"
 
@@ -152,6 +153,7 @@ void tcp_timewait_start(struct tcp_conn *tc)
 
 	if (tw) {
 		list_enter(tw);
+		tcp_port_share(&tw->end, &tc->end);
 		if (!tcp_replace_end(&tc->end, &tw->end))
 			tcp_timewait_drop(&tw->end);
 	} else {

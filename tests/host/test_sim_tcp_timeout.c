@@ -178,6 +178,49 @@ static void probe_with_fin(void **state)
 	tp_down();
 }
 
+/* The last segment is probed as it was cut, with its FIN. */
+static void probe_is_a_segment(void **state)
+{
+	int fd;
+
+	tp_up_quiet();
+	tp_sysctl("tcp_early_retrans", "3");
+	fd = tp_accepted(SACK);
+	tp_write(fd, 12000);
+	assert_int_equal(c_shutdown(fd, SHUT_WR), 0);
+	segments(1, 10);
+	in(". 1(0) ack 10001 win 2000");
+	out(". 10001(1000) ack 1");
+	out("F. 11001(1000) ack 1");
+	out_within(8, 10, "F. 11001(1000) ack 1");
+	in(". 1(0) ack 12002 win 2000");
+	tp_finish(fd);
+	tp_down();
+}
+
+/* Karn: what came once, but waited at the peer behind a hole that was filled late, tells of no
+ * round trip. */
+static void no_round_trip_behind_a_hole(void **state)
+{
+	int fd;
+
+	tp_up_quiet();
+	fd = tp_accepted(SACK);
+	tp_write(fd, 2000);
+	segments(1, 2);
+	/* the first is lost, and the SACK of the second is too */
+	out_within(195, 210, ". 1(1000) ack 1");
+	out_within(390, 420, ". 1(1000) ack 1");
+	out_within(790, 840, ". 1(1000) ack 1");
+	in(". 1(0) ack 2001 win 2000");
+	tp_write(fd, 1000);
+	out("P. 2001(1000) ack 1");
+	out_within(195, 210, "P. 2001(1000) ack 1");
+	in(". 1(0) ack 3001 win 2000");
+	tp_finish(fd);
+	tp_down();
+}
+
 /* New data is the better probe. */
 static void probe_with_new_data(void **state)
 {
@@ -269,7 +312,9 @@ int main(void)
 		cmocka_unit_test(rto_backs_off),  cmocka_unit_test(gives_up),
 		cmocka_unit_test(user_timeout),	  cmocka_unit_test(frto_sack),
 		cmocka_unit_test(frto_reno),	  cmocka_unit_test(tail_loss_probe),
-		cmocka_unit_test(probe_with_fin), cmocka_unit_test(probe_with_new_data),
+		cmocka_unit_test(probe_with_fin), cmocka_unit_test(probe_is_a_segment),
+		cmocka_unit_test(probe_with_new_data),
+		cmocka_unit_test(no_round_trip_behind_a_hole),
 		cmocka_unit_test(black_hole),	  cmocka_unit_test(path_narrows),
 		cmocka_unit_test(window_shrinks),
 	};
