@@ -247,6 +247,23 @@ struct nduseroptmsg {
 
 #define NDUSEROPT_SRCADDR 1
 
+/* ---- the policy table of RFC 6724 ---- */
+#define RTM_NEWADDRLABEL 72
+#define RTM_DELADDRLABEL 73
+#define RTM_GETADDRLABEL 74
+
+struct ifaddrlblmsg {
+	u8 ifal_family;
+	u8 __ifal_reserved;
+	u8 ifal_prefixlen;
+	u8 ifal_flags;
+	u32 ifal_index;
+	u32 ifal_seq;
+};
+
+#define IFAL_ADDRESS 1
+#define IFAL_LABEL 2
+
 /* ---- multicast groups ---- */
 #define RTNLGRP_LINK 1
 #define RTNLGRP_NEIGH 3

@@ -16,6 +16,11 @@
 
 #define RX_RING_MAX 1024
 #define TX_RING_MAX 1024
+/* Descriptors that one packet takes at most: a context, the headers, 64 KiB in pieces. */
+#define TX_LARGE_MAX 8u
+/* Likewise of one that the driver cuts: a context, two a segment, four more pieces. */
+#define TX_CUT_SEGMENTS 48u
+#define TX_CUT_MAX (1 + 2 * TX_CUT_SEGMENTS + 4)
 
 enum e1000_family { FAMILY_8254X, FAMILY_82574 };
 
@@ -34,9 +39,10 @@ struct tx_ring {
 	/* fixed while the interface is up */
 	struct tx_desc *desc;
 	phys_addr_t bus;
-	struct pkt **pkt; /* set on a packet's last descriptor: freed when that is done */
+	struct pkt **pkt; /* set on a buffer's last descriptor: freed when that is done */
 	u16 *reported;	  /* a ring of descriptors with RS, in their order */
 	u32 size;
+	u32 packet_max; /* descriptors that one packet takes at most */
 	/* guarded by the interface's transmit lock */
 	u32 tail;			 /* next to fill */
 	u32 clean;			 /* oldest not reclaimed */
@@ -46,14 +52,12 @@ struct tx_ring {
 	u32 unreported;			 /* descriptors behind the last one with RS */
 };
 
-/* Descriptors that one packet takes at most: a context, the headers, 64 KiB in pieces. */
-#define TX_PACKET_MAX 8u
-
 struct nic {
 	/* fixed by probe */
 	struct pci_dev *pci;
 	volatile u8 *regs;
 	enum e1000_family family;
+	struct netif_driver driver;
 	struct netif *nif;
 	struct irq *irq, *irq_link; /* irq_link: the 82574's second MSI-X vector */
 	bool msix;

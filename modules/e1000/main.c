@@ -75,6 +75,11 @@ static enum irq_return any_cause(void *arg)
 
 /* ---- poll context ---- */
 
+static u32 wake_room(const struct nic *nic)
+{
+	return max(nic->tx.packet_max, min((u32)TX_WAKE_ROOM, nic->tx.size / 2));
+}
+
 static void wake_senders(struct nic *nic)
 {
 	struct netif *nif = nic->nif;
@@ -82,7 +87,7 @@ static void wake_senders(struct nic *nic)
 
 	spin_lock(&nif->tx_lock);
 	e1000_tx_reclaim(nic);
-	wake = nif->tx_full && e1000_tx_room(nic) >= min((u32)TX_WAKE_ROOM, nic->tx.size / 2);
+	wake = nif->tx_full && e1000_tx_room(nic) >= wake_room(nic);
 	spin_unlock(&nif->tx_lock);
 	if (wake)
 		netif_tx_wake(nif);
@@ -169,11 +174,12 @@ static int nic_xmit(struct netif *nif, struct pkt *p)
 		return -ENETDOWN;
 	}
 	err = e1000_tx_xmit(nic, p);
-	if (batch_open() && e1000_tx_untold(nic) < TX_BATCH && e1000_tx_room(nic) >= TX_PACKET_MAX)
+	if (batch_open() && e1000_tx_untold(nic) < TX_BATCH &&
+	    e1000_tx_room(nic) >= nic->tx.packet_max)
 		batch_end_add(&nic->tx_kick);
 	else
 		tx_flush(nic);
-	if (unlikely(e1000_tx_room(nic) < TX_PACKET_MAX))
+	if (unlikely(e1000_tx_room(nic) < nic->tx.packet_max))
 		netif_tx_stop(nif);
 	return err;
 }
@@ -261,7 +267,7 @@ static void nic_stats(struct netif *nif, struct netif_stats *s)
 	s->tx_collisions += nic->collisions;
 }
 
-static const struct netif_driver driver_82574 = {
+static const struct netif_driver driver_template = {
 	.name = "e1000",
 	.ops = {
 		.open = nic_open,
@@ -272,25 +278,24 @@ static const struct netif_driver driver_82574 = {
 		.stats = nic_stats,
 	},
 	.type = ARPHRD_ETHER,
-	.features = NETIF_F_TX_CSUM | NETIF_F_RX_CSUM | NETIF_F_TSO4 | NETIF_F_TSO6,
-	.max_mtu = ETH_MTU,
-};
-
-static const struct netif_driver driver_8254x = {
-	.name = "e1000",
-	.ops = {
-		.open = nic_open,
-		.stop = nic_stop,
-		.xmit = nic_xmit,
-		.rx_mode = nic_rx_mode,
-		.set_mac = nic_set_mac,
-		.stats = nic_stats,
-	},
-	.type = ARPHRD_ETHER,
-	/* not TSO6: emulated ones count the IPv6 header in the payload's length */
 	.features = NETIF_F_TX_CSUM | NETIF_F_TSO4,
 	.max_mtu = ETH_MTU,
 };
+
+static void choose_features(struct nic *nic)
+{
+	struct netif_driver *d = &nic->driver;
+
+	*d = driver_template;
+	if (nic->family == FAMILY_82574) {
+		d->features |= NETIF_F_RX_CSUM | NETIF_F_TSO6;
+	} else if (nic->tx.size > 2 * TX_CUT_MAX) {
+		/* one can be filled in while the device has another */
+		d->features |= NETIF_F_TSO6;
+		d->tso6_segments = TX_CUT_SEGMENTS;
+		nic->tx.packet_max = TX_CUT_MAX;
+	}
+}
 
 /* ---- PCI ---- */
 
@@ -373,8 +378,8 @@ static int nic_probe(struct pci_dev *pci, const struct pci_id *id)
 	err = request_irqs(nic);
 	if (err)
 		goto quiesce;
-	nic->nif = netif_attach(nic->family == FAMILY_82574 ? &driver_82574 : &driver_8254x, nic,
-				nic->mac, "eth%d");
+	choose_features(nic);
+	nic->nif = netif_attach(&nic->driver, nic, nic->mac, "eth%d");
 	if (IS_ERR(nic->nif)) {
 		err = PTR_ERR(nic->nif);
 		goto free_irq;

@@ -2,17 +2,22 @@
 /* tx.c - the transmit ring. No transmit interrupt: descriptors are reclaimed when the next frame is
  * queued, behind the doorbell, at the end of a poll, or by a slow timer. The device fills in
  * checksums and cuts large TCP packets, told by context descriptors, which are only sent when they
- * change. It reports only the last descriptor before a doorbell and a few in between. */
+ * change; those over IPv6 the driver cuts for an 8254x, whose emulations count the IPv6 header in
+ * each segment's payload. It reports only the last descriptor before a doorbell and a few in
+ * between. */
 #include "e1000.h"
 
 #include <weft/bytes.h>
+#include <weft/net/drop.h>
 #include <weft/net/ether.h>
+#include <weft/net/gso.h>
 #include <weft/string.h>
 
 #define REPORT_EVERY 16 /* descriptors */
 /* One descriptor's bytes: its length field has 16 bits in emulations, and a buffer over a 64 KiB
  * border is an erratum of some devices. Pieces end at multiples of this. */
 #define PIECE 16384u
+#define HEADERS_ROOM 1920 /* a pool's buffer, full of segments' headers */
 
 int e1000_tx_alloc(struct nic *nic, u32 size)
 {
@@ -22,6 +27,7 @@ int e1000_tx_alloc(struct nic *nic, u32 size)
 	tx->pkt = kcalloc(size, sizeof(*tx->pkt));
 	tx->reported = kcalloc(size, sizeof(*tx->reported));
 	tx->size = size;
+	tx->packet_max = TX_LARGE_MAX;
 	if (!tx->desc || !tx->pkt || !tx->reported) {
 		e1000_tx_free(nic);
 		return -ENOMEM;
@@ -47,6 +53,11 @@ void e1000_tx_free(struct nic *nic)
 static u32 after(const struct tx_ring *tx, u32 i)
 {
 	return ++i == tx->size ? 0 : i;
+}
+
+static u32 last_added(const struct tx_ring *tx)
+{
+	return tx->tail ? tx->tail - 1 : tx->size - 1;
 }
 
 /* The device's report of descriptor i is asked for. */
@@ -84,12 +95,10 @@ void e1000_tx_reclaim(struct nic *nic)
 void e1000_tx_doorbell(struct nic *nic)
 {
 	struct tx_ring *tx = &nic->tx;
-	u32 last = tx->tail ? tx->tail - 1 : tx->size - 1;
-
 	if (tx->told == tx->tail)
 		return;
 	if (tx->unreported)
-		report(tx, last);
+		report(tx, last_added(tx));
 	tx->told = tx->tail;
 	smp_wmb();
 	reg_write(nic, REG_TDT, tx->tail);
@@ -115,10 +124,22 @@ static void add_data(struct tx_ring *tx, const u8 *at, u32 len, u32 flags, u8 po
 	d->cmd = len | TX_DTYP_DATA | TX_CMD_DEXT | TX_CMD_IFCS | flags;
 }
 
+/* The end of a frame, in pieces. */
+static void add_tail(struct tx_ring *tx, const u8 *at, u32 len, u32 flags, u8 popts)
+{
+	while (len) {
+		u32 piece = min(len, PIECE - (u32)((u64)at & (PIECE - 1)));
+
+		len -= piece;
+		add_data(tx, at, piece, flags | (len ? 0 : TX_CMD_EOP), popts);
+		at += piece;
+	}
+}
+
 /* The last descriptor added is p's last. */
 static void end_packet(struct tx_ring *tx, struct pkt *p)
 {
-	u32 last = tx->tail ? tx->tail - 1 : tx->size - 1;
+	u32 last = last_added(tx);
 
 	tx->pkt[last] = p;
 	if (tx->unreported >= REPORT_EVERY)
@@ -237,7 +258,7 @@ static void load_tso_context(struct tx_ring *tx, const struct pkt *p, u32 net, u
 
 static int queue_large(struct tx_ring *tx, struct pkt *p)
 {
-	u32 net, trans, headers, off;
+	u32 net, trans, headers;
 	u8 popts = TX_POPTS_TXSM;
 
 	/* somebody else who holds it (a tap) sees the headers as they were */
@@ -257,13 +278,49 @@ static int queue_large(struct tx_ring *tx, struct pkt *p)
 	load_tso_context(tx, p, net, trans, headers);
 	/* the headers apart: an erratum reports a packet of one descriptor before it was read */
 	add_data(tx, p->data, headers, TX_CMD_TSE, popts);
-	for (off = headers; off < p->len;) {
-		const u8 *at = p->data + off;
-		u32 piece = min(p->len - off, PIECE - (u32)((u64)at & (PIECE - 1)));
+	add_tail(tx, p->data + headers, p->len - headers, TX_CMD_TSE, popts);
+	end_packet(tx, p);
+	return 0;
+}
 
-		off += piece;
-		add_data(tx, at, piece, TX_CMD_TSE | (off == p->len ? TX_CMD_EOP : 0), popts);
+/* ---- one that the driver cuts ---- */
+
+/* A segment is its headers, in a buffer that several share, and a piece of p's payload. Without
+ * memory the last ones are lost. */
+static int queue_cut(struct tx_ring *tx, struct pkt *p)
+{
+	struct pkt *headers = NULL;
+	struct gso_cut c;
+	u32 len;
+
+	if (!gso_cut_start(&c, p) || c.headers > HEADERS_ROOM) {
+		pkt_free(p);
+		return -EMSGSIZE;
 	}
+	load_csum_context(tx, p);
+	do {
+		const u8 *payload;
+		u8 *h;
+
+		if (!headers)
+			headers = pkt_alloc(PKT_POOL_TX, 0, HEADERS_ROOM);
+		if (!headers)
+			break;
+		h = pkt_put(headers, c.headers);
+		len = gso_cut_next(&c, h, &payload);
+		add_data(tx, h, c.headers, 0, TX_POPTS_TXSM);
+		if (pkt_tailroom(headers) < c.headers || !gso_cut_more(&c)) {
+			tx->pkt[last_added(tx)] = headers;
+			headers = NULL;
+		}
+		add_tail(tx, payload, len, 0, TX_POPTS_TXSM);
+	} while (gso_cut_more(&c));
+	if (!c.off) {
+		pkt_free(p);
+		return -ENOMEM;
+	}
+	if (gso_cut_more(&c))
+		ip_drop_count(DROP_NO_MEMORY);
 	end_packet(tx, p);
 	return 0;
 }
@@ -273,13 +330,17 @@ int e1000_tx_xmit(struct nic *nic, struct pkt *p)
 	struct tx_ring *tx = &nic->tx;
 
 	e1000_tx_reclaim(nic);
-	if (unlikely(e1000_tx_room(nic) < TX_PACKET_MAX)) {
+	if (unlikely(e1000_tx_room(nic) < tx->packet_max)) {
 		e1000_tx_doorbell(nic);
 		e1000_tx_reclaim(nic);
-		if (e1000_tx_room(nic) < (p->gso_size ? TX_PACKET_MAX : 2u)) {
+		if (e1000_tx_room(nic) < (p->gso_size ? tx->packet_max : 2u)) {
 			pkt_free(p); /* the caller of xmit counts it */
 			return -ENOBUFS;
 		}
 	}
-	return p->gso_size ? queue_large(tx, p) : queue_frame(tx, p);
+	if (likely(!p->gso_size))
+		return queue_frame(tx, p);
+	if (nic->family == FAMILY_8254X && p->gso_type == PKT_GSO_TCP6)
+		return queue_cut(tx, p);
+	return queue_large(tx, p);
 }

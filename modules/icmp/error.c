@@ -172,7 +172,7 @@ int icmp_receive_error(struct pkt *p, const struct ip_rx *rx)
 {
 	const u8 *h = p->data, *quote = h + ICMP_HEADER;
 	u32 left = p->len - ICMP_HEADER, header_len;
-	struct ip_error e = { .ifindex = rx->ifindex, .offender = rx->src };
+	struct ip_error e = { .ifindex = rx->ifindex, .offender = rx->src, .rx = rx };
 
 	/* RFC 6633: history */
 	if (h[0] == ICMP_SOURCE_QUENCH)

@@ -176,7 +176,7 @@ int icmp6_receive_error(struct pkt *p, const struct ip_rx *rx)
 	const struct ip_family *fam = ip_family_find(AF_INET6);
 	const u8 *h = p->data, *quote = h + ICMP_HEADER;
 	u32 left = p->len - ICMP_HEADER;
-	struct ip_error e = { .ifindex = rx->ifindex, .offender = rx->src };
+	struct ip_error e = { .ifindex = rx->ifindex, .offender = rx->src, .rx = rx };
 	struct ip_quote q;
 
 	if (ip_rx_is_group(rx))

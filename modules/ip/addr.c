@@ -33,6 +33,18 @@ bool ip_addr_in_prefix(const struct ip_addr *a, const struct ip_addr *prefix, u3
 }
 EXPORT(ip_addr_in_prefix);
 
+u32 ip_addr_common_bits(const struct ip_addr *a, const struct ip_addr *b)
+{
+	for (u32 k = 0; k < 16; k++) {
+		u8 x = a->b[k] ^ b->b[k];
+
+		if (x)
+			return k * 8 + (__builtin_clz(x) - 24);
+	}
+	return 128;
+}
+EXPORT(ip_addr_common_bits);
+
 int ip_mask_to_plen(u32 mask)
 {
 	u32 n = 0;

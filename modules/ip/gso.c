@@ -5,6 +5,8 @@
 #include "ip.h"
 
 #include <weft/bytes.h>
+#include <weft/net/gso.h>
+#include <weft/poller.h>
 
 #define TCP_HEADER 20
 #define TCP_FIN_PSH 0x09
@@ -12,24 +14,24 @@
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
 
-/* Offsets are from the start of the frame. */
-struct cut {
-	const struct pkt *p;
-	u32 net, trans, headers; /* headers: of all layers together */
-	u32 mss, payload;
-	u32 seq;
-	u16 ip_id;
-	u32 pseudo; /* pseudo-header sum without a length */
-	bool v6;
-};
+/* ---- one segment after the other ---- */
 
-/* False: not what pkt.h promises. */
-static bool parse(struct cut *c, const struct pkt *p)
+/* The field of the whole holds the pseudo header's sum with the whole's length (RFC 9293 3.1): to
+ * subtract in one's complement is to add the complement. */
+static u32 sum_without_length(const u8 *tcp, u32 whole)
+{
+	u16 field;
+
+	memcpy(&field, tcp + 16, sizeof(field));
+	return (u32)field + (u16)~htons(whole);
+}
+
+bool gso_cut_start(struct gso_cut *c, const struct pkt *p)
 {
 	u32 before = pkt_headroom(p);
 	const u8 *tcp;
 
-	*c = (struct cut){ .p = p, .mss = p->gso_size, .v6 = p->gso_type == PKT_GSO_TCP6 };
+	*c = (struct gso_cut){ .p = p, .mss = p->gso_size, .v6 = p->gso_type == PKT_GSO_TCP6 };
 	c->net = p->net_off - before;
 	c->trans = p->trans_off - before;
 	if (p->net_off < before || p->trans_off < p->net_off || !c->mss ||
@@ -43,19 +45,57 @@ static bool parse(struct cut *c, const struct pkt *p)
 	c->payload = p->len - c->headers;
 	c->seq = get_be32(tcp + 4);
 	c->ip_id = c->v6 ? 0 : get_be16(p->data + c->net + 4);
+	c->whole_sum = sum_without_length(tcp, p->len - c->trans);
 	return true;
 }
+EXPORT(gso_cut_start);
+
+static void ipv4_header(struct gso_cut *c, u8 *ip, u32 len)
+{
+	u16 sum;
+
+	put_be16(ip + 2, len);
+	put_be16(ip + 4, c->ip_id++);
+	put_be16(ip + 10, 0);
+	sum = csum_fold(csum_partial(ip, c->trans - c->net, 0));
+	memcpy(ip + 10, &sum, sizeof(sum));
+}
+
+u32 gso_cut_next(struct gso_cut *c, u8 *h, const u8 **payload)
+{
+	u32 off = c->off, len = min(c->mss, c->payload - off), end = c->headers + len;
+	u8 *tcp = h + c->trans;
+	u16 sum;
+
+	memcpy(h, c->p->data, c->headers);
+	if (c->v6)
+		put_be16(h + c->net + 4, end - c->net - IPV6_HEADER);
+	else
+		ipv4_header(c, h + c->net, end - c->net);
+	put_be32(tcp + 4, c->seq + off);
+	if (off + len < c->payload)
+		tcp[13] &= ~TCP_FIN_PSH;
+	/* RFC 3168 6.1.2: once for each reduction of the window */
+	if (off)
+		tcp[13] &= ~TCP_CWR;
+	sum = ~csum_fold(c->whole_sum + htons(end - c->trans));
+	memcpy(tcp + 16, &sum, sizeof(sum));
+	*payload = c->p->data + c->headers + off;
+	c->off = off + len;
+	return len;
+}
+EXPORT(gso_cut_next);
 
 u32 gso_segments(const struct pkt *p, u32 *headers)
 {
-	struct cut c;
+	struct gso_cut c;
 
-	if (!parse(&c, p)) {
+	if (!gso_cut_start(&c, p)) {
 		*headers = 0;
 		return 1;
 	}
 	*headers = c.headers;
-	return c.payload ? (c.payload + c.mss - 1) / c.mss : 1;
+	return gso_cut_segments(&c);
 }
 
 bool gso_has_cwr(const struct pkt *p)
@@ -65,90 +105,64 @@ bool gso_has_cwr(const struct pkt *p)
 	return flags < p->len && p->data[flags] & TCP_CWR;
 }
 
-static void ip_header(const struct cut *c, u8 *ip, u32 segment, u32 len)
+/* ---- as packets of their own ---- */
+
+/* NULL: no memory. */
+static struct pkt *next_segment(struct gso_cut *c, u32 headroom)
 {
-	u16 sum;
-
-	if (c->v6) {
-		put_be16(ip + 4, len - IPV6_HEADER);
-		return;
-	}
-	put_be16(ip + 2, len);
-	put_be16(ip + 4, c->ip_id + segment);
-	put_be16(ip + 10, 0);
-	sum = csum_fold(csum_partial(ip, c->trans - c->net, 0));
-	memcpy(ip + 10, &sum, sizeof(sum));
-}
-
-/* The field of the whole holds the pseudo header's sum with the whole's length (RFC 9293 3.1). */
-static u16 pseudo_sum(const struct cut *c, u32 tcp_len)
-{
-	u32 whole = c->p->len - c->trans;
-	u16 field;
-
-	memcpy(&field, c->p->data + c->trans + 16, sizeof(field));
-	/* one's complement: to subtract is to add the complement */
-	return ~csum_fold((u32)field + (u16)~htons(whole) + htons(tcp_len));
-}
-
-/* Segment number i, from byte off of the payload on. NULL: no memory. */
-static struct pkt *segment(const struct cut *c, u32 headroom, u32 i, u32 off)
-{
+	u32 len = min(c->mss, c->payload - c->off);
 	const struct pkt *p = c->p;
-	u32 len = min(c->mss, c->payload - off);
 	struct pkt *q = pkt_alloc(p->pool, headroom, c->headers + len);
-	u8 *frame, *tcp;
-	u16 sum;
+	const u8 *payload;
+	u8 *frame;
 
 	if (!q)
 		return NULL;
 	frame = pkt_put(q, c->headers + len);
-	tcp = frame + c->trans;
-	memcpy(frame, p->data, c->headers);
-	memcpy(frame + c->headers, p->data + c->headers + off, len);
+	gso_cut_next(c, frame, &payload);
+	memcpy(frame + c->headers, payload, len);
 	q->nif = p->nif;
 	q->ethertype = p->ethertype;
 	q->link_off = headroom;
 	q->net_off = headroom + c->net;
 	q->trans_off = headroom + c->trans;
-	ip_header(c, frame + c->net, i, q->len - c->net);
-	put_be32(tcp + 4, c->seq + off);
-	if (off + len < c->payload)
-		tcp[13] &= ~TCP_FIN_PSH;
-	/* RFC 3168 6.1.2: once for each reduction of the window */
-	if (i)
-		tcp[13] &= ~TCP_CWR;
-	sum = pseudo_sum(c, q->len - c->trans);
-	memcpy(tcp + 16, &sum, sizeof(sum));
 	q->csum = PKT_CSUM_FILL;
 	q->csum_start = q->trans_off;
 	q->csum_off = 16;
 	return q;
 }
 
-int gso_send(struct netif *nif, const struct netif_driver *d, struct pkt *p)
+static int send_segments(struct netif *nif, const struct netif_driver *d, struct gso_cut *c)
 {
-	struct cut c;
-	u32 off = 0, i = 0;
-	int err = 0;
+	int err;
 
-	if (!parse(&c, p) || c.headers + c.mss > nif->mtu + nif->link->header_len) {
-		netif_stats_this(nif)->tx_dropped++;
-		ip_drop(p, DROP_TOO_LONG);
-		return -EMSGSIZE;
-	}
 	do {
-		struct pkt *q = segment(&c, ALIGN_UP(d->headroom, 16u), i++, off);
+		struct pkt *q = next_segment(c, ALIGN_UP(d->headroom, 16u));
 
 		if (!q) {
 			netif_stats_this(nif)->tx_dropped++;
 			ip_drop_count(DROP_NO_MEMORY);
-			err = -ENOBUFS;
-			break;
+			return -ENOBUFS;
 		}
 		err = netif_tx_frame(nif, d, q);
-		off += c.mss;
-	} while (!err && off < c.payload);
+	} while (!err && gso_cut_more(c));
+	return err;
+}
+
+int gso_send(struct netif *nif, const struct netif_driver *d, struct pkt *p)
+{
+	struct gso_cut c;
+	int err;
+
+	if (!gso_cut_start(&c, p) || c.headers + c.mss > nif->mtu + nif->link->header_len) {
+		netif_stats_this(nif)->tx_dropped++;
+		ip_drop(p, DROP_TOO_LONG);
+		return -EMSGSIZE;
+	}
+	/* one doorbell for many */
+	batch_begin();
+	err = send_segments(nif, d, &c);
+	batch_finish();
 	pkt_free(p);
 	return err;
 }

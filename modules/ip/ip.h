@@ -101,6 +101,7 @@ int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool par
 /* Pushes the cached header. False: not known (any more). */
 bool neigh_push_header(struct neigh *n, struct pkt *p);
 u32 neigh_count(void);
+void neigh_proxy_flush(const struct netif *nif); /* netif_lock held */
 void neigh_show(struct seq *s);
 
 /* ---- proto.c, family.c ---- */
@@ -113,17 +114,26 @@ int ip_family_addr_check(struct ifaddr *a);
 void ip_family_addr_event(struct ifaddr *a, bool added);
 void ip_family_group_event(struct netif *nif, struct ip_group *g);
 
-/* ---- route.c ---- */
+/* ---- route.c, routelife.c ---- */
+void routelife_init(void);
+void routelife_exit(void);
+void route_age(const struct route *r); /* it may have got an end; netif_lock held */
 void route_nif_up(struct netif *nif); /* its dormant routes are back */
 int route_del_address(struct netif *nif, const struct ip_addr *addr);
 
 /* ---- sockctl.c ---- */
 /* What m's control messages want of a flow. */
 int inet_send_control(struct inet_sock *is, const struct msg *m, struct flow *f);
+/* inet_recv_control of what rx says alone; p NULL: the packet is not here any more. */
+void inet_rx_control(struct inet_sock *is, struct msg *m, const struct ip_rx *rx, struct pkt *p);
 
 /* ---- sockopt.c, sockopt6.c ---- */
 /* RFC 3168: a stream's ECN bits are not its user's. */
 u8 inet_tos_allowed(const struct inet_sock *is, u8 old, u8 wanted);
+/* IP_TRANSPARENT, IP_UNICAST_IF (network order) and those of IPv6. -EPERM; -EADDRNOTAVAIL: no such
+ * interface; -EINVAL: the socket is bound to one. */
+int inet_set_transparent(struct inet_sock *is, bool on);
+int inet_set_unicast_if(const struct inet_sock *is, struct inet_settings *set, u32 index_be);
 /* The MTU of the path to the connected peer; -ENOTCONN. */
 int inet_path_mtu(struct inet_sock *is);
 int inet6_setsockopt(struct inet_sock *is, int opt, const void *val, u32 len);
@@ -134,6 +144,10 @@ int inet6_getsockopt(struct inet_sock *is, int opt, void *val, u32 *len);
 bool inet6_is_header(int opt);
 int inet6_set_header(struct inet_sock *is, int opt, const u8 *val, u32 len);
 int inet6_get_header(const struct inet_sock *is, int opt, u8 *val, u32 *len);
+/* The same said by a control message, for one packet. -EINVAL, -EPERM, -ENOBUFS. */
+int inet6_control_header(struct inet_headers *hs, const struct cmsg_view *c);
+/* The flow's packets carry them. */
+void inet6_flow_headers(struct flow *f, const struct inet_headers *hs);
 
 /* ---- mcast.c: a socket's groups ---- */
 void inet_leave_groups(struct inet_sock *is);

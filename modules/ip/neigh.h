@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* neigh.h - what the parts of the neighbour cache share: neightable.c, which entries there are;
- * neigh.c, asking and sending; neighstate.c, answers and time; neighconf.c, the users' side.
+ * neigh.c, asking and sending; neighstate.c, answers and time; neighconf.c, the users' side;
+ * neighproxy.c, for whom else this host answers.
  * Locks, outer first: table lock, an entry's lock, the timer's, the waiters'. Nothing is sent and
  * no resolver told anything with any of them held. */
 #pragma once
@@ -32,6 +33,9 @@ void neigh_drop_parked(struct neigh *n);
 /* Parked datagrams make room for one of size bytes. False: there are none worth less than it, which
  * is for somebody like n, by hint from this host's address or not. Under RCU, no lock held. */
 bool neigh_unpark(const struct neigh *n, u32 size, const struct ip_addr *hint);
+
+/* ---- neighproxy.c. Under netif_lock ---- */
+void neigh_proxy_tell(const struct neigh_resolver *r, bool on); /* it comes, or goes */
 
 /* ---- neigh.c ---- */
 void neigh_solicit(struct neigh *n, bool unicast, const struct ip_addr *hint);

@@ -244,6 +244,7 @@ int neigh_resolver_register_owner(struct neigh_resolver *r, struct module *owner
 		r->owner = owner;
 		ledger_add(&r->ledger, owner, "resolver", r->name, undo_resolver);
 		rcu_assign_pointer(neigh_resolvers[r->af], r);
+		neigh_proxy_tell(r, true);
 	}
 	netif_unlock();
 	return err;
@@ -253,6 +254,8 @@ EXPORT(neigh_resolver_register_owner);
 void neigh_resolver_unregister(struct neigh_resolver *r)
 {
 	netif_lock();
+	if (neigh_resolvers[r->af] == r)
+		neigh_proxy_tell(r, false);
 	rcu_assign_pointer(neigh_resolvers[r->af], NULL);
 	ledger_remove(&r->ledger);
 	sysctls_remove(r);

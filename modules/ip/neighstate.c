@@ -293,9 +293,10 @@ static enum step give_up(struct neigh *n, enum news *news)
 	return STEP_GIVE_UP;
 }
 
-/* RFC 7048: it may only seem to be gone, and there may be no other way. What is sent goes on to
- * where it was last, while everybody is asked, ever less often, and as long as anything is sent;
- * whoever chooses among routers is told at once. */
+/* RFC 4861 7.3.3: forgotten, so that senders hear of it and look for another way; who sends again
+ * asks everybody. With mcast_resolicit RFC 7048: it may only seem to be gone, and there may be no
+ * other way. What is sent goes on to where it was last, while everybody is asked, ever less often,
+ * and as long as anything is sent. Whoever chooses among routers is told at once either way. */
 static enum step step_unreachable(struct neigh *n, const struct neigh_params *params, u64 now,
 				  enum news *news)
 {
@@ -322,14 +323,7 @@ static enum step step_unanswered(struct neigh *n, const struct neigh_params *par
 		neigh_deadline_in(n, neigh_retrans_ns(n));
 		return direct ? STEP_ASK_ONE : STEP_ASK_ALL;
 	}
-	if (direct && params->mcast_resolicit)
-		return step_unreachable(n, params, now, news);
-	if (direct) {
-		/* the station may have a new link address: everybody is asked before giving up */
-		neigh_start_asking(n);
-		return STEP_ASK_ALL;
-	}
-	return give_up(n, news);
+	return direct ? step_unreachable(n, params, now, news) : give_up(n, news);
 }
 
 /* n's deadline has come; its lock held. */

@@ -236,6 +236,7 @@ static void netif_forget(struct netif *nif)
 	}
 	route_flush_nif(nif, 0);
 	neigh_flush_nif(nif, true);
+	neigh_proxy_flush(nif);
 	list_del_rcu(&nif->node);
 	hlist_del(&nif->hash);
 	netif_put(nif);

@@ -101,13 +101,16 @@ static int tx_check(struct netif *nif, struct pkt *p)
 
 /* Must p be cut here? CWR belongs on the first segment alone (RFC 3168 6.1.2), which devices do not
  * know; only an interface that does not cut at all may have it. */
-static bool must_cut(const struct netif *nif, const struct pkt *p)
+static bool must_cut(const struct netif *nif, const struct netif_driver *d, const struct pkt *p)
 {
-	u32 can = p->gso_type == PKT_GSO_TCP6 ? NETIF_F_TSO6 : NETIF_F_TSO4;
+	bool v6 = p->gso_type == PKT_GSO_TCP6;
 
 	if (nif->flags & IFF_LOOPBACK)
 		return false;
-	return !(nif->features & can) || gso_has_cwr(p);
+	/* with the headers it is a bit more than the payload */
+	if (v6 && d->tso6_segments && p->len > d->tso6_segments * p->gso_size)
+		return true;
+	return !(nif->features & (v6 ? NETIF_F_TSO6 : NETIF_F_TSO4)) || gso_has_cwr(p);
 }
 
 int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p)
@@ -161,7 +164,7 @@ int netif_tx(struct netif *nif, struct pkt *p)
 		if (likely(!err)) {
 			if (unlikely(READ_ONCE(nr_taps)))
 				show_taps(nif, p, true);
-			if (unlikely(p->gso_size) && must_cut(nif, p))
+			if (unlikely(p->gso_size) && must_cut(nif, d, p))
 				err = gso_send(nif, d, p);
 			else
 				err = netif_tx_frame(nif, d, p);

@@ -164,8 +164,10 @@ static long raw_send(struct socket *s, struct msg *m, size_t len)
 	if (err < 0)
 		return err;
 	f.proto = err;
-	if (is->flags & INET_HDRINCL)
+	if (is->flags & INET_HDRINCL) {
 		f.flags |= FLOW_HDRINCL | FLOW_ANY_SOURCE | FLOW_DF; /* raw(7): not cut */
+		f.flags &= ~(u32)FLOW_HOPS_0;
+	}
 	p = inet_reserve(is, &f, len, m->flags);
 	if (IS_ERR(p))
 		return PTR_ERR(p);

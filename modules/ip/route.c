@@ -299,6 +299,7 @@ int route_add(const struct route *spec)
 	r->restored = false;
 	r->nif = nif ? netif_get(nif) : NULL;
 	route_link(r);
+	route_age(r);
 	return 0;
 }
 EXPORT(route_add);
@@ -311,6 +312,7 @@ int route_set(const struct route *spec)
 		return route_add(spec);
 	r->expires = spec->expires;
 	r->flags = spec->flags;
+	route_age(r);
 	if (r->preference != spec->preference) {
 		WRITE_ONCE(r->preference, spec->preference);
 		route_changed();
@@ -425,6 +427,7 @@ static struct sysctl max_routes_sysctl = {
 
 int route_init(void)
 {
+	routelife_init();
 	return sysctl_add(&max_routes_sysctl);
 }
 
@@ -437,4 +440,5 @@ void route_exit(void)
 			route_unlink(list_first_entry(&tables[i].all, struct route, node));
 	}
 	netif_unlock();
+	routelife_exit();
 }

@@ -38,6 +38,8 @@ void inet_inherit(struct inet_sock *child, const struct inet_sock *l)
 	child->flags = l->flags;
 	child->v4 = l->v4;
 	child->v6 = l->v6;
+	child->headers = l->headers;
+	child->frag_size = l->frag_size;
 	child->preferences = l->preferences;
 }
 EXPORT(inet_inherit);
@@ -68,7 +70,7 @@ static int bind_check_v4(const struct inet_sock *is, const struct ip_addr *addr)
 
 	if (is->s->family == AF_INET6 && is->s->type == SOCK_RAW)
 		return -EADDRNOTAVAIL;
-	if (ip_addr_is_any(addr) || (is->flags & INET_FREEBIND) || kind == IP_KIND_MULTICAST ||
+	if (ip_addr_is_any(addr) || (is->flags & INET_ANY_SOURCE) || kind == IP_KIND_MULTICAST ||
 	    kind == IP_KIND_BROADCAST)
 		return 0;
 	if (kind == IP_KIND_INVALID || route_classify(addr) == ROUTE_UNICAST)
@@ -91,7 +93,7 @@ static int bind_check_v6(const struct inet_sock *is, const struct ip_addr *addr)
 		if (!nif)
 			return -ENODEV;
 	}
-	if (ip_addr_is_multicast(addr) || (is->flags & INET_FREEBIND))
+	if (ip_addr_is_multicast(addr) || (is->flags & INET_ANY_SOURCE))
 		return 0;
 	a = ifaddr_find(nif, addr);
 	return a && address_in_use(a) ? 0 : -EADDRNOTAVAIL;
@@ -297,8 +299,7 @@ static void flow_init_v6(const struct inet_sock *is, struct flow *f)
 	u32 flags = is->v6.flags;
 
 	f->flow_label = is->flow_label;
-	f->opt_len = is->headers_len;
-	memcpy(f->opts, is->headers, is->headers_len);
+	inet6_flow_headers(f, &is->headers);
 	if (!f->oif)
 		f->oif = is->from_if;
 	if (ip_addr_is_any(&f->src))
@@ -338,14 +339,16 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 	} else {
 		flow_init_v6(is, f);
 	}
-	if (group && !f->oif)
-		f->oif = set->mcast_if;
+	if (!f->oif)
+		f->oif = group ? set->mcast_if : set->unicast_if;
 	if (s->broadcast)
 		f->flags |= FLOW_BROADCAST;
 	if (s->dontroute)
 		f->flags |= FLOW_DONTROUTE;
-	if (is->flags & INET_FREEBIND)
+	if (is->flags & INET_ANY_SOURCE)
 		f->flags |= FLOW_ANY_SOURCE;
+	if (group ? !set->mcast_ttl : set->flags & INET_HOPS_0)
+		f->flags |= FLOW_HOPS_0;
 	if (!(set->flags & INET_MCAST_LOOP))
 		f->flags |= FLOW_NO_LOOP;
 	f->flags |= inet_pmtu_flags(is, dst);

@@ -54,10 +54,16 @@ static int get_pktinfo6(const struct cmsg_view *c, struct in6_pktinfo *info)
 static int apply_v4(const struct cmsg_view *c, struct flow *f)
 {
 	struct in_pktinfo info;
+	int v, err;
 
 	switch (c->type) {
 	case IP_TTL:
-		return control_byte(c, &f->ttl);
+		err = control_int(c, 1, 255, &v);
+		if (err)
+			return err;
+		f->ttl = v;
+		f->flags &= ~(u32)FLOW_HOPS_0;
+		return 0;
 	case IP_TOS:
 		return control_byte(c, &f->tos);
 	case IP_PKTINFO:
@@ -111,7 +117,7 @@ static int apply_pktinfo(const struct inet_sock *is, const struct cmsg_view *c, 
 		nif = netif_by_index(f->oif);
 	if (f->oif && !nif)
 		err = -ENODEV;
-	else if (!ip_addr_is_any(&info.addr) && !(is->flags & INET_FREEBIND) &&
+	else if (!ip_addr_is_any(&info.addr) && !(is->flags & INET_ANY_SOURCE) &&
 		 !ifaddr_find(scoped ? nif : NULL, &info.addr))
 		err = -EINVAL;
 	rcu_read_unlock();
@@ -120,9 +126,21 @@ static int apply_pktinfo(const struct inet_sock *is, const struct cmsg_view *c, 
 	return err;
 }
 
-static int apply_v6(const struct inet_sock *is, const struct cmsg_view *c, struct flow *f)
+/* -1 is what the socket says anyway. */
+static int apply_hop_limit(const struct cmsg_view *c, struct flow *f)
 {
-	bool group = ip_addr_is_multicast(&f->dst);
+	int v, err = control_int(c, -1, 255, &v);
+
+	if (err || v < 0)
+		return err;
+	f->ttl = v;
+	f->flags = v ? f->flags & ~(u32)FLOW_HOPS_0 : f->flags | FLOW_HOPS_0;
+	return 0;
+}
+
+static int apply_v6(const struct inet_sock *is, const struct cmsg_view *c, struct flow *f,
+		    struct inet_headers *hs)
+{
 	int v, err;
 
 	switch (c->type) {
@@ -131,10 +149,7 @@ static int apply_v6(const struct inet_sock *is, const struct cmsg_view *c, struc
 		return apply_pktinfo(is, c, f);
 	case IPV6_HOPLIMIT:
 	case IPV6_2292HOPLIMIT:
-		err = control_int(c, -1, 255, &v);
-		if (!err)
-			f->ttl = v >= 0 ? v : group ? is->v6.mcast_ttl : is->v6.ttl;
-		return err;
+		return apply_hop_limit(c, f);
 	case IPV6_TCLASS:
 		err = control_int(c, -1, 255, &v);
 		if (!err)
@@ -151,12 +166,13 @@ static int apply_v6(const struct inet_sock *is, const struct cmsg_view *c, struc
 		f->flow_label = get_be32(c->data) & 0xfffff;
 		return 0;
 	default:
-		return -EINVAL;
+		return inet6_control_header(hs, c);
 	}
 }
 
 int inet_send_control(struct inet_sock *is, const struct msg *m, struct flow *f)
 {
+	struct inet_headers hs = { .total = 0 };
 	bool v4 = ip_addr_is_v4(&f->dst);
 	struct cmsg_view c;
 	size_t pos = 0;
@@ -169,8 +185,11 @@ int inet_send_control(struct inet_sock *is, const struct msg *m, struct flow *f)
 			 c.type == IPV6_PKTINFO)
 			err = mapped_pktinfo(&c, f);
 		else if (!v4 && c.level == SOL_IPV6)
-			err = apply_v6(is, &c, f);
+			err = apply_v6(is, &c, f, &hs);
 	}
+	/* as on Linux, in place of all that the socket has */
+	if (!err && hs.total)
+		inet6_flow_headers(f, &hs);
 	return err;
 }
 
@@ -193,9 +212,9 @@ static void put_pktinfo(struct msg *m, const struct ip_rx *rx)
 	msg_put_control(m, SOL_IP, IP_PKTINFO, &info, sizeof(info));
 }
 
-static void control_v4(const struct inet_sock *is, struct msg *m, struct pkt *p)
+static void control_v4(const struct inet_sock *is, struct msg *m, const struct ip_rx *rx,
+		       struct pkt *p)
 {
-	const struct ip_rx *rx = ip_rx(p);
 	u32 flags = is->v4.flags;
 	int ttl = rx->ttl;
 
@@ -205,7 +224,7 @@ static void control_v4(const struct inet_sock *is, struct msg *m, struct pkt *p)
 		msg_put_control(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
 	if (flags & INET_RECVTOS)
 		msg_put_control(m, SOL_IP, IP_TOS, &rx->tos, sizeof(rx->tos));
-	if ((flags & INET_RECVOPTS) && rx->header_len > 20)
+	if (p && (flags & INET_RECVOPTS) && rx->header_len > 20)
 		msg_put_control(m, SOL_IP, IP_RECVOPTS, pkt_at(p, p->net_off) + 20,
 				rx->header_len - 20);
 }
@@ -272,9 +291,9 @@ static void put_original(const struct inet_sock *is, struct msg *m, const struct
 }
 
 /* Linux's order. */
-static void control_v6(const struct inet_sock *is, struct msg *m, struct pkt *p)
+static void control_v6(const struct inet_sock *is, struct msg *m, const struct ip_rx *rx,
+		       struct pkt *p)
 {
-	const struct ip_rx *rx = ip_rx(p);
 	u32 flags = is->v6.flags, flowinfo;
 	int hops = rx->ttl, tclass = rx->tos;
 	u8 be[4];
@@ -288,7 +307,7 @@ static void control_v6(const struct inet_sock *is, struct msg *m, struct pkt *p)
 		put_be32(be, flowinfo);
 		msg_put_control(m, SOL_IPV6, IPV6_FLOWINFO, be, sizeof(be));
 	}
-	if (rx->header_len > HEADER6)
+	if (p && rx->header_len > HEADER6)
 		put_headers(is, m, p);
 	if (flags & INET_PKTINFO_OLD)
 		put_pktinfo6(m, IPV6_2292PKTINFO, rx);
@@ -298,15 +317,18 @@ static void control_v6(const struct inet_sock *is, struct msg *m, struct pkt *p)
 		put_original(is, m, rx);
 }
 
-void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p)
+void inet_rx_control(struct inet_sock *is, struct msg *m, const struct ip_rx *rx, struct pkt *p)
 {
-	const struct ip_rx *rx = ip_rx(p);
-
 	if (is->v6.flags & INET_PKTINFO)
 		put_pktinfo6(m, IPV6_PKTINFO, rx);
 	if (ip_addr_is_v4(&rx->dst))
-		control_v4(is, m, p);
+		control_v4(is, m, rx, p);
 	else
-		control_v6(is, m, p);
+		control_v6(is, m, rx, p);
+}
+
+void inet_recv_control(struct inet_sock *is, struct msg *m, struct pkt *p)
+{
+	inet_rx_control(is, m, ip_rx(p), p);
 }
 EXPORT(inet_recv_control);

@@ -22,6 +22,8 @@ struct inet_error {
 	struct ip_addr offender, remote; /* offender any: this host */
 	u16 remote_port;
 	u32 ifindex; /* it came in on */
+	bool has_rx;
+	struct ip_rx rx; /* of the message that said so */
 	u32 len;
 	u8 quote[];
 };
@@ -127,6 +129,9 @@ static void queue_remote(struct inet_sock *is, const struct ip_error *e, u16 rem
 	ie->remote = e->remote;
 	ie->remote_port = remote_port;
 	ie->ifindex = e->ifindex;
+	ie->has_rx = e->rx;
+	if (e->rx)
+		ie->rx = *e->rx;
 	queue_error(is, ie);
 }
 
@@ -209,6 +214,9 @@ long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
 		if (m->name)
 			m->name_len = ip_addr_to_sockaddr(m->name, is->s->family, &e->remote,
 							  e->remote_port, e->ifindex);
+		/* Linux: also of the message that told it, which is what tracepath counts hops by */
+		if (e->has_rx)
+			inet_rx_control(is, m, &e->rx, NULL);
 		put_error(is, m, e);
 		m->flags |= MSG_ERRQUEUE | (len < e->len ? MSG_TRUNC : 0);
 	}

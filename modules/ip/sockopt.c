@@ -3,6 +3,8 @@
  * socket of AF_INET6. */
 #include "ip.h"
 
+#include <weft/sched.h>
+
 /* struct ip_mreqn; the older ip_mreq is its first eight bytes */
 struct mreqn {
 	u32 group, address; /* network order */
@@ -98,6 +100,30 @@ u8 inet_tos_allowed(const struct inet_sock *is, u8 old, u8 wanted)
 	return is->s->type == SOCK_STREAM ? (wanted & ~3) | (old & 3) : wanted;
 }
 
+int inet_set_transparent(struct inet_sock *is, bool on)
+{
+	if (require_root())
+		return -EPERM;
+	is->flags = on ? is->flags | INET_TRANSPARENT : is->flags & ~(u32)INET_TRANSPARENT;
+	return 0;
+}
+
+int inet_set_unicast_if(const struct inet_sock *is, struct inet_settings *set, u32 index_be)
+{
+	u32 index = ntohl(index_be);
+	bool there;
+
+	rcu_read_lock();
+	there = !index || netif_by_index(index);
+	rcu_read_unlock();
+	if (!there)
+		return -EADDRNOTAVAIL;
+	if (index && is->s->bound_if)
+		return -EINVAL;
+	set->unicast_if = index;
+	return 0;
+}
+
 static int set_number(struct inet_sock *is, int opt, int v)
 {
 	u32 flag = switch_of(opt);
@@ -113,6 +139,10 @@ static int set_number(struct inet_sock *is, int opt, int v)
 	case IP_FREEBIND:
 		is->flags = v ? is->flags | INET_FREEBIND : is->flags & ~(u32)INET_FREEBIND;
 		return 0;
+	case IP_TRANSPARENT:
+		return inet_set_transparent(is, v);
+	case IP_UNICAST_IF:
+		return inet_set_unicast_if(is, &is->v4, v);
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))
 			return -EINVAL;
@@ -170,6 +200,8 @@ int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u
 	err = inet_set_group_option(is, level, opt, val, len);
 	if (err != -ENOPROTOOPT)
 		return err;
+	if (opt == IP_UNICAST_IF && len != sizeof(v))
+		return -EINVAL;
 	err = number_of(val, len, &v);
 	return err ? err : set_number(is, opt, v);
 }
@@ -203,6 +235,12 @@ static int get_number(struct inet_sock *is, int opt, int *v)
 		return 0;
 	case IP_FREEBIND:
 		*v = !!(is->flags & INET_FREEBIND);
+		return 0;
+	case IP_TRANSPARENT:
+		*v = !!(is->flags & INET_TRANSPARENT);
+		return 0;
+	case IP_UNICAST_IF:
+		*v = htonl(is->v4.unicast_if);
 		return 0;
 	case IP_TTL:
 		rcu_read_lock();

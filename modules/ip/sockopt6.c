@@ -56,6 +56,8 @@ static bool is_number(int opt)
 	case IPV6_AUTOFLOWLABEL:
 	case IPV6_ADDR_PREFERENCES:
 	case IPV6_FREEBIND:
+	case IPV6_TRANSPARENT:
+	case IPV6_UNICAST_IF:
 	case IPV6_HDRINCL:
 		return true;
 	default:
@@ -140,6 +142,7 @@ static int set_number(struct inet_sock *is, int opt, int v)
 		if (v < -1 || v > 255)
 			return -EINVAL;
 		set->ttl = v == -1 ? 0 : v;
+		set_flag(&set->flags, INET_HOPS_0, v == 0);
 		return 0;
 	case IPV6_MULTICAST_HOPS:
 		if (v < -1 || v > 255)
@@ -171,6 +174,10 @@ static int set_number(struct inet_sock *is, int opt, int v)
 	case IPV6_FREEBIND:
 		set_flag(&is->flags, INET_FREEBIND, v);
 		return 0;
+	case IPV6_TRANSPARENT:
+		return inet_set_transparent(is, v);
+	case IPV6_UNICAST_IF:
+		return inet_set_unicast_if(is, set, v);
 	case IPV6_HDRINCL:
 		if (is->s->type != SOCK_RAW)
 			return -ENOPROTOOPT;
@@ -248,7 +255,7 @@ static int get_number(struct inet_sock *is, int opt, int *v)
 		*v = !!(is->flags & INET_V6ONLY);
 		return 0;
 	case IPV6_UNICAST_HOPS:
-		*v = set->ttl ? set->ttl : default_hops();
+		*v = set->ttl || (set->flags & INET_HOPS_0) ? set->ttl : default_hops();
 		return 0;
 	case IPV6_MULTICAST_HOPS:
 		*v = set->mcast_ttl;
@@ -273,6 +280,12 @@ static int get_number(struct inet_sock *is, int opt, int *v)
 		return 0;
 	case IPV6_FREEBIND:
 		*v = !!(is->flags & INET_FREEBIND);
+		return 0;
+	case IPV6_TRANSPARENT:
+		*v = !!(is->flags & INET_TRANSPARENT);
+		return 0;
+	case IPV6_UNICAST_IF:
+		*v = htonl(set->unicast_if);
 		return 0;
 	case IPV6_HDRINCL:
 		*v = !!(is->flags & INET_HDRINCL);

@@ -45,7 +45,7 @@ void ipv4_header_finish(u8 *h, u32 header_len)
 
 static u8 flow_ttl(const struct flow *f)
 {
-	if (f->ttl)
+	if (f->ttl || (f->flags & FLOW_HOPS_0))
 		return f->ttl;
 	return f->kind == IP_KIND_MULTICAST ? 1 : ipv4_default_ttl;
 }
@@ -209,6 +209,10 @@ int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
 	ip_mib_add_poll(&ipext_mib, IPEXT_OUT_OCTETS, p->len);
 	if (unlikely(f->kind != IP_KIND_UNICAST))
 		count_group(f, p->len);
+	/* RFC 1112 6.1 */
+	if (unlikely(f->flags & FLOW_HOPS_0) && f->kind == IP_KIND_MULTICAST &&
+	    !(nif->flags & IFF_LOOPBACK))
+		return ip_output_here(nif, f, p);
 	if (unlikely(p->len > f->mtu) && !p->gso_size)
 		return fragment(nif, f, p);
 	return ip_output_link(nif, f, p);

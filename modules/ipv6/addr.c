@@ -45,9 +45,10 @@ int ipv6_addr_check(struct ifaddr *a)
 void ipv6_addr_enter(struct ifaddr *a)
 {
 	struct ip_addr group = ipv6_solicited_node(&a->addr);
-	const struct ipv6_if *i = ipv6_if_any(a->nif);
+	struct ipv6_if *i = ipv6_if_any(a->nif);
 	int err = ip_group_join(a->nif, &group);
 
+	anycast_join(i, a);
 	if (err)
 		pr_warn("%s: a solicited-node group is not joined: error %d\n", a->nif->name, -err);
 	if (a->nif->flags & IFF_LOOPBACK)
@@ -65,6 +66,8 @@ void ipv6_addr_leave(struct ifaddr *a)
 	struct ipv6_if *i = ipv6_if_any(a->nif);
 
 	dad_stop(a);
+	announce_stop(i, &a->addr);
+	anycast_leave(i, a);
 	ip_group_leave(a->nif, &group);
 	if (a->flags & IFADDR_TEMPORARY)
 		temp_gone(i, a);

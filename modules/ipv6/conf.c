@@ -7,6 +7,7 @@
 #include "ipv6.h"
 
 #include <uapi/netlink.h>
+#include <weft/net/addrlabel.h>
 #include <weft/net/ifaddr.h>
 #include <weft/printk.h>
 
@@ -134,6 +135,7 @@ static void tick(struct work *w)
 		ipv6_tick_at(prefix_tick(i, now));
 		ipv6_tick_at(temp_tick(i, now));
 		ipv6_tick_at(rdnss_tick(i, now));
+		ipv6_tick_at(announce_tick(i, now));
 	}
 	netif_unlock();
 }
@@ -185,6 +187,7 @@ static void set_router(struct ipv6_if *i, bool on)
 			pr_warn("%s: a routers' group is not joined: error %d\n", i->nif->name,
 				-err);
 	}
+	anycast_router(i);
 	/* RFC 4861 6.2.7 and Linux: what other routers said of themselves counts no more */
 	if (on && !ipv6_accepts_ra(i)) {
 		router_flush(i);
@@ -266,6 +269,7 @@ static void if_down(struct ipv6_if *i, enum keep keep)
 {
 	i->ready = i->link_local_ready = false;
 	rs_stop(i);
+	announce_flush(i);
 	router_flush(i);
 	prefix_flush(i);
 	rdnss_flush(i);
@@ -299,6 +303,8 @@ static void if_coming(struct netif *nif)
 	list_init(&i->prefixes);
 	list_init(&i->temps);
 	list_init(&i->servers);
+	list_init(&i->announcements);
+	list_init(&i->anycasts);
 	i->off = i->conf.disable_ipv6 || nif->mtu < IPV6_MIN_MTU;
 	list_add(&i->node, &ipv6_interfaces);
 	ifaddr_for_each(a, nif) {
@@ -330,6 +336,7 @@ static void if_going(struct ipv6_if *i)
 		if (a->af == AF_INET6)
 			ipv6_addr_leave(a);
 	}
+	addr_label_flush(i->nif->index);
 	list_del_rcu(&i->node);
 	call_rcu(&i->rcu, if_free_rcu);
 }

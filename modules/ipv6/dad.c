@@ -85,15 +85,21 @@ static void set_flags(struct ifaddr *a, u32 set, u32 clear)
 	ifaddr_change(a, (a->flags & ~clear) | set, a->preferred_until, a->valid_until);
 }
 
+static void announce(struct ifaddr *a)
+{
+	struct ipv6_if *i = ipv6_if(a->nif);
+
+	if (i && netif_running(a->nif))
+		announce_new(i, &a->addr);
+}
+
 static void is_unique(struct ifaddr *a)
 {
 	set_flags(a, 0, IFADDR_TENTATIVE | IFADDR_OPTIMISTIC | IFADDR_DADFAILED);
-	if (netif_running(a->nif) && !ip_addr_is_multicast(&a->addr)) {
-		/* RFC 9131 6.1: before the first packet to it, routers know where it is */
-		nd_announce_new(a->nif, &a->addr);
-		if (either(&ipv6_conf_all.ndisc_notify, &ipv6_conf(a->nif)->ndisc_notify))
-			nd_announce(a->nif, &a->addr);
-	}
+	announce(a);
+	if (netif_running(a->nif) &&
+	    either(&ipv6_conf_all.ndisc_notify, &ipv6_conf(a->nif)->ndisc_notify))
+		nd_announce(a->nif, &a->addr);
 	ipv6_addr_unique(a);
 }
 
@@ -150,8 +156,8 @@ void dad_start(struct ifaddr *a)
 	c->sent = 0;
 	c->wanted = READ_ONCE(ipv6_conf(a->nif)->dad_transmits);
 	due = netif_is_up(a->nif) ? ktime_get() + first_delay_ns(a) : ASLEEP;
-	if (optimistic && netif_running(a->nif))
-		nd_announce_new(a->nif, &a->addr);
+	if (optimistic)
+		announce(a);
 	spin_lock(&lock);
 	c->conflict = c->looped = false;
 	c->due = due;

@@ -26,6 +26,18 @@ static void redirect(struct netif *nif, const struct pkt *p, const struct flow *
 	redirect_send(nif, p, &f->next_hop);
 }
 
+/* RFC 4389 4.1.3: what neighbours say to each other goes no further than the link. */
+static int hear(struct pkt *p)
+{
+	int why;
+
+	ip6_count(IP6_IN_DELIVERS);
+	p->data += IPV6_HEADER;
+	p->len -= IPV6_HEADER;
+	why = ipv6_icmp_check(p);
+	return why ? ip_drop(p, why) : ip_deliver(p);
+}
+
 static int no_way(struct pkt *p, const struct flow *f, int err)
 {
 	switch (err) {
@@ -56,6 +68,8 @@ int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h)
 	struct netif *out;
 	int err;
 
+	if (unlikely(proxy_hears(nif, p, h)))
+		return hear(p);
 	if (!ipv6_is_router(nif) || confined(nif, h)) {
 		ip6_count(IP6_IN_ADDR_ERRORS);
 		return ip_drop(p, ipv6_is_router(nif) ? DROP_NOT_LOCAL : DROP_NO_FORWARD);

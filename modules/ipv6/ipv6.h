@@ -6,10 +6,12 @@
  *	input.c		a datagram comes in;  exthdr.c: its further headers;  reasm.c: its fragments
  *	output.c	a datagram goes out, in fragments if need be;  forward.c: through
  *	nd.c		neighbour discovery messages, in and out, options;  resolver.c: the question
- *	dad.c		duplicate address detection;  redirect.c: redirects, both ways
+ *	dad.c		duplicate address detection;  announce.c: and then saying so
+ *	redirect.c	redirects, both ways;  anycast.c, proxy.c: answering for others
  *	conf.c		what is kept of each interface: settings, timers;  addr.c: its addresses
  *	router.c	default routers;  prefix.c: what a router says of prefixes;  rs.c: asking
- *	slaac.c		making addresses;  temp.c: temporary ones;  source.c: choosing among them
+ *	slaac.c		making addresses;  temp.c: temporary ones
+ *	source.c	choosing among them;  label.c: by their labels
  *	mld.c		telling routers which groups are listened to;  icmp.c: ICMPv6 as such
  *	proc.c, mib.c	/proc/net and counters
  *
@@ -109,7 +111,7 @@ struct ipv6_conf {
 	int forwarding, hop_limit, mtu, disable_ipv6;
 	int accept_ra, accept_ra_defrtr, accept_ra_pinfo, accept_ra_rtr_pref, accept_ra_mtu;
 	int accept_ra_min_hop_limit, accept_ra_from_local, accept_ra_rt_info_max_plen;
-	int accept_redirects, accept_untracked_na, drop_unsolicited_na, ndisc_notify;
+	int accept_redirects, accept_untracked_na, drop_unsolicited_na, ndisc_notify, proxy_ndp;
 	int autoconf, addr_gen_mode, max_addresses, keep_addr_on_down;
 	int accept_dad, dad_transmits, enhanced_dad, optimistic_dad, use_optimistic;
 	int use_tempaddr, temp_valid_lft, temp_prefered_lft, regen_max_retry, max_desync_factor;
@@ -145,6 +147,8 @@ struct ipv6_if {
 	u64 rs_due, rs_interval; /* ktime, ns; 0: not asking */
 	/* lists of router.c, prefix.c, temp.c, rdnss.c: what routers of this link said */
 	struct list_head routes, prefixes, temps, servers;
+	struct list_head announcements; /* announce.c */
+	struct list_head anycasts;	/* anycast.c; read under RCU */
 	u32 nr_routes, nr_prefixes, nr_servers;
 };
 /* Under RCU or netif_lock. NULL: not known yet, or IPv6 is switched off there. */
@@ -205,6 +209,9 @@ void ipv6_conf_exit(void);
 
 /* source.c: RFC 6724 5. The family's callback; and ipv6_scope above. */
 int ipv6_source(struct netif *nif, const struct ip_addr *dst, u32 flags, struct ip_addr *src);
+/* label.c: the policy table's defaults. */
+int ipv6_label_init(void);
+void ipv6_label_exit(void);
 
 /* ================ neighbour discovery: nd.c resolver.c dad.c redirect.c ================ */
 
@@ -265,10 +272,15 @@ static inline int nd_send(struct netif *nif, const struct ip_addr *src, const st
 u32 nd_put_ll(const struct netif *nif, u8 *at, u8 type);
 /* The same of any address of nif's link. */
 u32 nd_put_hw(const struct netif *nif, u8 *at, u8 type, const u8 *hw);
-/* Says unasked that addr is ours to all nodes (RFC 4861 7.2.6), who shall forget what they knew, or
- * to all routers (RFC 9131 6.1), who shall not. */
+/* announce.c: says unasked that addr is ours to all nodes (RFC 4861 7.2.6), who shall forget what
+ * they knew. */
 void nd_announce(struct netif *nif, const struct ip_addr *addr);
-void nd_announce_new(struct netif *nif, const struct ip_addr *addr);
+/* To all routers (RFC 9131 6.1), who shall not, now and some more times until the address leaves
+ * (stop) or all do (flush). Under netif_lock. */
+void announce_new(struct ipv6_if *i, const struct ip_addr *addr);
+void announce_stop(struct ipv6_if *i, const struct ip_addr *addr);
+void announce_flush(struct ipv6_if *i);
+u64 announce_tick(struct ipv6_if *i, u64 now);
 
 #define ND_NA_ROUTER 0x80000000u
 #define ND_NA_SOLICITED 0x40000000u
@@ -304,6 +316,27 @@ void dad_stop(struct ifaddr *a);
 bool dad_heard(struct netif *nif, const struct ip_addr *target, u8 type, const u8 *nonce);
 int dad_init(void);
 void dad_exit(void);
+
+/* anycast.c: the subnet-router addresses. Under netif_lock: a of a router's interface is there, or
+ * about to leave; i became a router, or is one no more. */
+void anycast_join(struct ipv6_if *i, const struct ifaddr *a);
+void anycast_leave(struct ipv6_if *i, const struct ifaddr *a);
+void anycast_router(struct ipv6_if *i);
+bool anycast_is(const struct ipv6_if *i, const struct ip_addr *addr); /* under RCU */
+int anycast_init(void);
+void anycast_exit(void);
+
+/* proxy.c: does this host answer for addr on nif? Under RCU, as the next one. */
+bool proxy_speaks_for(const struct netif *nif, const struct ip_addr *addr);
+/* p, data at the fixed header, is for such a one and about where he is: not to be sent on. */
+bool proxy_hears(const struct netif *nif, const struct pkt *p, const struct ipv6_header *h);
+/* The answer to a solicitation by asker (any: of an unspecified address), who is at hw (NULL: not
+ * told). Poll context. */
+void proxy_answer(struct netif *nif, const struct ip_addr *target, const struct ip_addr *asker,
+		  const u8 *hw, bool at_once);
+int proxy_group(struct netif *nif, const struct ip_addr *addr, bool on); /* the resolver's */
+void proxy_init(void);
+void proxy_exit(void);
 
 /* redirect.c: a redirect came in, lengths and options are good. Consumes. */
 int redirect_input(struct pkt *p, const struct ip_rx *rx, const struct nd_options *o);

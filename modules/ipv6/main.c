@@ -108,6 +108,7 @@ static const struct {
 	{ ipv6_icmp_init, ipv6_icmp_exit },
 	{ ipv6_reasm_init, ipv6_reasm_exit },
 	{ sysctls_init, sysctls_exit },
+	{ ipv6_label_init, ipv6_label_exit },
 	{ family_init, family_exit },
 	{ layer_init, layer_exit },
 	{ router_init, router_exit },

@@ -166,6 +166,25 @@ static const struct ifaddr *own(const struct netif *nif, const struct ip_addr *a
 	return a;
 }
 
+/* For an address that is not this host's, or not its alone. */
+static int answer_for(struct netif *nif, struct pkt *p, const struct ip_rx *rx,
+		      const struct ip_addr *target, const u8 *hw)
+{
+	bool unknown = ip_addr_is_any(&rx->src);
+
+	if (!proxy_speaks_for(nif, target))
+		return ip_drop(p, DROP_NEIGH_NOT_MINE);
+	if (unknown && !may_answer_all())
+		return ip_drop(p, DROP_RATE_LIMIT);
+	if (hw)
+		neigh_update(nif, &rx->src, hw, NEIGH_UPDATE_CREATE | NEIGH_UPDATE_OVERRIDE);
+	/* RFC 4861 7.2.7: asked by multicast, others may answer as well, and shall not all at
+	 * once */
+	proxy_answer(nif, target, &rx->src, hw, !ip_rx_is_group(rx));
+	pkt_free(p);
+	return IP_TAKEN;
+}
+
 static int solicitation(struct netif *nif, struct pkt *p, const struct ip_rx *rx,
 			const struct ip_addr *target, const struct nd_options *o)
 {
@@ -185,7 +204,7 @@ static int solicitation(struct netif *nif, struct pkt *p, const struct ip_rx *rx
 		return ip_drop(p, DROP_NEIGH_CONFLICT);
 	a = own(nif, target);
 	if (!a)
-		return ip_drop(p, DROP_NEIGH_NOT_MINE);
+		return answer_for(nif, p, rx, target, hw);
 	if (unknown && !may_answer_all())
 		return ip_drop(p, DROP_RATE_LIMIT);
 	if (hw)
@@ -358,21 +377,28 @@ int nd_init(void)
 	if (err)
 		return err;
 	nd_redirect_init();
+	proxy_init();
 	err = procfile_add(&nd_file);
 	if (err)
 		goto dad;
-	err = resolver_init();
+	err = anycast_init();
 	if (err)
 		goto file;
+	err = resolver_init();
+	if (err)
+		goto anycast;
 	err = ip_proto_register(&nd_proto);
 	if (err)
 		goto resolver;
 	return 0;
 resolver:
 	resolver_exit();
+anycast:
+	anycast_exit();
 file:
 	procfile_remove(&nd_file);
 dad:
+	proxy_exit();
 	dad_exit();
 	return err;
 }
@@ -381,6 +407,8 @@ void nd_exit(void)
 {
 	ip_proto_unregister(&nd_proto);
 	resolver_exit();
+	anycast_exit();
 	procfile_remove(&nd_file);
+	proxy_exit();
 	dad_exit();
 }

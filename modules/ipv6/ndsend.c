@@ -3,6 +3,7 @@
  * some are sent before there is an address or a route, so they are built whole here and go to the
  * link directly. */
 #include "ipv6.h"
+#include "mib.h"
 
 #include <weft/net/ether.h>
 
@@ -63,6 +64,19 @@ static void put_headers(struct pkt *p, const struct ip_addr *src, const struct i
 	p->net_off = pkt_headroom(p);
 }
 
+static void count(const struct pkt *p, u8 type, bool group)
+{
+	ipv6_icmp_count_out(type);
+	ip6_count(IP6_OUT_REQUESTS);
+	ip_mib_add_poll(&ip6_mib, IP6_OUT_OCTETS, p->len);
+	if (group) {
+		ip6_count(IP6_OUT_MCAST);
+		ip_mib_add_poll(&ip6_mib, IP6_OUT_MCAST_OCTETS, p->len);
+	}
+	if (type == ND_NS)
+		nd_count(ND_SOLICITATIONS_SENT);
+}
+
 /* Consumes. Under RCU. */
 static int to_link(struct netif *nif, const struct nd_message *m, const struct ip_addr *src,
 		   struct pkt *p)
@@ -70,9 +84,7 @@ static int to_link(struct netif *nif, const struct nd_message *m, const struct i
 	const struct link_type *link = nif->link;
 	bool group = ip_addr_is_multicast(m->dst);
 
-	ipv6_icmp_count_out(m->type);
-	if (m->type == ND_NS)
-		nd_count(ND_SOLICITATIONS_SENT);
+	count(p, m->type, group);
 	/* an answer is no sending of ours: its asker, who may not exist, ranks behind (RFC
 	 * 6583 7.1) */
 	if (m->type == ND_NA)
@@ -112,26 +124,4 @@ int nd_send_message(struct netif *nif, const struct nd_message *m)
 out:
 	rcu_read_unlock();
 	return err;
-}
-
-static void advertise(struct netif *nif, const struct ip_addr *to, const struct ip_addr *addr,
-		      u32 flags)
-{
-	u8 ll[ND_LL_MAX];
-	u32 n = nd_put_ll(nif, ll, ND_OPT_TARGET_LL);
-
-	if (ipv6_is_router(nif))
-		flags |= ND_NA_ROUTER;
-	if (netif_resolves(nif))
-		nd_send(nif, addr, to, ND_NA, flags, addr, ll, n);
-}
-
-void nd_announce(struct netif *nif, const struct ip_addr *addr)
-{
-	advertise(nif, &ipv6_all_nodes, addr, ND_NA_OVERRIDE);
-}
-
-void nd_announce_new(struct netif *nif, const struct ip_addr *addr)
-{
-	advertise(nif, &ipv6_all_routers, addr, 0);
 }

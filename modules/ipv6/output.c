@@ -65,7 +65,7 @@ static u32 flow_label(const struct flow *f)
 
 static u8 flow_hop_limit(const struct netif *nif, const struct flow *f)
 {
-	if (f->ttl)
+	if (f->ttl || (f->flags & FLOW_HOPS_0))
 		return f->ttl;
 	/* RFC 3493 5.2 */
 	return f->kind == IP_KIND_MULTICAST ? 1 : ipv6_hop_limit(nif);
@@ -242,12 +242,13 @@ static int refuse(struct pkt *p, int err)
 	return err;
 }
 
-/* RFC 4291 2.5.3, 2.7: what may not be on a wire. */
+/* RFC 4291 2.7: what may not be on a wire; and what its sender wants to keep off it. */
 static bool stays_here(const struct netif *nif, const struct flow *f)
 {
 	if (nif->flags & IFF_LOOPBACK)
 		return false;
-	return (f->dst.b[0] == 0xff && (f->dst.b[1] & 15) <= IPV6_SCOPE_INTERFACE);
+	return f->kind == IP_KIND_MULTICAST && ((f->dst.b[1] & 15) <= IPV6_SCOPE_INTERFACE ||
+						(f->flags & FLOW_HOPS_0));
 }
 
 static void count_group(u32 len)

@@ -79,7 +79,7 @@ static struct neigh_resolver resolver = {
 	.solicit = solicit,
 	.router_event = router_event,
 	.times = times,
-	.params = { .mcast_resolicit = 5 },
+	.proxied = proxy_group,
 };
 
 u32 nd_retrans_ms(const struct netif *nif)

@@ -47,6 +47,7 @@ static const struct {
 	CONF(accept_untracked_na, 0, 0, 2),
 	CONF(drop_unsolicited_na, 0, 0, 1),
 	CONF(ndisc_notify, 0, 0, 1),
+	CONF(proxy_ndp, 0, 0, 1),
 	CONF(autoconf, 0, 0, 1),
 	CONF(addr_gen_mode, APPLY | FOR_ALL, 0, 3),
 	CONF(max_addresses, 0, 0, FOREVER_MAX),

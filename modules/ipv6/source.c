@@ -4,44 +4,8 @@
  * of; 5.5 needs to know which router announced a prefix, and is optional. */
 #include "ipv6.h"
 
+#include <weft/net/addrlabel.h>
 #include <weft/net/ifaddr.h>
-
-/* RFC 6724 2.1; precedence is for whoever sorts destinations. The longest first of those that nest.
- */
-static const struct {
-	struct ip_addr prefix;
-	u8 plen, label;
-} policy[] = {
-	{ { .b = { [15] = 1 } }, 128, 0 },
-	{ { .b = { [10] = 0xff, [11] = 0xff } }, 96, 4 },
-	{ { .b = { 0 } }, 96, 3 },
-	{ { .b = { 0x20, 0x01 } }, 32, 5 },
-	{ { .b = { 0x20, 0x02 } }, 16, 2 },
-	{ { .b = { 0x3f, 0xfe } }, 16, 12 },
-	{ { .b = { 0xfe, 0xc0 } }, 10, 11 },
-	{ { .b = { 0xfc } }, 7, 13 },
-	{ { .b = { 0 } }, 0, 1 },
-};
-
-static u32 common_bits(const struct ip_addr *a, const struct ip_addr *b)
-{
-	for (u32 k = 0; k < 16; k++) {
-		u8 x = a->b[k] ^ b->b[k];
-
-		if (x)
-			return k * 8 + (__builtin_clz(x) - 24);
-	}
-	return 128;
-}
-
-static u8 label_of(const struct ip_addr *a)
-{
-	for (u32 k = 0; k < ARRAY_SIZE(policy); k++) {
-		if (common_bits(a, &policy[k].prefix) >= policy[k].plen)
-			return policy[k].label;
-	}
-	return 1;
-}
 
 u8 ipv6_scope(const struct ip_addr *a)
 {
@@ -62,7 +26,8 @@ u8 ipv6_scope(const struct ip_addr *a)
 struct wish {
 	const struct ip_addr *dst;
 	const struct netif *nif;
-	u8 scope, label;
+	u32 label;
+	u8 scope;
 	bool temporary, optimistic;
 };
 
@@ -75,7 +40,7 @@ static bool is_deprecated(const struct wish *w, const struct ifaddr *a)
 /* Rule 8: only as far as the prefix says something about where it is. */
 static u32 match_len(const struct wish *w, const struct ifaddr *a)
 {
-	return min(common_bits(&a->addr, w->dst), (u32)a->plen);
+	return min(ip_addr_common_bits(&a->addr, w->dst), (u32)a->plen);
 }
 
 /* Is a better than b? Both are candidates. */
@@ -101,8 +66,8 @@ static bool better(const struct wish *w, const struct ifaddr *a, const struct if
 	if ((a->nif == w->nif) != (b->nif == w->nif))
 		return a->nif == w->nif;
 	/* 6: matching label */
-	fa = label_of(&a->addr) == w->label;
-	fb = label_of(&b->addr) == w->label;
+	fa = addr_label_find(&a->addr, a->nif->index) == w->label;
+	fb = addr_label_find(&b->addr, b->nif->index) == w->label;
 	if (fa != fb)
 		return fa;
 	/* 7: temporary or public ones */
@@ -144,7 +109,7 @@ int ipv6_source(struct netif *nif, const struct ip_addr *dst, u32 flags, struct 
 		.dst = dst,
 		.nif = nif,
 		.scope = ipv6_scope(dst),
-		.label = label_of(dst),
+		.label = addr_label_find(dst, nif->index),
 		.temporary = (flags & FLOW_PREFER_TEMPORARY) ||
 			     (conf->use_tempaddr > 1 && !(flags & FLOW_PREFER_PUBLIC)),
 		.optimistic = conf->use_optimistic,

@@ -53,8 +53,67 @@ static void dump_one(const struct neigh_info *i, void *arg)
 	nl_dump_end(d);
 }
 
+/* ---- `ip neigh ... proxy` ---- */
+
+static void proxy_message(struct nl_out *o, u32 ifindex, const struct ip_addr *addr, bool router)
+{
+	u16 af = ip_addr_family(addr);
+	struct ndmsg body = {
+		.ndm_family = af,
+		.ndm_ifindex = ifindex,
+		.ndm_flags = NTF_PROXY | (router ? NTF_ROUTER : 0),
+		.ndm_type = RTN_UNICAST,
+	};
+
+	nl_begin(o, RTM_NEWNEIGH, &body, sizeof(body));
+	nl_put_addr(o, NDA_DST, addr, af);
+}
+
+static void dump_proxy(const struct netif *nif, const struct ip_addr *addr, bool router, void *arg)
+{
+	struct nl_dump *d = arg;
+
+	if ((d->family && d->family != ip_addr_family(addr)) || !nl_dump_next(d))
+		return;
+	proxy_message(&d->out, nif->index, addr, router);
+	nl_dump_end(d);
+}
+
+static int change_proxy(const struct nl_request *rq, const struct ndmsg *body,
+			const struct ip_addr *addr)
+{
+	bool add = rq->h.nlmsg_type == RTM_NEWNEIGH, there;
+	struct netif *nif;
+	int err;
+
+	netif_lock();
+	nif = netif_by_index(body->ndm_ifindex);
+	there = nif && neigh_proxy_find(nif, addr, NULL);
+	if (!nif)
+		err = -ENODEV;
+	else if (!add)
+		err = neigh_proxy_del(nif, addr);
+	else if (there && (rq->h.nlmsg_flags & NLM_F_EXCL))
+		err = -EEXIST;
+	else
+		err = neigh_proxy_add(nif, addr, body->ndm_flags & NTF_ROUTER);
+	netif_unlock();
+	return err;
+}
+
+/* ---- requests ---- */
+
 static void dump_neighs(struct nl_dump *d)
 {
+	struct ndmsg asked;
+
+	memcpy(&asked, d->body, sizeof(asked));
+	if (asked.ndm_flags & NTF_PROXY) {
+		netif_lock();
+		neigh_proxy_for_each(dump_proxy, d);
+		netif_unlock();
+		return;
+	}
 	neigh_for_each(d->family, dump_one, d);
 }
 
@@ -68,8 +127,6 @@ static int parse(const struct nl_request *rq, struct ndmsg *body, struct ip_addr
 		return -EAFNOSUPPORT;
 	if (!rq->attr[NDA_DST].data || body->ndm_ifindex <= 0)
 		return -EINVAL;
-	if (body->ndm_flags & NTF_PROXY)
-		return -EOPNOTSUPP;
 	return nl_get_addr(&rq->attr[NDA_DST], af, addr);
 }
 
@@ -81,6 +138,8 @@ static int get(const struct nl_request *rq, struct nl_out *o)
 	struct netif *nif;
 	int err = parse(rq, &body, &addr);
 
+	if (!err && (body.ndm_flags & NTF_PROXY))
+		err = -EOPNOTSUPP;
 	if (err)
 		return err;
 	netif_lock();
@@ -106,6 +165,8 @@ static int add(const struct nl_request *rq, struct nl_out *o)
 
 	if (err)
 		return err;
+	if (body.ndm_flags & NTF_PROXY)
+		return change_proxy(rq, &body, &addr);
 	netif_lock();
 	nif = netif_by_index(body.ndm_ifindex);
 	if (!nif) {
@@ -135,6 +196,8 @@ static int del(const struct nl_request *rq, struct nl_out *o)
 
 	if (err)
 		return err;
+	if (body.ndm_flags & NTF_PROXY)
+		return change_proxy(rq, &body, &addr);
 	netif_lock();
 	nif = netif_by_index(body.ndm_ifindex);
 	err = nif ? neigh_del(nif, &addr) : -ENODEV;

@@ -19,6 +19,7 @@
 
 #define NL_PART_SIZE 4096
 #define NL_ALIGN(n) ALIGN_UP(n, 4u)
+#define NL_BODY_MAX 16 /* of what a dump looks at in its request */
 #define NL_ATTRS 64 /* attribute types below it are looked at */
 
 struct nl_out;
@@ -59,6 +60,7 @@ struct nl_out {
 struct nl_dump {
 	const struct nl_handler *handler; /* NULL: none is running */
 	u8 family;			  /* asked for, 0: all */
+	u8 body[NL_BODY_MAX];		  /* of the request, zeroes behind it */
 	u32 pos;			  /* entries told so far */
 	u32 seen;			  /* of this round */
 	u32 generation;			  /* of the tables when it began */
@@ -105,9 +107,10 @@ void nl_receive(struct socket *s, const u8 *data, u32 len);
 /* Fills d's packet with the next messages and its end; d is over once told_done. */
 void nl_dump_part(struct nl_dump *d);
 
-/* ---- link.c, addr.c, route.c, neigh.c ---- */
+/* ---- link.c, addr.c, route.c, neigh.c, addrlabel.c ---- */
 extern const struct nl_handler link_get, link_set, link_del, addr_get, addr_new, addr_del,
-	route_get, route_new, route_delete, neigh_get, neigh_new, neigh_delete;
+	route_get, route_new, route_delete, neigh_get, neigh_new, neigh_delete, label_get,
+	label_new, label_delete;
 void link_message(struct nl_out *o, struct netif *nif, u16 type);
 void addr_message(struct nl_out *o, const struct ifaddr *a, u16 type);
 void route_message(struct nl_out *o, const struct route *r, u16 type);

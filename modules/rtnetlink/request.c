@@ -18,7 +18,9 @@ static const struct nl_handler *const handlers[] = {
 	[RTM_GETADDR - RTM_BASE] = &addr_get,	   [RTM_NEWROUTE - RTM_BASE] = &route_new,
 	[RTM_DELROUTE - RTM_BASE] = &route_delete, [RTM_GETROUTE - RTM_BASE] = &route_get,
 	[RTM_NEWNEIGH - RTM_BASE] = &neigh_new,	   [RTM_DELNEIGH - RTM_BASE] = &neigh_delete,
-	[RTM_GETNEIGH - RTM_BASE] = &neigh_get,
+	[RTM_GETNEIGH - RTM_BASE] = &neigh_get,	   [RTM_NEWADDRLABEL - RTM_BASE] = &label_new,
+	[RTM_GETADDRLABEL - RTM_BASE] = &label_get,
+	[RTM_DELADDRLABEL - RTM_BASE] = &label_delete,
 };
 
 /* ---- dumps ---- */
@@ -40,7 +42,9 @@ void nl_dump_part(struct nl_dump *d)
 	d->told_done = nl_end(&d->out);
 }
 
-static int dump_start(struct nl_sock *ns, const struct nl_request *rq, const struct nl_handler *h)
+/* len bytes behind the header, at least the family. */
+static int dump_start(struct nl_sock *ns, const struct nl_request *rq, u32 len,
+		      const struct nl_handler *h)
 {
 	struct nl_dump *d = &ns->dump;
 
@@ -51,6 +55,7 @@ static int dump_start(struct nl_sock *ns, const struct nl_request *rq, const str
 		.family = rq->body[0],
 		.generation = READ_ONCE(route_generation),
 	};
+	memcpy(d->body, rq->body, min(len, (u32)sizeof(d->body)));
 	ns->dump_seq = rq->h.nlmsg_seq;
 	return nl_dump_continue(ns);
 }
@@ -96,7 +101,7 @@ static int handle(struct nl_sock *ns, struct nl_request *rq, u32 len, bool *dump
 	if (KIND(type) == KIND_GET && (rq->h.nlmsg_flags & NLM_F_DUMP)) {
 		if (!h->dump)
 			return -EOPNOTSUPP;
-		err = dump_start(ns, rq, h);
+		err = dump_start(ns, rq, len, h);
 		*dumped = !err;
 		return err;
 	}

@@ -7,6 +7,7 @@
 #include <weft/time.h>
 
 #define TICK_NS (10 * NSEC_PER_MSEC) /* Linux's USER_HZ */
+#define FOREVER 0xffffffffu
 #define METRIC_USER_6 1024	     /* what Linux gives IPv6 routes that name none */
 
 /* ---- telling ---- */
@@ -42,8 +43,8 @@ static void put_cacheinfo(struct nl_out *o, u64 expires, int error)
 	struct rta_cacheinfo info = { .rta_error = error };
 	u64 now = ktime_get();
 
-	if (expires)
-		info.rta_expires = expires > now ? (expires - now) / TICK_NS : 0;
+	if (expires > now)
+		info.rta_expires = min((expires - now) / TICK_NS, 0x7fffffffull);
 	nl_put(o, RTA_CACHEINFO, &info, sizeof(info));
 }
 
@@ -114,7 +115,12 @@ static void dump_one(const struct route *r, void *arg)
 static void dump_routes(struct nl_dump *d)
 {
 	static const u16 families[] = { AF_INET, AF_INET6 };
+	struct rtmsg asked;
 
+	memcpy(&asked, d->body, sizeof(asked));
+	/* `ip route flush cache`: there are none */
+	if (asked.rtm_flags & RTM_F_CLONED)
+		return;
 	netif_lock();
 	for (u32 i = 0; i < ARRAY_SIZE(families); i++) {
 		if ((!d->family || d->family == families[i]) && ip_family_find(families[i]))
@@ -238,6 +244,21 @@ static int parse_preference(const struct nl_attr *a, struct route *r)
 	return 0;
 }
 
+/* Seconds; of IPv6 only, as on Linux. */
+static int parse_expires(const struct nl_attr *a, struct route *r)
+{
+	u32 seconds = FOREVER;
+	int err = nl_get_u32(a, &seconds);
+
+	if (err || seconds == FOREVER)
+		return err;
+	if (r->af != AF_INET6)
+		return -EOPNOTSUPP;
+	r->expires = ktime_get() + seconds * NSEC_PER_SEC;
+	r->flags |= RTF_EXPIRES;
+	return 0;
+}
+
 static int parse_addresses(const struct nl_request *rq, struct route *r)
 {
 	int err = nl_get_addr(&rq->attr[RTA_DST], r->af, &r->prefix);
@@ -263,7 +284,7 @@ static int parse(const struct nl_request *rq, struct route *r, u32 *oif)
 		return -EAFNOSUPPORT;
 	if (body.rtm_dst_len > ip_plen_max(body.rtm_family) || body.rtm_src_len || body.rtm_tos)
 		return -EINVAL;
-	if (rq->attr[RTA_MULTIPATH].data || rq->attr[RTA_EXPIRES].data)
+	if (rq->attr[RTA_MULTIPATH].data)
 		return -EOPNOTSUPP;
 	table = body.rtm_table;
 	err = nl_get_u32(&rq->attr[RTA_TABLE], &table);
@@ -291,6 +312,8 @@ static int parse(const struct nl_request *rq, struct route *r, u32 *oif)
 		err = parse_metrics(&rq->attr[RTA_METRICS], r);
 	if (!err)
 		err = parse_preference(&rq->attr[RTA_PREF], r);
+	if (!err)
+		err = parse_expires(&rq->attr[RTA_EXPIRES], r);
 	if (r->af == AF_INET6 && !r->metric && rq->h.nlmsg_type == RTM_NEWROUTE)
 		r->metric = METRIC_USER_6;
 	if (r->plen == ip_plen_max(r->af))

@@ -4,20 +4,6 @@
  * 1122 4.1.3.1). */
 #include "udp.h"
 
-u32 udp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len)
-{
-	u64 sum = (u64)htons(IPPROTO_UDP) + htons(len);
-
-	if (ip_addr_is_v4(dst)) {
-		sum += (u64)src->w[3] + dst->w[3];
-	} else {
-		for (u32 i = 0; i < 4; i++)
-			sum += (u64)src->w[i] + dst->w[i];
-	}
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return (sum & 0xffffffff) + (sum >> 32);
-}
-
 static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 {
 	/* RFC 768: the sender made none. RFC 8200 8.1: over IPv6 it must */
@@ -25,7 +11,7 @@ static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 		return ip_addr_is_v4(&rx->dst);
 	if (p->csum == PKT_CSUM_OK)
 		return true;
-	return csum_fold(csum_partial(p->data, len, udp_pseudo_sum(&rx->src, &rx->dst, len))) == 0;
+	return csum_fold(csum_partial(p->data, len, ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, len))) == 0;
 }
 
 static void queue(struct udp_sock *us, struct pkt *p)

@@ -51,7 +51,7 @@ static int choose_flow(struct udp_sock *us, const struct msg *m, struct flow *f)
 
 static void fill_header(const struct flow *f, struct pkt *p)
 {
-	u32 len = p->len, sum = udp_pseudo_sum(&f->saddr, &f->dst, len);
+	u32 len = p->len, sum = ip_pseudo_sum(&f->saddr, &f->dst, IPPROTO_UDP, len);
 	u8 *h = p->data;
 	u16 field;
 

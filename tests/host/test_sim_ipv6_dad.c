@@ -75,6 +75,41 @@ static void an_address_is_asked_for_first(void **state)
 	stack_down6();
 }
 
+/* RFC 9131 6.1.1: three times, the link's RetransTimer apart or more, while the address is there. */
+static void routers_are_told_more_than_once(void **state)
+{
+	struct ip_addr a = NEW, b = ip6("fe80::9"), c = ip6("2001:db8::c");
+	u64 last = 0;
+	u32 n = 0;
+
+	setup();
+	assert_int_equal(addr6_add("eth0", &a, 64, IFADDR_PERMANENT | IFADDR_NODAD), 0);
+	for (u32 ms = 0; ms < 10000; ms += 10) {
+		if (peer6_take_nd(&peer, 136, &a)) {
+			assert_true(!n || sim_now() - last >= 980 * NSEC_PER_MSEC);
+			assert_true(!n || sim_now() - last <= 1550 * NSEC_PER_MSEC);
+			last = sim_now();
+			n++;
+		}
+		sim_run_ms(10);
+	}
+	assert_int_equal(n, 3);
+	/* those of the link need no router to be met */
+	assert_int_equal(addr6_add("eth0", &b, 64, IFADDR_PERMANENT | IFADDR_NODAD), 0);
+	assert_int_equal(addr6_add("eth0", &c, 64, IFADDR_PERMANENT | IFADDR_NODAD), 0);
+	sim_run_ms(100);
+	assert_int_equal(addr6_del("eth0", &c), 0);
+	assert_non_null(peer6_take_nd(&peer, 136, &b));
+	assert_non_null(peer6_take_nd(&peer, 136, &c));
+	sim_run_s(5);
+	assert_null(peer6_take_nd(&peer, 136, &b));
+	assert_null(peer6_take_nd(&peer, 136, &c));
+	/* nor does the rest come from a module that left */
+	assert_int_equal(addr6_add("eth0", &c, 64, IFADDR_PERMANENT | IFADDR_NODAD), 0);
+	sim_run_ms(100);
+	stack_down6();
+}
+
 static void as_often_as_set(void **state)
 {
 	struct ip_addr a = NEW;
@@ -353,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_is_asked_for_first),
+		cmocka_unit_test(routers_are_told_more_than_once),
 		cmocka_unit_test(as_often_as_set),
 		cmocka_unit_test(somebody_has_it),
 		cmocka_unit_test(somebody_wants_it_at_the_same_time),

@@ -91,6 +91,43 @@ static void solicitations_are_answered(void **state)
 	stack_down6();
 }
 
+static u64 snmp6(const char *name)
+{
+	const char *at = strstr(sim_read("/proc/net/snmp6"), name);
+	u64 n = 0;
+
+	assert_non_null(at);
+	for (at += strlen(name); *at && *at != '\n'; at++)
+		n = *at < '0' ? n : n * 10 + *at - '0';
+	return n;
+}
+
+/* They go by no route, and are sent all the same. */
+static void messages_are_counted(void **state)
+{
+	struct ip_addr host = HOST6, station = STATION, nobody = ip6("2001:db8::1:2");
+	u64 sent, groups, octets, asked, answered;
+
+	setup();
+	sim_run_s(20); /* announcements and reports are over */
+	sent = snmp6("Ip6OutRequests");
+	groups = snmp6("Ip6OutMcastPkts");
+	octets = snmp6("Ip6OutMcastOctets");
+	asked = snmp6("Icmp6OutNeighborSolicits");
+	answered = snmp6("Icmp6OutNeighborAdvertisements");
+	peer6_ns(&peer, &station, &host, &host);
+	send_to(&nobody);
+	sim_run_ms(5);
+	assert_int_equal(snmp6("Icmp6OutNeighborAdvertisements"), answered + 1);
+	assert_int_equal(snmp6("Icmp6OutNeighborSolicits"), asked + 1);
+	/* with the datagram that waits */
+	assert_int_equal(snmp6("Ip6OutRequests"), sent + 3);
+	assert_int_equal(snmp6("Ip6OutMcastPkts"), groups + 1);
+	assert_int_equal(snmp6("Ip6OutMcastOctets"), octets + 72);
+	assert_int_equal(snmp6("Ip6OutTransmits"), sent + 3);
+	stack_down6();
+}
+
 static void a_router_says_so(void **state)
 {
 	struct ip_addr host = HOST6, station = STATION;
@@ -301,7 +338,40 @@ static void unasked_claims(void **state)
 
 /* ---- time ---- */
 
-/* RFC 7048: three to itself, then everybody is asked at growing intervals, and it stays in use. */
+/* RFC 4861 7.3.3: three questions, a second apart, then senders hear of it; the next question is
+ * for everybody, as it may be back with another card. */
+static void the_dead_are_given_up(void **state)
+{
+	struct ip_addr s = STATION;
+	const struct frame *f;
+	u32 direct = 0;
+
+	setup();
+	make_state(&s, NEIGH_PROBE);
+	peer_forget(&peer);
+	assert_int_equal(send_to(&s), 0);
+	sim_run_ms(2700);
+	assert_int_equal(send_to(&s), 0);
+	sim_run_ms(200);
+	assert_int_equal(neigh6_state_of(&s), NEIGH_FAILED);
+	assert_int_equal(send_to(&s), -EHOSTUNREACH);
+	while ((f = peer6_take_nd(&peer, 135, &s)) != NULL) {
+		assert_memory_equal(f->data, peer_mac, 6);
+		direct++;
+	}
+	assert_int_equal(direct, 2); /* and the one that make_state waited for */
+	peer.ip6[2] = s;
+	peer.nr_ip6 = 3;
+	sim_run_ms(1100);
+	assert_int_equal(neigh6_state_of(&s), 0xff);
+	assert_int_equal(send_to(&s), 0);
+	sim_run_ms(10);
+	assert_int_equal(neigh6_state_of(&s), NEIGH_REACHABLE);
+	stack_down6();
+}
+
+/* RFC 7048, if told to: three to itself, then everybody is asked at growing intervals, and it stays
+ * in use. */
 static void patience_with_a_neighbour(void **state)
 {
 	struct ip_addr s = STATION;
@@ -309,6 +379,7 @@ static void patience_with_a_neighbour(void **state)
 	u32 direct = 0, all = 0;
 
 	setup();
+	assert_int_equal(sysctl6("neigh/default/mcast_resolicit", "5"), 0);
 	make_state(&s, NEIGH_STALE);
 	peer_forget(&peer);
 	for (u32 i = 0; i < 30; i++) {
@@ -540,11 +611,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(solicitations_are_answered),
+		cmocka_unit_test(messages_are_counted),
 		cmocka_unit_test(a_router_says_so),
 		cmocka_unit_test(malformed_messages_are_refused),
 		cmocka_unit_test(unknown_options_are_skipped),
 		cmocka_unit_test(advertisements_do_what_the_rfc_says),
 		cmocka_unit_test(unasked_claims),
+		cmocka_unit_test(the_dead_are_given_up),
 		cmocka_unit_test(patience_with_a_neighbour),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(a_router_sets_the_pace),

@@ -4,6 +4,8 @@
 #include "netlink_calls.h"
 #include "stack6.h"
 
+#include <weft/net/flow.h>
+
 static struct socket *begin6(void)
 {
 	assert_int_equal(stack_up6(), 0);
@@ -146,10 +148,61 @@ static void routes_have_a_metric_and_a_preference(void **state)
 	route_request(&r, RTM_DELROUTE, "2001:db8:9::", 0);
 	assert_int_equal(ask(s, &r), 0);
 	assert_int_equal(ask(s, &r), -ESRCH);
-	/* routes that would end by themselves are not a user's here */
+	end6(s);
+}
+
+static int expires_of(struct socket *s, u32 byte)
+{
+	struct rta_cacheinfo info;
+	struct seen seen;
+
+	dump(s, RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg), dst_byte5, byte, &seen);
+	memcpy(&info, seen.attr[RTA_CACHEINFO], sizeof(info));
+	return seen.messages && dst_byte5(&seen, byte) ? info.rta_expires : -1;
+}
+
+/* `ip -6 route add ... expires 60`; a hundredth of a second is what is counted in. */
+static void routes_may_end(void **state)
+{
+	struct socket *s = begin6();
+	struct request r;
+
 	route_request(&r, RTM_NEWROUTE, "2001:db8:9::", 0);
 	attr_u32(&r, RTA_EXPIRES, 60);
-	assert_int_equal(ask(s, &r), -EOPNOTSUPP);
+	assert_int_equal(ask(s, &r), 0);
+	route_request(&r, RTM_NEWROUTE, "2001:db8:8::", 0);
+	attr_u32(&r, RTA_EXPIRES, 200);
+	assert_int_equal(ask(s, &r), 0);
+	route_request(&r, RTM_NEWROUTE, "2001:db8:7::", 0);
+	attr_u32(&r, RTA_EXPIRES, ~0u);
+	assert_int_equal(ask(s, &r), 0);
+	assert_in_range(expires_of(s, 9), 5900, 6000);
+	assert_int_equal(expires_of(s, 7), 0);
+	assert_non_null(strstr(sim_read("/proc/net/ipv6_route"), " 00400003 "));
+	sim_run_s(61);
+	assert_int_equal(expires_of(s, 9), -1);
+	assert_in_range(expires_of(s, 8), 13700, 13900);
+	/* also one that nobody sees */
+	assert_int_equal(sim_rmmod("ipv6", false), 0);
+	sim_run_s(140);
+	assert_int_equal(sim_insmod("ipv6", NULL), 0);
+	assert_int_equal(expires_of(s, 8), -1);
+	assert_int_equal(expires_of(s, 7), 0);
+	end6(s);
+}
+
+static void there_is_no_cache_of_routes(void **state)
+{
+	struct rtmsg m = { .rtm_family = AF_INET6, .rtm_flags = RTM_F_CLONED };
+	struct socket *s = begin6();
+	struct request r;
+	struct nlmsghdr h;
+
+	begin(&r, RTM_GETROUTE, NLM_F_DUMP, &m, sizeof(m));
+	assert_int_equal(put(s, r.b, r.len), r.len);
+	assert_true(take(s, 0) > 0);
+	memcpy(&h, answer, sizeof(h));
+	assert_int_equal(h.nlmsg_type, NLMSG_DONE);
 	end6(s);
 }
 
@@ -218,15 +271,109 @@ static void listeners_hear_of_the_check(void **state)
 	end6(s);
 }
 
+/* ---- `ip addrlabel` ---- */
+
+static void label_request(struct request *r, u16 type, u16 flags, const char *prefix, u8 plen)
+{
+	struct ifaddrlblmsg m = { .ifal_family = AF_INET6, .ifal_prefixlen = plen };
+	struct ip_addr a = ip6(prefix);
+
+	begin(r, type, flags, &m, sizeof(m));
+	attr(r, IFAL_ADDRESS, &a, 16);
+}
+
+static u32 label_of(struct socket *s, const char *addr)
+{
+	struct request r;
+	struct seen seen;
+	u32 n;
+
+	label_request(&r, RTM_GETADDRLABEL, 0, addr, 128);
+	assert_int_equal(put(s, r.b, r.len), r.len);
+	n = take(s, 0);
+	assert_int_equal(*(u16 *)(answer + 4), RTM_NEWADDRLABEL);
+	read_attrs(&seen, answer + 28, n - 28);
+	return word(seen.attr[IFAL_LABEL]);
+}
+
+static void labels_choose_sources(void **state)
+{
+	struct ip_addr a = ip6("2001:db8:1::2"), b = ip6("2001:db8:2::2"), to = ip6("2001:db8:1::9");
+	struct flow f = { .dst = to, .proto = 253 };
+	struct socket *s = begin6();
+	struct request r;
+	struct seen seen;
+
+	dump(s, RTM_GETADDRLABEL, AF_INET6, sizeof(struct ifaddrlblmsg), NULL, 0, &seen);
+	assert_int_equal(seen.messages, 10);
+	assert_int_equal(label_of(s, "::1"), 0);
+	assert_int_equal(label_of(s, "::ffff:10.0.0.1"), 4);
+	assert_int_equal(label_of(s, "2001:db8::1"), 1);
+	assert_int_equal(label_of(s, "fd00::1"), 5);
+	assert_int_equal(label_of(s, "2002::1"), 2);
+	assert_int_equal(addr6_add("eth0", &a, 128, IFADDR_NODAD), 0);
+	assert_int_equal(addr6_add("eth0", &b, 128, IFADDR_NODAD), 0);
+	ip_flow_check(&f, 0, NULL);
+	assert_memory_equal(&f.saddr, &a, 16);
+	/* the label comes before the longest match, and a cached way is found anew */
+	label_request(&r, RTM_NEWADDRLABEL, NLM_F_CREATE | NLM_F_EXCL, "2001:db8:2::", 48);
+	assert_int_equal(ask(s, &r), -EINVAL);
+	attr_u32(&r, IFAL_LABEL, 99);
+	assert_int_equal(ask(s, &r), 0);
+	assert_int_equal(ask(s, &r), -EEXIST);
+	label_request(&r, RTM_NEWADDRLABEL, NLM_F_CREATE, "2001:db8:1::9", 128);
+	attr_u32(&r, IFAL_LABEL, 99);
+	assert_int_equal(ask(s, &r), 0);
+	ip_flow_check(&f, 0, NULL);
+	assert_memory_equal(&f.saddr, &b, 16);
+	label_request(&r, RTM_NEWADDRLABEL, NLM_F_REPLACE, "2001:db8:2::", 48);
+	attr_u32(&r, IFAL_LABEL, 98);
+	assert_int_equal(ask(s, &r), 0);
+	assert_int_equal(label_of(s, "2001:db8:2::1"), 98);
+	label_request(&r, RTM_DELADDRLABEL, 0, "2001:db8:2::7", 48);
+	assert_int_equal(ask(s, &r), 0);
+	assert_int_equal(ask(s, &r), -ESRCH);
+	label_request(&r, RTM_NEWADDRLABEL, NLM_F_CREATE, "::", 129);
+	attr_u32(&r, IFAL_LABEL, 3);
+	assert_int_equal(ask(s, &r), -EINVAL);
+	/* the module takes the table along, and brings its own again */
+	assert_int_equal(sim_rmmod("ipv6", false), 0);
+	label_request(&r, RTM_NEWADDRLABEL, NLM_F_CREATE, "2001:db8:2::", 48);
+	attr_u32(&r, IFAL_LABEL, 3);
+	assert_int_equal(ask(s, &r), -EAFNOSUPPORT);
+	assert_int_equal(sim_insmod("ipv6", NULL), 0);
+	dump(s, RTM_GETADDRLABEL, AF_INET6, sizeof(struct ifaddrlblmsg), NULL, 0, &seen);
+	assert_int_equal(seen.messages, 10);
+	end6(s);
+}
+
+/* There is one table of routes, so there are no rules: `ip -6 rule` and its kin are told. */
+static void what_is_not_there_is_refused(void **state)
+{
+	u8 body[12] = { AF_INET6 };
+	struct socket *s = begin6();
+	struct request r;
+
+	begin(&r, 32, NLM_F_CREATE, body, sizeof(body)); /* RTM_NEWRULE */
+	assert_int_equal(ask(s, &r), -EOPNOTSUPP);
+	begin(&r, 34, NLM_F_DUMP, body, sizeof(body)); /* RTM_GETRULE */
+	assert_int_equal(ask(s, &r), -EOPNOTSUPP);
+	end6(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_have_lifetimes),
 		cmocka_unit_test(addresses_have_flags),
 		cmocka_unit_test(routes_have_a_metric_and_a_preference),
+		cmocka_unit_test(routes_may_end),
+		cmocka_unit_test(there_is_no_cache_of_routes),
 		cmocka_unit_test(routers_routes_say_when_they_end),
 		cmocka_unit_test(what_sleeps_is_not_told),
 		cmocka_unit_test(listeners_hear_of_the_check),
+		cmocka_unit_test(labels_choose_sources),
+		cmocka_unit_test(what_is_not_there_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

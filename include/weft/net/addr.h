@@ -123,15 +123,12 @@ static inline u32 ip_addr_hash(const struct ip_addr *a, u32 seed)
 static inline u32 ip_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u8 proto,
 				u32 len)
 {
-	u64 sum = (u64)htons(proto) + htonl(len);
+	/* what marks a mapped address is 0xffff, which is nothing in one's complement */
+	unsigned __int128 all = (unsigned __int128)src->d[0] + src->d[1] + dst->d[0] + dst->d[1] +
+				htons(proto) + htonl(len);
+	u64 carry = all >> 64, sum = (u64)all + carry;
 
-	if (ip_addr_is_v4(dst)) {
-		sum += (u64)src->w[3] + dst->w[3];
-	} else {
-		for (u32 i = 0; i < 4; i++)
-			sum += (u64)src->w[i] + dst->w[i];
-	}
-	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32) + (sum < carry);
 	return (sum & 0xffffffff) + (sum >> 32);
 }
 
@@ -144,6 +141,8 @@ static inline u32 ip_plen_max(u16 af)
 struct ip_addr ip_addr_prefix(const struct ip_addr *a, u32 plen);
 /* Both of one family and equal in the first plen bits. */
 bool ip_addr_in_prefix(const struct ip_addr *a, const struct ip_addr *prefix, u32 plen);
+/* From the first on, of the 128 that IPv4 addresses have here, too. */
+u32 ip_addr_common_bits(const struct ip_addr *a, const struct ip_addr *b);
 /* 0..32 when the mask (host order) is contiguous, else -EINVAL. */
 int ip_mask_to_plen(u32 mask);
 static inline u32 ip_plen_to_mask(u32 plen)

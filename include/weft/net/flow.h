@@ -42,6 +42,7 @@ enum ip_kind {
 #define FLOW_NO_LABEL BIT(14)	  /* flow_label 0 is meant: the family makes none */
 #define FLOW_PREFER_TEMPORARY BIT(15) /* of several sources a temporary one (RFC 5014) ... */
 #define FLOW_PREFER_PUBLIC BIT(16)    /* ... or a public one, whatever the setting says */
+#define FLOW_HOPS_0 BIT(17) /* ttl 0 is meant: what goes to a group does not leave this host */
 
 struct flow {
 	/* the caller's; changing any but ports, tos, ttl needs flow_reset() */

@@ -57,7 +57,7 @@ struct neigh_params {	       /* all settable under /proc/sys/<sysctl_dir>/ */
 	int delay_first_s;     /* 5 */
 	int mcast_probes;      /* 3 */
 	int ucast_probes;      /* 3 */
-	/* 0: one that no longer answers is unknown again at once. Else it stays in use while it is
+	/* 0: one that no longer answers is given up at once. Else it stays in use while it is
 	 * asked for this often by multicast, at growing intervals (RFC 7048) */
 	int mcast_resolicit;
 	int stale_s;		    /* 60: unused stale entries go after it when above gc_thresh1 */
@@ -84,6 +84,9 @@ struct neigh_resolver {
 	/* What holds on nif instead of base_reachable_ms and retrans_ms (RFC 4861 6.3.2): changes
 	 * them. Under RCU with locks of the cache held: only looks. Default: none. */
 	void (*times)(const struct netif *nif, u32 *reachable_ms, u32 *retrans_ms);
+	/* A user wants addr answered for on nif, or no more. Under netif_lock; an error of the first
+	 * is the user's, and then there is no second. Default: -EOPNOTSUPP. */
+	int (*proxied)(struct netif *nif, const struct ip_addr *addr, bool on);
 	struct neigh_params params; /* zero fields get the defaults above at registration */
 	struct module *owner;
 	struct ledger_entry ledger;
@@ -123,6 +126,17 @@ struct neigh_info {
 int neigh_get_info(struct netif *nif, const struct ip_addr *addr, struct neigh_info *out);
 /* Calls fn with a snapshot of each entry of af (0: all). May sleep in fn. Process context. */
 int neigh_for_each(u16 af, void (*fn)(const struct neigh_info *i, void *arg), void *arg);
+
+/* ---- for whom else this host answers. Under netif_lock ---- */
+/* One that is there is changed. -EOPNOTSUPP, -EINVAL, -ENOMEM, -ENOBUFS beyond the bound. */
+int neigh_proxy_add(struct netif *nif, const struct ip_addr *addr, bool router);
+int neigh_proxy_del(struct netif *nif, const struct ip_addr *addr); /* -ENOENT */
+/* router NULL, or whether it is one. Under RCU or netif_lock. */
+bool neigh_proxy_find(const struct netif *nif, const struct ip_addr *addr, bool *router);
+void neigh_proxy_for_each(void (*fn)(const struct netif *nif, const struct ip_addr *addr,
+				     bool router, void *arg),
+			  void *arg);
+
 static inline bool neigh_has_address(u8 state)
 {
 	return state != NEIGH_INCOMPLETE && state != NEIGH_FAILED;

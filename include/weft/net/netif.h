@@ -65,6 +65,7 @@ struct netif_driver {
 	u32 if_flags;	      /* further IFF_* to start with */
 	u32 min_mtu, max_mtu; /* 0: the link type's */
 	u32 headroom;	      /* bytes xmit wants to push in front of the frame */
+	u32 tso6_segments;    /* that it cuts a packet into at most, 0: any number */
 };
 
 /* One entry of the link-level multicast filter; guarded by netif_lock. */

@@ -164,6 +164,7 @@ struct ip_error {
 	u32 ifindex;		      /* it came in on */
 	struct ip_addr local, remote; /* source and destination of the quoted packet */
 	struct ip_addr offender;      /* who sent the error */
+	const struct ip_rx *rx;	      /* of the message that says so */
 	/* of IP_ERR_REDIRECT */
 	struct ip_addr gateway;
 	bool on_link;	      /* remote is on the link of ifindex itself; gateway is remote */

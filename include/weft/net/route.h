@@ -26,6 +26,7 @@ enum route_type {
 #define RTF_DEFAULT 0x10000
 #define RTF_ADDRCONF 0x40000 /* from a router's advertisement */
 #define RTF_PREFIX 0x80000
+#define RTF_ANYCAST 0x100000
 #define RTF_NONEXTHOP 0x200000
 #define RTF_EXPIRES 0x400000
 #define RTF_ROUTEINFO 0x800000
@@ -48,7 +49,7 @@ struct route {
 	u8 type;       /* enum route_type */
 	u8 protocol;   /* Linux's RTPROT_*, who added it; shown only, 0: not told */
 	s8 preference; /* RFC 4191: 1 high, 0 medium, -1 low; among those of one metric */
-	u64 expires;   /* ktime after which whoever added it removes it, 0: never; shown only */
+	u64 expires;   /* ktime at which it goes, 0: never */
 	u64 demoted;   /* ktime since which its gateway does not answer, 0: it does, see below */
 	bool kernel;   /* came with an address or an interface and leaves with it */
 	bool restored; /* was unseen and is back: adding it again is no error */

@@ -14,6 +14,8 @@
 #define INET_HDRINCL BIT(0)
 #define INET_FREEBIND BIT(1)
 #define INET_V6ONLY BIT(2)
+#define INET_TRANSPARENT BIT(3)
+#define INET_ANY_SOURCE (INET_FREEBIND | INET_TRANSPARENT)
 
 /* inet_settings.flags: likewise, for packets of one IP version */
 #define INET_PKTINFO BIT(0)
@@ -37,6 +39,7 @@
 #define INET_DONTFRAG BIT(18)
 #define INET_SEND_LABEL BIT(19)	  /* sin6_flowinfo means something */
 #define INET_NO_AUTOLABEL BIT(20) /* the family makes no flow labels */
+#define INET_HOPS_0 BIT(21)	  /* ttl 0 is meant */
 /* whoever has one of these wants control messages with what it receives */
 #define INET_RECV_CONTROL                                                                    \
 	(INET_PKTINFO | INET_RECVTTL | INET_RECVTOS | INET_RECVOPTS | INET_RECVORIGDST |     \
@@ -53,7 +56,14 @@ struct inet_settings {
 	u8 tos, ttl; /* ttl 0: default */
 	u8 mcast_ttl;
 	u8 pmtudisc; /* IP_PMTUDISC_* */
-	u32 mcast_if;
+	u32 mcast_if, unicast_if; /* where to send through what says nothing itself, 0: by route */
+};
+
+/* IPv6 extension headers that a socket sends, one behind the other: of each its length. */
+enum inet_header { INET_HEADER_HOP, INET_HEADER_DEST, INET_HEADER_ROUTING_DEST, INET_NR_HEADERS };
+struct inet_headers {
+	u8 len[INET_NR_HEADERS], total;
+	u8 bytes[40];
 };
 
 struct inet_sock {
@@ -65,9 +75,7 @@ struct inet_sock {
 	u16 preferences; /* IPV6_PREFER_SRC_* */
 	u8 opt_len;
 	u8 opts[40]; /* IP_OPTIONS */
-	/* IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS: each one's length, all together */
-	u8 header_len[3], headers_len;
-	u8 headers[40];
+	struct inet_headers headers;
 	u32 flow_label;		      /* to the connected peer */
 	u32 frag_size;		      /* IPV6_MTU: packets are cut to it, 0: the path's MTU */
 	struct ip_addr from;	      /* IPV6_PKTINFO: the source, any: the bound one; ... */

@@ -11,6 +11,7 @@
 
 struct flight {
 	struct sim_event event; /* first */
+	struct sim_link *link;
 	struct sim_end *to;
 	u32 len;
 	u8 data[];
@@ -71,9 +72,9 @@ static void arrive(struct sim_event *e)
 {
 	struct flight *f = container_of(e, struct flight, event);
 
-	f->to->link->in_flight--;
+	f->link->in_flight--;
 	f->to->frames++;
-	if (f->to->receive)
+	if (f->to->receive && f->to->link)
 		f->to->receive(f->to, f->data, f->len);
 	free(f);
 }
@@ -86,6 +87,7 @@ static void launch(struct sim_link *l, u32 way, const u8 *frame, u32 len, u64 at
 	if (l->jitter_ns)
 		at += ((u64)sim_random() * l->jitter_ns) >> 32;
 	l->last_at[way] = at = max(at, l->last_at[way]);
+	f->link = l;
 	f->to = l->end[way];
 	f->len = len;
 	memcpy(f->data, frame, len);
