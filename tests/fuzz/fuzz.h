@@ -4,7 +4,15 @@
 #pragma once
 
 #define SIM_NO_CMOCKA
+#include "machine.h"
 #include "stack.h"
+
+/* An input has found something when this does not hold. */
+#define fuzz_must(condition)                                                         \
+	do {                                                                         \
+		if (!(condition))                                                    \
+			sim_fatal("%s:%d: not so: " #condition, __FILE__, __LINE__); \
+	} while (0)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -16,8 +24,7 @@ static inline void fuzz_begin(void)
 	if (up)
 		return;
 	up = true;
-	if (stack_up())
-		__builtin_trap();
+	fuzz_must(!stack_up());
 	stack_know_peer();
 }
 
@@ -38,8 +45,7 @@ static inline void fuzz_modules(const char *names)
 			continue;
 		}
 		word[n] = 0;
-		if (n && sim_module_there(word) && sim_insmod(word, NULL))
-			__builtin_trap();
+		fuzz_must(!n || !sim_module_there(word) || !sim_insmod(word, NULL));
 		n = 0;
 		if (!*names)
 			break;
@@ -71,11 +77,9 @@ static inline void fuzz_end(void)
 	stack_know_peer();
 	peer_echo(&peer, host_mac, HOST, 99, n, 32);
 	sim_run_ms(1);
-	if (!peer_take_icmp(&peer, 0, 0))
-		__builtin_trap();
+	fuzz_must(peer_take_icmp(&peer, 0, 0));
 	sim_memory_get(&m);
-	if (m.packets > 2000)
-		__builtin_trap();
+	fuzz_must(m.packets <= 2000);
 	if (n % 512)
 		return;
 	/* every time-out is over, and the neighbours are forgotten of which a table keeps some
@@ -86,8 +90,7 @@ static inline void fuzz_end(void)
 	sim_memory_get(&m);
 	if (!blocks)
 		blocks = m.held;
-	if (m.held > blocks + 100) {
+	if (m.held > blocks + 100)
 		sim_memory_print();
-		__builtin_trap();
-	}
+	fuzz_must(m.held <= blocks + 100);
 }

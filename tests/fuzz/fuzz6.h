@@ -27,8 +27,7 @@ static inline void fuzz_begin6(void)
 	if (up)
 		return;
 	up = true;
-	if (stack_up6())
-		__builtin_trap();
+	fuzz_must(!stack_up6());
 	stack_know_peer();
 	ifconfig("lo", IP4(127, 0, 0, 1), 8);
 }
@@ -46,10 +45,8 @@ static inline void fuzz6_alive(u32 n)
 	peer_echo(&peer, host_mac, HOST, 99, n, 32);
 	peer6_echo(&peer, &from, &to, 99, n, 32);
 	sim_run_ms(10);
-	if (!peer_take_icmp(&peer, 0, 0))
-		__builtin_trap();
-	if (!peer6_take_icmp(&peer, 129, 0))
-		__builtin_trap();
+	fuzz_must(peer_take_icmp(&peer, 0, 0));
+	fuzz_must(peer6_take_icmp(&peer, 129, 0));
 	peer.nr_ip6 = 2;
 }
 
@@ -58,9 +55,35 @@ static inline void fuzz6_bounds(void)
 	struct sim_memory m;
 
 	sim_memory_get(&m);
-	if (m.packets > 2000 || addr6_count("eth0") > FUZZ6_ADDRS ||
-	    neigh6_count() > FUZZ6_NEIGHBOURS || route6_count() > FUZZ6_ROUTES)
-		__builtin_trap();
+	fuzz_must(m.packets <= 2000);
+	fuzz_must(addr6_count("eth0") <= FUZZ6_ADDRS);
+	fuzz_must(neigh6_count() <= FUZZ6_NEIGHBOURS);
+	fuzz_must(route6_count() <= FUZZ6_ROUTES);
+}
+
+static inline void fuzz6_note_route(const struct route *r, void *arg)
+{
+	*(struct route *)arg = *r;
+}
+
+/* What the user gave an interface, and with it every route of IPv6, is taken away. Under
+ * netif_lock. */
+static inline void fuzz6_forget(struct netif *nif)
+{
+	struct ifaddr *a, *next;
+	struct route found;
+
+	list_for_each_entry_safe(a, next, &nif->addrs, node) {
+		if (a->af == AF_INET6)
+			ifaddr_del(a);
+	}
+	for (;;) {
+		found = (struct route){ 0 };
+		route_for_each(AF_INET6, fuzz6_note_route, &found);
+		if (!found.af || route_del(&found))
+			break;
+	}
+	neigh_flush_nif(nif, true);
 }
 
 /* The module leaves and comes back: nothing of the inputs may be left. */
@@ -71,19 +94,17 @@ static inline void fuzz6_nothing_left(void)
 	struct sim_memory m;
 
 	sim_run_s(700); /* a learnt path MTU stays for ten minutes */
-	if (sim_rmmod("ipv6", false) || sim_insmod("ipv6", NULL))
-		__builtin_trap();
+	fuzz_must(!sim_rmmod("ipv6", false));
+	fuzz_must(!sim_insmod("ipv6", NULL));
 	fuzz_forget_neighbours();
-	if (!addr6_wait(NULL, 20000) || !addr6_wait(&host, 20000))
-		__builtin_trap();
+	fuzz_must(addr6_wait(NULL, 20000) && addr6_wait(&host, 20000));
 	sim_run_s(60); /* solicitations and reports are over */
 	sim_memory_get(&m);
 	if (!blocks)
 		blocks = m.held;
-	if (m.held > blocks + 100) {
+	if (m.held > blocks + 100)
 		sim_memory_print();
-		__builtin_trap();
-	}
+	fuzz_must(m.held <= blocks + 100);
 }
 
 static inline void fuzz_end6(void)

@@ -19,8 +19,7 @@ static void open_all(void)
 	raw = sock_open6(SOCK_RAW, IPPROTO_ICMPV6);
 	sock_bind6(ping, &any, 1);
 	sock_setopt(ping, SOL_IPV6, IPV6_RECVERR, &on, sizeof(on));
-	if (sim_insmod("udp", NULL))
-		__builtin_trap();
+	fuzz_must(!sim_insmod("udp", NULL));
 	udp = sock_open6(SOCK_DGRAM, 0);
 	sock_bind6(udp, &any, 1);
 	sock_setopt(udp, SOL_IPV6, IPV6_RECVERR, &on, sizeof(on));

@@ -14,8 +14,7 @@ static struct socket *open_netlink(void)
 	u8 name[SOCKADDR_MAX] = { 0 };
 
 	memcpy(name, &sa, sizeof(sa));
-	if (IS_ERR(s) || socket_enter(s))
-		__builtin_trap();
+	fuzz_must(!IS_ERR(s) && !socket_enter(s));
 	s->ops->bind(s, name, sizeof(sa));
 	socket_leave(s);
 	return s;
@@ -28,8 +27,7 @@ static void drain(struct socket *s)
 
 	do {
 		n = sock_recv(s, in, sizeof(in), MSG_DONTWAIT, NULL);
-		if (n > 4096 + 64)
-			__builtin_trap();
+		fuzz_must(n <= 4096 + 64);
 	} while (n > 0 || n == -ENOBUFS);
 }
 
@@ -96,8 +94,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	fuzz_begin();
 	if (!s) {
-		if (sim_insmod("rtnetlink", NULL))
-			__builtin_trap();
+		fuzz_must(!sim_insmod("rtnetlink", NULL));
 		s = open_netlink();
 	}
 	while (size > 4) {
