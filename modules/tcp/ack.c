@@ -80,7 +80,8 @@ static void advance_una(struct tcp_conn *tc, u32 ack, struct tcp_ack_info *info)
 		tcp_txq_free(tc, ack);
 	tc->rto_base_ns = info->now;
 	tc->backoff = 0;
-	tc->mtu_timeouts = 0;
+	if (unlikely(tc->mtu_watched))
+		tcp_mtu_advanced(tc);
 	tc->retrans_start_ns = 0;
 	if (unlikely(tc->urgent_out) && seq_ge(ack, tc->snd_up))
 		tc->urgent_out = false;
@@ -111,7 +112,6 @@ bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg)
 		return true;
 	}
 	info.now = ktime_get();
-	info.prior_una = tc->snd_una;
 	info.prior_pipe = tcp_pipe(tc);
 	info.prior_high = tc->sack_high;
 	info.has_ts = seg->has_ts;

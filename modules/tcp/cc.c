@@ -274,15 +274,14 @@ static int make_known(const char *name)
 
 int tcp_cc_choose(struct tcp_conn *tc, const char *name)
 {
-	const char *want = name ? name : tcp_cc_default_name();
 	struct tcp_cc_algo *a;
-	int err = make_known(want);
+	int err = make_known(name);
 
 	if (err)
 		return err;
 	spin_lock(&tc->lock);
 	spin_lock(&cc_lock);
-	a = find_locked(want);
+	a = find_locked(name);
 	if (!a)
 		err = -ENOENT;
 	else if (!(a->flags & TCP_CC_UNPRIVILEGED) && current_uid() != 0)
@@ -308,9 +307,11 @@ void tcp_cc_names(char *buf, size_t n, bool allowed_only)
 	spin_unlock(&cc_lock);
 }
 
-const char *tcp_cc_default_name(void)
+void tcp_cc_default(char name[TCP_CC_NAME_MAX])
 {
-	return default_name;
+	spin_lock(&cc_lock);
+	memcpy(name, default_name, TCP_CC_NAME_MAX);
+	spin_unlock(&cc_lock);
 }
 
 int tcp_cc_set_default(const char *name)

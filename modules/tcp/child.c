@@ -2,6 +2,7 @@
 /* child.c - a connection out of a listener: what its user set for the listener holds for it too
  * (as on Linux), the rest is what the handshake agreed on. */
 #include "listen.h"
+#include "table.h"
 
 /* The user's wishes. */
 static void inherit(struct tcp_conn *child, const struct tcp_conn *l)
@@ -28,12 +29,11 @@ static void inherit(struct tcp_conn *child, const struct tcp_conn *l)
 
 static void take_ends(struct tcp_conn *child, const struct tcp_end *e)
 {
-	child->end.laddr = child->is.laddr = e->laddr;
-	child->end.raddr = child->is.raddr = e->raddr;
-	child->end.lport = child->is.lport = e->lport;
-	child->end.rport = child->is.rport = e->rport;
-	child->end.bound_if = e->bound_if;
-	child->end.family = e->family;
+	tcp_end_copy_names(&child->end, e);
+	child->is.laddr = e->laddr;
+	child->is.raddr = e->raddr;
+	child->is.lport = e->lport;
+	child->is.rport = e->rport;
 }
 
 static void take_handshake(struct tcp_conn *child, const struct tcp_handshake *hs)

@@ -72,6 +72,7 @@ void tcp_conn_reset(struct tcp_conn *tc)
 	tc->error = tc->soft_error = 0;
 	tc->shutdown = 0;
 	tc->keep_probes = 0;
+	tc->rcv_space_seq = 0;
 	init_parts(tc);
 	flow_reset(&tc->is.flow);
 }
@@ -168,23 +169,27 @@ u16 tcp_mss_announce(const struct flow *f)
 	return min(f->mtu - headers, (u32)MSS_MAX);
 }
 
-void tcp_mss_update(struct tcp_conn *tc)
+u32 tcp_path_mss(const struct tcp_conn *tc)
 {
 	const struct flow *f = &tc->is.flow;
 	u32 mss = f->mtu ? tcp_mss_announce(f) : TCP_MSS_DEFAULT;
 
-	/* RFC 9293 3.7.1, RFC 6691: both sides' MSS are without options, the payload is with */
 	if (tc->mss_peer)
 		mss = min(mss, (u32)tc->mss_peer);
 	if (tc->mss_user)
 		mss = min(mss, (u32)tc->mss_user);
-	if (tc->mtu_probe)
-		mss = min(mss, (u32)tc->mtu_probe);
-	mss = max(mss, (u32)TCP_MSS_MIN);
-	if (tc->options & TCP_OPT_TS)
-		mss -= 12;
-	tc->mss = min(mss, (u32)TCP_PAYLOAD_MAX);
-	tc->path_mtu = f->mtu;
+	return max(mss, (u32)TCP_MSS_MIN);
+}
+
+void tcp_mss_update(struct tcp_conn *tc)
+{
+	u32 mss = tcp_path_mss(tc);
+
+	if (tc->mtu_mss)
+		mss = max(min(mss, (u32)tc->mtu_mss), (u32)TCP_MSS_MIN);
+	/* both sides' MSS are without options, the payload is with */
+	tc->mss = min(mss - tcp_fixed_options(tc), (u32)TCP_PAYLOAD_MAX);
+	tc->path_mtu = tc->is.flow.mtu;
 }
 
 void tcp_connect_start(struct tcp_conn *tc)
@@ -216,6 +221,10 @@ void tcp_established(struct tcp_conn *tc)
 	tcp_set_state(tc, TCP_ESTABLISHED);
 	tcp_keepalive_restart(tc);
 	tcp_defer(tc, TCP_TODO_WRITE);
+	if (unlikely(tc->fin_queued)) { /* closed in SYN-RECEIVED */
+		tcp_set_state(tc, TCP_FIN_WAIT1);
+		tcp_defer(tc, TCP_TODO_OUTPUT);
+	}
 }
 
 /* ---- closing ---- */
@@ -270,6 +279,11 @@ void tcp_close_send(struct tcp_conn *tc)
 		tcp_done(tc, 0);
 		return;
 	case TCP_SYN_RECV:
+		/* queued for the end of the handshake: before it nothing is agreed on, neither
+		 * segment size nor window */
+		tc->shutdown |= 2;
+		tc->fin_queued = true;
+		return;
 	case TCP_ESTABLISHED:
 		tcp_set_state(tc, TCP_FIN_WAIT1);
 		break;

@@ -73,8 +73,6 @@ static inline void tcp_count(enum tcp_counter id)
 	tcp_count_add(id, 1);
 }
 
-/* All of one counter so far, of every CPU. */
-u64 tcp_counted(enum tcp_counter id);
 /* Registered before the first segment, unregistered after the last. */
 int tcp_count_init(void);
 void tcp_count_exit(void);

@@ -181,13 +181,22 @@ void tcp_send_ack(struct tcp_conn *tc)
 void tcp_ack_later(struct tcp_conn *tc)
 {
 	u32 unacked = tc->rcv_nxt - tc->last_ack_sent;
+	u64 pause = tc->last_recv_ns - tc->last_data_recv_ns;
 	bool quick;
 
 	tc->last_data_recv_ns = tc->last_recv_ns;
-	if (unacked > tc->rcv_mss || unlikely(tc->quickack)) {
+	if (unacked > tc->rcv_mss) {
 		tcp_defer(tc, TCP_TODO_ACK);
 		return;
 	}
+	if (unlikely(tc->quickack)) {
+		tc->quickack--;
+		tcp_defer(tc, TCP_TODO_ACK);
+		return;
+	}
+	/* a sender that was silent begins with a small window (RFC 5681 4.1): each ACK counts */
+	if (unlikely(pause > tc->rto_ns))
+		tc->quick_acks = TCP_QUICK_ACKS;
 	quick = tc->quick_acks && !tc->pingpong;
 	if (quick)
 		tc->quick_acks--;
@@ -211,14 +220,11 @@ void tcp_send_challenge(struct tcp_conn *tc)
 
 /* ---- SYN, RST, probes ---- */
 
-/* RFC 9293 3.7.1: what fits through the interface, without options. */
 static u16 mss_to_offer(const struct tcp_conn *tc)
 {
-	u32 headers = tc->is.flow.net_header + TCP_HEADER, mtu = tc->is.flow.mtu;
-	u32 mss = mtu > headers ? mtu - headers : 0;
+	u16 mss = tcp_mss_announce(&tc->is.flow);
 
-	mss = min(max(mss, (u32)TCP_MSS_MIN), 65495u);
-	return tc->mss_user ? min(mss, (u32)tc->mss_user) : mss;
+	return tc->mss_user ? min(mss, tc->mss_user) : mss;
 }
 
 /* What we offer, or of what was offered to us and agreed to. */

@@ -72,7 +72,11 @@ static void fill_sending(const struct tcp_conn *tc, struct tcp_info *i)
 	i->snd_wnd = tc->snd_wnd;
 	i->total_retrans = tc->total_retrans;
 	i->delivered = tc->delivered / mss;
-	i->bytes_acked = tc->delivered;
+	i->bytes_acked = tc->delivered - tc->sacked_out;
+	i->bytes_sent = i->bytes_acked + (tc->snd_nxt - tc->snd_una) + tc->bytes_retrans;
+	i->bytes_retrans = tc->bytes_retrans;
+	i->dsack_dups = tc->dsack_dups;
+	i->reord_seen = tc->reord_seen;
 	i->app_limited = tc->rate_app_limited | tc->fastopen_fail << 1;
 	i->delivery_rate = tcp_delivery_rate(tc);
 	i->backoff = i->retransmits = tc->backoff;
@@ -96,6 +100,17 @@ static void fill_times(const struct tcp_conn *tc, struct tcp_info *i)
 		       i->sndbuf_limited;
 }
 
+/* Sequence numbers come round again: the reader counts. */
+static u64 bytes_received(const struct tcp_conn *tc)
+{
+	const u32 before = TCP_STATE_BIT(TCP_LISTEN) | TCP_STATE_BIT(TCP_SYN_SENT) |
+			   TCP_STATE_BIT(TCP_SYN_RECV);
+
+	if (tcp_in(tc, before))
+		return 0;
+	return tc->bytes_read + (tc->rcv_nxt - tc->rcv_space_seq) - tc->fin_received;
+}
+
 static void fill(struct tcp_conn *tc, struct tcp_info *i)
 {
 	i->state = tc->state;
@@ -109,7 +124,8 @@ static void fill(struct tcp_conn *tc, struct tcp_info *i)
 	i->rcv_space = tc->rcv_space;
 	i->reordering = REORDERING;
 	i->pacing_rate = i->max_pacing_rate = PACING_NONE;
-	i->bytes_received = tc->state == TCP_SYN_SENT ? 0 : tc->rcv_nxt - tc->irs;
+	i->bytes_received = bytes_received(tc);
+	i->rcv_ooopack = tc->rcv_ooopack;
 	fill_times(tc, i);
 	if (tc->listen)
 		fill_listener(tc, i);

@@ -332,25 +332,10 @@ struct tcp_conn *tcp_accept_take(struct tcp_conn *l)
 
 bool tcp_accept_ready(struct tcp_conn *l)
 {
-	return tcp_accept_queued(l) > 0;
-}
-
-u32 tcp_accept_queued(struct tcp_conn *l)
-{
-	u32 n;
+	bool ready;
 
 	spin_lock(&l->lock);
-	n = l->listen ? l->listen->nr_accept : 0;
+	ready = l->listen && l->listen->nr_accept;
 	spin_unlock(&l->lock);
-	return n;
-}
-
-u32 tcp_backlog(struct tcp_conn *l)
-{
-	u32 n;
-
-	spin_lock(&l->lock);
-	n = l->listen ? l->listen->backlog : 0;
-	spin_unlock(&l->lock);
-	return n;
+	return ready;
 }

@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* mtuprobe.c - paths whose MTU is smaller than we think: told by ICMP (RFC 1191, checked by
  * error.c), or found out when full segments vanish again and again and nobody says why (a black
- * hole, RFC 4821 7.6.3, 8899 5.2). What was too long goes again at once, without blame on
- * congestion. */
+ * hole, RFC 4821 7.6.3, 8899 5.2). Then single larger segments find the largest that gets through
+ * (RFC 4821 7.2, 7.3), and after a long while whether more does again. What was too long goes again
+ * at once, without blame on congestion. Sizes are MSSs, options not subtracted. */
 #include "recovery.h"
 
 #define TIMEOUTS_BEFORE 2 /* the same full segment was lost so often */
+#define PROBE_GAP_NS NSEC_PER_SEC
+#define SEGMENTS_BEHIND 4 /* their ACKs tell of a lost probe before a time-out does */
+
+/* What is lost is sent again under the present window, which stays. */
+static void without_blame(struct tcp_conn *tc)
+{
+	tc->ca_state = TCP_CA_LOSS;
+	tc->recover = tc->snd_nxt;
+	tc->cc.ssthresh = max(tc->cc.cwnd, 2u * tc->mss);
+	tc->undo_marker = false;
+	tc->frto = 0;
+}
+
+/* ---- told ---- */
 
 /* Of what is in flight, segments longer than mss can never arrive. */
 static void resend_too_long(struct tcp_conn *tc)
@@ -19,14 +34,8 @@ static void resend_too_long(struct tcp_conn *tc)
 	}
 	if (tc->lost_out == lost)
 		return;
-	/* sent again under the present window, which stays */
-	if (tc->ca_state < TCP_CA_LOSS) {
-		tc->ca_state = TCP_CA_LOSS;
-		tc->recover = tc->snd_nxt;
-		tc->cc.ssthresh = max(tc->cc.cwnd, 2u * tc->mss);
-		tc->undo_marker = false;
-		tc->frto = false;
-	}
+	if (tc->ca_state < TCP_CA_LOSS)
+		without_blame(tc);
 	tcp_output(tc);
 }
 
@@ -42,6 +51,8 @@ void tcp_pmtu_reduced(struct tcp_conn *tc)
 		resend_too_long(tc);
 }
 
+/* ---- black holes ---- */
+
 void tcp_mtu_timeout(struct tcp_conn *tc)
 {
 	struct tcp_rec *r = tcp_rec_first(tc);
@@ -50,11 +61,82 @@ void tcp_mtu_timeout(struct tcp_conn *tc)
 	if (!tcp_sysctls.mtu_probing || !r || (r->flags & TCP_REC_SYN) ||
 	    r->end - r->seq < tc->mss || tc->mss <= floor)
 		return;
+	tc->mtu_watched = true;
 	if (++tc->mtu_timeouts < TIMEOUTS_BEFORE)
 		return;
+	tc->mtu_failed = tc->mss + tcp_fixed_options(tc);
 	/* base_mss first; should that not help, halves */
-	tc->mtu_probe = max(min((u32)tcp_sysctls.base_mss, tc->mss / 2u + floor / 2u), (u32)floor);
+	tc->mtu_mss = max(min((u32)tcp_sysctls.base_mss, tc->mss / 2u + floor / 2u), (u32)floor);
 	tc->mtu_timeouts = 0;
+	tc->mtu_next_ns = ktime_get() + PROBE_GAP_NS;
 	tcp_count(TCP_TCPMTUPFail);
 	tcp_mss_update(tc);
+}
+
+/* ---- upwards ---- */
+
+/* What is worth trying: between what gets through and what does not, after a while everything. */
+static u32 next_size(struct tcp_conn *tc, u64 now)
+{
+	u32 most = tcp_path_mss(tc), low = tc->mtu_mss, high = min(most + 1, (u32)tc->mtu_failed);
+
+	if (most <= low)
+		return 0;
+	if (!tc->mtu_failed)
+		return most;
+	if (high > low + max(tcp_sysctls.probe_threshold, 1))
+		return low + (high - low) / 2;
+	/* found; the path may become another one */
+	tc->mtu_failed = 0;
+	tc->mtu_next_ns = now + tcp_sysctls.probe_interval * NSEC_PER_SEC;
+	return 0;
+}
+
+u32 tcp_mtu_probe_len(struct tcp_conn *tc, u64 now)
+{
+	u32 len;
+
+	/* among others that get through, in a quiet time: then its loss says what it shall */
+	if (now < tc->mtu_next_ns || tc->mtu_probe || !tcp_calm(tc) || !tcp_has_sack(tc) ||
+	    tc->mss_now != tc->mss)
+		return 0;
+	len = next_size(tc, now);
+	len -= min(len, tcp_fixed_options(tc));
+	return tc->write_seq - tc->snd_nxt >= len + SEGMENTS_BEHIND * tc->mss ? len : 0;
+}
+
+void tcp_mtu_probe_sent(struct tcp_conn *tc, u32 seq, u32 len)
+{
+	tc->mtu_probe = len + tcp_fixed_options(tc);
+	tc->mtu_seq = seq;
+	tc->mtu_lost = false;
+	tc->mtu_watched = true;
+	tc->mtu_next_ns = ktime_get() + PROBE_GAP_NS;
+}
+
+void tcp_mtu_advanced(struct tcp_conn *tc)
+{
+	tc->mtu_timeouts = 0;
+	tc->mtu_watched = tc->mtu_probe != 0;
+	if (!tc->mtu_probe ||
+	    seq_lt(tc->snd_una, tc->mtu_seq + tc->mtu_probe - tcp_fixed_options(tc)))
+		return;
+	if (!tc->mtu_lost) {
+		tcp_count(TCP_TCPMTUPSuccess);
+		tc->mtu_mss = tc->mtu_probe < tcp_path_mss(tc) ? tc->mtu_probe : 0;
+		tcp_mss_update(tc);
+	}
+	tc->mtu_probe = 0;
+	tc->mtu_watched = false;
+}
+
+bool tcp_mtu_probe_lost(struct tcp_conn *tc)
+{
+	if (!tc->mtu_lost || tc->lost_out != tc->mtu_probe - tcp_fixed_options(tc))
+		return false; /* others too: that says nothing about its size */
+	tcp_count(TCP_TCPMTUPFail);
+	tc->mtu_failed = tc->mtu_probe;
+	tc->mtu_probe = 0;
+	without_blame(tc);
+	return true;
 }

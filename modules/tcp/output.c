@@ -58,7 +58,7 @@ static void check_mss(struct tcp_conn *tc)
 		tcp_mss_update(tc);
 	tc->mss_now = tc->cc.mss = tcp_mss_for_window(tc);
 	if (unlikely(tc->nr_sack_out || tc->dsack.start != tc->dsack.end)) {
-		u32 extra = tcp_options_len(tc) - (tc->options & TCP_OPT_TS ? 12 : 0);
+		u32 extra = tcp_options_len(tc) - tcp_fixed_options(tc);
 
 		tc->mss_now = max((u32)tc->mss_now, extra + 8) - extra;
 	}
@@ -108,7 +108,7 @@ static void note_data_sent(struct tcp_conn *tc, u32 end, u32 len, u64 now)
 		tc->snd_small = end;
 	if (now - tc->last_data_recv_ns < TCP_DELACK_NS) {
 		tc->pingpong = true;
-		tc->quickack = false;
+		tc->quickack = 0;
 	}
 	tc->last_sent_ns = now;
 	tcp_count(TCP_TCPOrigDataSent);
@@ -258,6 +258,23 @@ static void check_idle(struct tcp_conn *tc)
 	}
 }
 
+/* RFC 4821 7.4: one segment of a size that may not get through. True: it left. */
+static bool try_larger(struct tcp_conn *tc)
+{
+	u32 len = tcp_mtu_probe_len(tc, ktime_get()), seq = tc->snd_nxt;
+	struct pkt *p = tc->tx_next;
+	u16 usual = tc->mss_now;
+
+	if (!len || !p || tcp_tx_cb(p)->filling || tcp_tx_cb(p)->seq + p->len - seq < len ||
+	    len > min(window_left(tc), cwnd_left(tc)))
+		return false;
+	tc->mss_now = len;
+	if (!send_one(tc, len, false) && tcp_rec_last(tc)->seq == seq)
+		tcp_mtu_probe_sent(tc, seq, len);
+	tc->mss_now = usual;
+	return tc->snd_nxt != seq;
+}
+
 /* True when something left. */
 static bool send_queue(struct tcp_conn *tc)
 {
@@ -359,6 +376,7 @@ int tcp_retransmit(struct tcp_conn *tc, struct tcp_rec *r, u32 limit)
 	tcp_count_add(tc->ca_state == TCP_CA_LOSS ? TCP_TCPSlowStartRetrans : TCP_TCPFastRetrans,
 		      segs);
 	tc->total_retrans += segs;
+	tc->bytes_retrans += r->end - r->seq;
 	tc->last_sent_ns = ktime_get();
 	tcp_rec_resent(tc, r, tc->last_sent_ns);
 	tcp_recovery_sent(tc, r->end - r->seq, true);
@@ -417,6 +435,8 @@ void tcp_output(struct tcp_conn *tc)
 		sent = send_lost(tc);
 	if (tc->tx_next || (tc->fin_queued && !tc->fin_sent)) {
 		check_idle(tc);
+		if (unlikely(tc->mtu_mss))
+			sent |= try_larger(tc);
 		sent |= send_queue(tc);
 	}
 	if (tc->pushing && seq_ge(tc->snd_nxt, tc->push_seq))

@@ -216,12 +216,6 @@ struct ip_mib tcp_ext_mib = {
 	.nr_fields = TCP_NR_COUNTERS - TCP_NR_SNMP,
 };
 
-u64 tcp_counted(enum tcp_counter id)
-{
-	return (u32)id < TCP_NR_SNMP ? ip_mib_sum(&tcp_mib, id) :
-				       ip_mib_sum(&tcp_ext_mib, id - TCP_NR_SNMP);
-}
-
 struct family_count {
 	u16 af;
 	u32 n;

@@ -163,6 +163,7 @@ void tcp_rcvbuf_grow(struct tcp_conn *tc)
 		return;
 	tc->rcv_space_seq = tc->copied_seq;
 	tc->rcv_space_ns = now;
+	tc->bytes_read += copied;
 	copied = (u64)copied * rtt / passed;
 	if (copied <= tc->rcv_space)
 		return;

@@ -143,6 +143,8 @@ void tcp_rec_lost(struct tcp_conn *tc, struct tcp_rec *r)
 		return;
 	r->flags |= TCP_REC_LOST;
 	tc->lost_out += rec_len(r);
+	if (unlikely(tc->mtu_probe && r->seq == tc->mtu_seq))
+		tc->mtu_lost = true;
 	if (r->flags & TCP_REC_RETRANS) {
 		tc->retrans_out -= rec_len(r);
 		tcp_count(TCP_TCPLostRetransmit);
@@ -226,6 +228,7 @@ static void note_delivery(struct tcp_conn *tc, const struct tcp_rec *r, u32 len,
 			if (!tc->rack_reordering_seen)
 				tcp_count(TCP_TCPSACKReorder);
 			tc->rack_reordering_seen = true;
+			tc->reord_seen++;
 		}
 	} else {
 		info->retrans_acked = true;

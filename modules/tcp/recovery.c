@@ -57,6 +57,12 @@ static void enter_recovery(struct tcp_conn *tc, u32 prior_pipe)
 	tc->ca_state = TCP_CA_RECOVERY;
 }
 
+static void loss_found(struct tcp_conn *tc, u32 prior_pipe)
+{
+	if (tc->ca_state < TCP_CA_RECOVERY && likely(!tcp_mtu_probe_lost(tc)))
+		enter_recovery(tc, prior_pipe);
+}
+
 /* RFC 9937 5.2: what each ACK lets out, so that ssthresh is reached when a window has been
  * acknowledged, without a pause and without a burst. */
 static void prr_update(struct tcp_conn *tc, const struct tcp_ack_info *info, bool lost_more)
@@ -141,6 +147,7 @@ static void note_dsack(struct tcp_conn *tc, const struct tcp_ack_info *info)
 {
 	const struct tcp_range *d = &info->dsack_block;
 
+	tc->dsack_dups++;
 	if (tc->undo_marker && seq_ge(d->start, tc->undo_una))
 		tc->undo_retrans -= d->end - d->start;
 	/* RFC 8985 6.2 step 4: our reordering window was too small; once a round trip */
@@ -216,8 +223,7 @@ void tcp_rack_reordering_timeout(struct tcp_conn *tc)
 
 	again = rack_detect(tc, now);
 	if (tc->lost_out) {
-		if (tc->ca_state < TCP_CA_RECOVERY)
-			enter_recovery(tc, pipe);
+		loss_found(tc, pipe);
 		tc->cc.cwnd = max(tc->cc.cwnd, tcp_pipe(tc) + tc->cc.mss);
 		tcp_defer(tc, TCP_TODO_OUTPUT);
 	}
@@ -274,7 +280,8 @@ static void newreno_detect(struct tcp_conn *tc, const struct tcp_ack_info *info)
 
 /* ---- tail loss probes (RFC 8985 7) ---- */
 
-/* The last segment in flight, as a record of its own if there is memory. A FIN is on it, not one. */
+/* The last segment in flight, as a record of its own if there is memory. A FIN is on it, not one.
+ */
 static struct tcp_rec *last_segment(struct tcp_conn *tc, struct tcp_rec *r)
 {
 	u32 len = r->end - r->seq - !!(r->flags & TCP_REC_FIN);
@@ -471,8 +478,8 @@ void tcp_recover(struct tcp_conn *tc, struct tcp_ack_info *info)
 		count_duplicates(tc, info);
 		newreno_detect(tc, info);
 	}
-	if (tc->lost_out && tc->ca_state < TCP_CA_RECOVERY)
-		enter_recovery(tc, info->prior_pipe);
+	if (tc->lost_out)
+		loss_found(tc, info->prior_pipe);
 	if (tc->ca_state == TCP_CA_RECOVERY || tc->ca_state == TCP_CA_CWR)
 		prr_update(tc, info, tc->lost_out > lost_before);
 	else

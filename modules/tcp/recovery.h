@@ -19,13 +19,13 @@ enum tcp_ca_state {
 enum tcp_retrans_kind { TCP_RETRANS_RTO, TCP_RETRANS_TLP, TCP_RETRANS_REO };
 
 #define TCP_DUPTHRESH 3
-#define TCP_QUICK_ACKS 16 /* a connection's first segments are acknowledged at once */
+#define TCP_QUICK_ACKS 16 /* first segments, or after a pause, are acknowledged at once */
 #define TCP_RECS_MAX 2048 /* beyond it SACK splits nothing any more */
 
 /* What one ACK brought, gathered on its way through ack.c. */
 struct tcp_ack_info {
 	u64 now;
-	u32 prior_una, prior_pipe;
+	u32 prior_pipe;
 	u32 prior_high;		   /* the highest byte known to have arrived */
 	u32 acked;		   /* cumulatively */
 	u32 delivered;		   /* acked and not SACKed before, and newly SACKed */
@@ -38,7 +38,6 @@ struct tcp_ack_info {
 	struct tcp_range dsack_block;
 	bool orig_acked;    /* something sent once and before the time-out arrived (RFC 5682) */
 	bool retrans_acked; /* something sent again is now acknowledged */
-	bool reneged;
 	/* rate.c: of what was sent last and is now delivered */
 	u64 rate_prior_delivered, rate_prior_ns, rate_send_ns, rate_sent_ns;
 	bool rate_app_limited;
@@ -129,6 +128,12 @@ void tcp_ecn_echoed(struct tcp_conn *tc);
 /* mtuprobe.c */
 /* A retransmission timed out: maybe packets of this size do not get through (RFC 4821 7.6.3). */
 void tcp_mtu_timeout(struct tcp_conn *tc);
+/* How long a segment may be tried now; 0: none. It was sent. */
+u32 tcp_mtu_probe_len(struct tcp_conn *tc, u64 now);
+void tcp_mtu_probe_sent(struct tcp_conn *tc, u32 seq, u32 len);
+void tcp_mtu_advanced(struct tcp_conn *tc); /* snd_una moved, and tc->mtu_watched */
+/* Something was lost. True: only what was tried, so it goes again and congestion is no issue. */
+bool tcp_mtu_probe_lost(struct tcp_conn *tc);
 
 /* rate.c */
 /* r leaves: what is delivered by now is where its sample begins. */

@@ -275,12 +275,7 @@ int tcp_request_restore(struct tcp_conn *l, const struct tcp_end *ends,
 	req = request_new(l);
 	if (!req)
 		return -ENOMEM;
-	req->end.laddr = ends->laddr;
-	req->end.raddr = ends->raddr;
-	req->end.lport = ends->lport;
-	req->end.rport = ends->rport;
-	req->end.bound_if = ends->bound_if;
-	req->end.family = ends->family;
+	tcp_end_copy_names(&req->end, ends);
 	req->hs = *hs;
 	req->acked = true;
 	return request_enter(l, req);

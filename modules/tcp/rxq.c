@@ -438,6 +438,7 @@ static void receive_early(struct tcp_conn *tc, struct pkt *p)
 
 	/* RFC 5681 4.2: the duplicate ACK leaves at once */
 	tcp_defer(tc, TCP_TODO_ACK);
+	tc->rcv_ooopack++;
 	if (tc->nr_runs >= RUNS_MAX || !take_over(p) || !make_room(tc, p->truesize, false)) {
 		early_drop(p);
 		return;
@@ -533,9 +534,4 @@ void tcp_rxq_purge(struct tcp_conn *tc)
 	purge_list(&tc->reading, &tc->rx_bytes);
 	purge_list(&tc->rxq, &tc->rx_bytes);
 	ofo_purge(tc);
-}
-
-void tcp_rx_release(struct tcp_conn *tc, struct list_head *read)
-{
-	purge_list(read, &tc->rx_bytes);
 }

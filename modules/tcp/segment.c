@@ -123,9 +123,8 @@ static bool checksum_good(const struct pkt *p, const struct ip_rx *rx)
 {
 	if (likely(p->csum == PKT_CSUM_OK))
 		return true;
-	return csum_fold(csum_partial(
-		       p->data, p->len,
-		       ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_TCP, p->len))) == 0;
+	return csum_fold(csum_partial(p->data, p->len,
+				      ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_TCP, p->len))) == 0;
 }
 
 int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx)

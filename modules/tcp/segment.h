@@ -81,8 +81,6 @@ struct tcp_seg {
 /* segment.c. p->data at the TCP header. 0, or the enum drop_reason to drop it for (checksum
  * included). Pulls nothing. */
 int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx);
-/* The running sum of the pseudo header (RFC 9293 3.1). */
-u32 tcp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len);
 /* Options of an outgoing segment. Returns bytes written to o (a multiple of 4, at most 40). */
 struct tcp_opts_out {
 	bool ts, sack_permitted, wscale_on;

@@ -16,8 +16,9 @@
 #define PHASE_CONNECTED 2
 
 #define HANDSHAKE (TCP_STATE_BIT(TCP_SYN_SENT) | TCP_STATE_BIT(TCP_SYN_RECV))
-#define FIN_UNACKED \
-	(TCP_STATE_BIT(TCP_FIN_WAIT1) | TCP_STATE_BIT(TCP_CLOSING) | TCP_STATE_BIT(TCP_LAST_ACK))
+#define FIN_UNACKED                                                                                \
+	(TCP_STATE_BIT(TCP_SYN_RECV) | TCP_STATE_BIT(TCP_FIN_WAIT1) | TCP_STATE_BIT(TCP_CLOSING) | \
+	 TCP_STATE_BIT(TCP_LAST_ACK))
 
 void tcp_wake(struct tcp_conn *tc, u32 poll_events)
 {

@@ -2,6 +2,7 @@
 /* sockopt.c - options of level SOL_TCP with Linux's numbers, bounds, defaults and errnos, and what
  * TCP does when the core has set one of SOL_SOCKET. */
 #include "ports.h"
+#include "recovery.h"
 
 #define SOL_TCP 6
 #define TCP_NODELAY 1
@@ -103,9 +104,10 @@ static int set_clamp(struct tcp_conn *tc, int v)
 	return 0;
 }
 
+/* No lasting choice: it begins or ends what the protocol does by itself (tcp(7)). */
 static int set_quickack(struct tcp_conn *tc, int v)
 {
-	tc->quickack = v & 1;
+	tc->quickack = v & 1 ? TCP_QUICK_ACKS : 0;
 	tc->pingpong = !(v & 1);
 	/* what was put off is answered now, also when it is switched off again for later */
 	if (v && tc->deadline[TCP_TIMER_DELACK] && tcp_in(tc, TCP_CAN_SEND))
@@ -212,6 +214,8 @@ static int set_tcp(struct tcp_conn *tc, int opt, const void *val, u32 len)
 
 	if (opt == TCP_CONGESTION)
 		return set_congestion(tc, val, len);
+	if (opt == TCP_ULP)
+		return len ? -ENOENT : -EINVAL; /* there is none: as Linux without tls.ko */
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
@@ -366,7 +370,10 @@ static int get_congestion(struct tcp_conn *tc, void *val, u32 *len)
 	char name[TCP_CC_NAME_MAX] = "";
 
 	spin_lock(&tc->lock);
-	strscpy(name, tc->cc.algo ? tc->cc.algo->name : tcp_cc_default_name(), sizeof(name));
+	if (tc->cc.algo)
+		strscpy(name, tc->cc.algo->name, sizeof(name));
+	else
+		tcp_cc_default(name);
 	spin_unlock(&tc->lock);
 	*len = min(*len, (u32)sizeof(name));
 	memcpy(val, name, *len);

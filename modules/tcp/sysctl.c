@@ -39,6 +39,7 @@ struct tcp_sysctls tcp_sysctls = {
 	.base_mss = 1024,
 	.min_snd_mss = TCP_MSS_MIN,
 	.probe_interval = 600,
+	.probe_threshold = 8,
 	.adv_win_scale = 1,
 	.app_win = 31,
 	.limit_output_bytes = 1048576,
@@ -80,7 +81,6 @@ static struct sysctl sysctls[] = {
 	NUMBER("timestamps", timestamps, 0, 2),
 	NUMBER("sack", sack, 0, 1),
 	NUMBER("dsack", dsack, 0, 1),
-	NUMBER("fack", fack_unused, 0, 255),
 	NUMBER("ecn", ecn, 0, 2),
 	NUMBER("syn_retries", syn_retries, 1, 127),
 	NUMBER("synack_retries", synack_retries, 0, 255),
@@ -100,36 +100,42 @@ static struct sysctl sysctls[] = {
 	NUMBER("rfc1337", rfc1337, 0, 1),
 	NUMBER("stdurg", stdurg, 0, 1),
 	NUMBER("slow_start_after_idle", slow_start_after_idle, 0, 1),
-	NUMBER("no_metrics_save", no_metrics_save, 0, 1),
 	NUMBER("moderate_rcvbuf", moderate_rcvbuf, 0, 1),
 	NUMBER("frto", frto, 0, 255),
 	NUMBER("mtu_probing", mtu_probing, 0, 2),
 	NUMBER("base_mss", base_mss, TCP_MSS_MIN, 65535),
 	NUMBER("min_snd_mss", min_snd_mss, TCP_MSS_MIN, 65535),
 	NUMBER("probe_interval", probe_interval, 0, INT_MAX),
+	NUMBER("probe_threshold", probe_threshold, 0, INT_MAX),
 	NUMBER("adv_win_scale", adv_win_scale, -31, 31),
-	NUMBER("app_win", app_win, 0, 31),
-	NUMBER("limit_output_bytes", limit_output_bytes, 0, INT_MAX),
 	NUMBER("challenge_ack_limit", challenge_ack_limit, 0, INT_MAX),
 	NUMBER("invalid_ratelimit", invalid_ratelimit, 0, INT_MAX),
-	NUMBER("recovery", recovery, 0, 255),
 	NUMBER("early_retrans", early_retrans, 0, 4),
-	NUMBER("reordering", reordering, 1, 300),
-	NUMBER("max_reordering", max_reordering, 1, INT_MAX),
-	NUMBER("thin_linear_timeouts", thin_linear_timeouts, 0, 1),
 	NUMBER("fastopen", fastopen, 0, 0xfff),
 	NUMBER("fastopen_blackhole_timeout_sec", fastopen_blackhole_timeout_sec, 0, INT_MAX),
 	NUMBER("notsent_lowat", notsent_lowat, -1, INT_MAX),
 	NUMBER("tso_win_divisor", tso_win_divisor, 0, 255),
+	/* kept, as sysctl.conf files set them; what they tune is not there to be tuned */
+	NUMBER("fack", fack, 0, 255),
+	NUMBER("recovery", recovery, 0, 255),
+	NUMBER("reordering", reordering, 1, 300),
+	NUMBER("max_reordering", max_reordering, 1, INT_MAX),
+	NUMBER("thin_linear_timeouts", thin_linear_timeouts, 0, 1),
+	NUMBER("app_win", app_win, 0, 31),
+	NUMBER("limit_output_bytes", limit_output_bytes, 0, INT_MAX),
 	NUMBER("min_tso_segs", min_tso_segs, 1, 255),
 	NUMBER("autocorking", autocorking, 0, 1),
+	NUMBER("no_metrics_save", no_metrics_save, 0, 1),
 };
 
 /* ---- congestion control, by name ---- */
 
 static int show_default(struct seq *s)
 {
-	seq_printf(s, "%s\n", tcp_cc_default_name());
+	char name[TCP_CC_NAME_MAX];
+
+	tcp_cc_default(name);
+	seq_printf(s, "%s\n", name);
 	return 0;
 }
 
@@ -151,6 +157,11 @@ static int show_names(struct seq *s)
 	return 0;
 }
 
+static int set_allowed(void *arg, const char *text, size_t len)
+{
+	return tcp_cc_set_allowed(text);
+}
+
 static struct procfile files[] = {
 	{ .path = "sys/net/ipv4/tcp_congestion_control",
 	  .mode = 0644,
@@ -160,8 +171,9 @@ static struct procfile files[] = {
 	  .mode = 0444,
 	  .show = show_names },
 	{ .path = "sys/net/ipv4/tcp_allowed_congestion_control",
-	  .mode = 0444,
+	  .mode = 0644,
 	  .show = show_names,
+	  .write = set_allowed,
 	  .arg = (void *)1 },
 };
 

@@ -13,6 +13,16 @@ static inline bool tcp_end_covers(const struct tcp_end *e, const struct ip_addr 
 		return ip_addr_is_v4(dst);
 	return !(e->bind & TCP_BIND_V6ONLY) || !ip_addr_is_v4(dst);
 }
+/* Addresses, ports, interface and family; to is in no table yet. */
+static inline void tcp_end_copy_names(struct tcp_end *to, const struct tcp_end *from)
+{
+	to->laddr = from->laddr;
+	to->raddr = from->raddr;
+	to->lport = from->lport;
+	to->rport = from->rport;
+	to->bound_if = from->bound_if;
+	to->family = from->family;
+}
 /* As tcp_insert_end, but also over a TIME-WAIT that allows it: *tw, with the table's reference, is
  * out then. -EADDRNOTAVAIL. The ports' lock may be held. */
 int tcp_insert_active(struct tcp_end *e, struct tcp_end **tw);

@@ -11,7 +11,7 @@
  *	ack.c    acknowledgements, RTT, SACK	recovery.c RACK-TLP, PRR, F-RTO   timer.c  cc.c
  *	sock.c   socket calls  send.c recv.c	rxq.c rcvbuf.c urgent.c  received data
  *	sockopt.c info.c			sysctl.c proc.c
- *	rate.c	 delivery rate
+ *	rate.c	 delivery rate			mtuprobe.c path MTU, told of or found out
  *	fastopen.c, as a server, fastclient.c, as a client (RFC 7413)
  *
  * Locks: the socket's mutex (process context) > the listener's conn lock > a connection's lock >
@@ -267,9 +267,18 @@ struct tcp_conn {
 	struct tcp_cc cc;
 	struct list_head cc_node; /* of cc.algo's users; guarded by cc.c's lock */
 	u64 last_sent_ns, last_recv_ns, last_data_recv_ns;
-	u32 total_retrans;
-	u16 mtu_probe; /* black-hole detection (RFC 4821): MSS tried, 0: the path's */
-	u8 mtu_timeouts;
+	/* told by TCP_INFO alone */
+	u32 total_retrans, dsack_dups, reord_seen, rcv_ooopack;
+	u64 bytes_retrans, bytes_read; /* read: before rcv_space_seq */
+	/* mtuprobe.c (RFC 4821), sizes as MSSs */
+	u16 mtu_mss;	  /* gets through where the path's does not; 0: that does */
+	u16 mtu_failed;	  /* did not; 0: none is known */
+	u16 mtu_probe;	  /* is tried by the segment at mtu_seq; 0: none is on its way */
+	u8 mtu_timeouts;  /* of the same full segment */
+	bool mtu_lost;	  /* the segment that tries was */
+	bool mtu_watched; /* an ACK of something new is of interest */
+	u32 mtu_seq;
+	u64 mtu_next_ns;    /* no other one before */
 	u32 challenge_left; /* RFC 5961 7, per connection */
 	u64 challenge_ns;
 	u64 last_oow_ns;  /* an ACK answered a segment out of the window, see input.c */
@@ -279,7 +288,7 @@ struct tcp_conn {
 
 	/* the user's wishes; also inherited by accepted connections */
 	bool nodelay, cork;
-	bool quickack; /* until the connection is interactive again */
+	u8 quickack; /* so many ACKs more, unless data that we send takes them along before */
 	u8 keep_cnt, syn_retries, defer_accept_s;
 	u32 keep_idle_ms, keep_intvl_ms; /* 0: the sysctl's */
 	u32 user_timeout_ms;
@@ -415,8 +424,14 @@ static inline u32 tcp_rcv_window(const struct tcp_conn *tc)
 void tcp_connect_start(struct tcp_conn *tc);
 /* The handshake is over: mss, wscale, cc, buffers. Lock held. */
 void tcp_established(struct tcp_conn *tc);
-/* MSS from path MTU, peer and user (RFC 9293 3.7.1, RFC 6691). Lock held. */
+/* MSS from path MTU, peer and user (RFC 9293 3.7.1, RFC 6691); what mtuprobe.c found out and
+ * options in every segment are subtracted from it for tc->mss. Lock held. */
+u32 tcp_path_mss(const struct tcp_conn *tc);
 void tcp_mss_update(struct tcp_conn *tc);
+static inline u32 tcp_fixed_options(const struct tcp_conn *tc)
+{
+	return tc->options & TCP_OPT_TS ? 12 : 0;
+}
 /* What our MSS option says: what fits into a packet of that flow's interface, without options. */
 u16 tcp_mss_announce(const struct flow *f);
 extern struct atomic tcp_nr_established, tcp_nr_orphans; /* conn.c, for /proc */
@@ -454,8 +469,6 @@ void tcp_listen_stop(struct tcp_conn *tc); /* requests dropped, unaccepted conne
 /* The first complete connection, with a reference, off the queue; NULL: none. */
 struct tcp_conn *tcp_accept_take(struct tcp_conn *listener);
 bool tcp_accept_ready(struct tcp_conn *listener);
-u32 tcp_accept_queued(struct tcp_conn *listener);
-u32 tcp_backlog(struct tcp_conn *listener);
 
 /* ================= B: output, acknowledgements, timers, congestion ================= */
 
@@ -538,7 +551,6 @@ void tcp_pmtu_reduced(struct tcp_conn *tc);
 
 /* timer.c. Lock held. */
 void tcp_timer_set(struct tcp_conn *tc, enum tcp_timer_id id, u64 at_ns); /* takes a reference */
-void tcp_timer_clear(struct tcp_conn *tc, enum tcp_timer_id id);
 void tcp_timers_stop(struct tcp_conn *tc);
 void tcp_timer_init(struct tcp_conn *tc);
 void tcp_rearm_rto(struct tcp_conn *tc);
@@ -546,7 +558,7 @@ void tcp_keepalive_restart(struct tcp_conn *tc); /* option changed, or something
 
 /* cc.c */
 void tcp_cc_start(struct tcp_conn *tc); /* initial window (RFC 6928), the default algorithm */
-/* Switches; NULL name: the sysctl's. May load tcp_NAME. -ENOENT, -EPERM. Process context, without
+/* Switches. May load tcp_NAME. -ENOENT, -EPERM. Process context, without
  * the connection's lock. */
 int tcp_cc_choose(struct tcp_conn *tc, const char *name);
 void tcp_cc_stop(struct tcp_conn *tc);
@@ -558,7 +570,7 @@ void tcp_cc_prepare(void);
 int tcp_cc_init(void);
 void tcp_cc_exit(void);
 void tcp_cc_names(char *buf, size_t n, bool allowed_only); /* for the sysctls */
-const char *tcp_cc_default_name(void);
+void tcp_cc_default(char name[TCP_CC_NAME_MAX]);
 int tcp_cc_set_default(const char *name);
 int tcp_cc_set_allowed(const char *names); /* with blanks between; -ENOENT */
 
@@ -573,7 +585,6 @@ void tcp_rx_data(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
  * still the caller's). */
 bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
 void tcp_rxq_purge(struct tcp_conn *tc); /* the socket's lock too, if there is a socket */
-void tcp_rx_release(struct tcp_conn *tc, struct list_head *read); /* frees packets that were read */
 /* Bytes in order that the user has not taken, urgent ones included. */
 static inline u32 tcp_readable(const struct tcp_conn *tc)
 {

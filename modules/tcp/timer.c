@@ -29,11 +29,6 @@ void tcp_timer_set(struct tcp_conn *tc, enum tcp_timer_id id, u64 at_ns)
 	arm(tc, at_ns);
 }
 
-void tcp_timer_clear(struct tcp_conn *tc, enum tcp_timer_id id)
-{
-	tc->deadline[id] = 0;
-}
-
 void tcp_timers_stop(struct tcp_conn *tc)
 {
 	memset(tc->deadline, 0, sizeof(tc->deadline));

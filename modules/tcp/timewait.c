@@ -129,12 +129,7 @@ static struct tcp_timewait *make(const struct tcp_conn *tc)
 	if (!tw)
 		return NULL;
 	tcp_end_init(&tw->end, TCP_END_TIMEWAIT);
-	tw->end.laddr = tc->end.laddr;
-	tw->end.raddr = tc->end.raddr;
-	tw->end.lport = tc->end.lport;
-	tw->end.rport = tc->end.rport;
-	tw->end.bound_if = tc->end.bound_if;
-	tw->end.family = tc->end.family;
+	tcp_end_copy_names(&tw->end, &tc->end);
 	tw->has_ts = tc->options & TCP_OPT_TS;
 	tw->snd_nxt = tc->snd_nxt;
 	tw->rcv_nxt = tc->rcv_nxt;

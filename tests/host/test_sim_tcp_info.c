@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_tcp_info.c - what TCP_INFO tells of a sender: the delivery rate and whether the program
- * was the limit, how long it was busy, and how long the peer's window or our buffer held it; and
- * TCP_QUICKACK. */
+ * was the limit, how long it was busy, how long the peer's window or our buffer held it, and what
+ * went and came; TCP_QUICKACK and TCP_ULP. */
 #include "tcp_peer.h"
 
 /* Places in Linux's struct tcp_info. */
 #define AT_APP_LIMITED 7
+#define AT_BYTES_ACKED 120
+#define AT_BYTES_RECEIVED 128
 #define AT_DELIVERY_RATE 160
 #define AT_BUSY 168
 #define AT_RWND_LIMITED 176
 #define AT_SNDBUF_LIMITED 184
+#define AT_BYTES_SENT 200
+#define AT_BYTES_RETRANS 208
+#define AT_DSACK_DUPS 216
+#define AT_RCV_OOOPACK 224
+
+#define TCP_ULP 31
 
 static u8 info[232];
 
@@ -121,6 +129,39 @@ static void limited_by_its_buffer(void **state)
 	tp_down();
 }
 
+/* What went and came, in octets; what came twice, and out of order. */
+static void counts(void **state)
+{
+	int fd = setup();
+
+	assert_int_equal(tp_write(fd, 5000), 5000);
+	segments(1, 5);
+	in(". 1(0) ack 1 <sack 1001:5001>");
+	out(". 1(1000) ack 1");
+	ask(fd);
+	assert_int_equal(told(AT_BYTES_SENT), 6000);
+	assert_int_equal(told(AT_BYTES_RETRANS), 1000);
+	assert_int_equal(told(AT_BYTES_ACKED), 0);
+	in(". 1(0) ack 5001 <sack 1:1001>");
+	in(". 1001:2001(1000) ack 5001");
+	in("P. 1:1001(1000) ack 5001");
+	tp_forget();
+	assert_int_equal(tp_read(fd, 1500), 1500);
+	ask(fd);
+	assert_int_equal(told(AT_BYTES_SENT), 6000);
+	assert_int_equal(told(AT_BYTES_ACKED), 5000);
+	assert_int_equal(told(AT_BYTES_RECEIVED), 2000);
+	assert_int_equal((u32)told(AT_DSACK_DUPS), 1);
+	assert_int_equal((u32)told(AT_RCV_OOOPACK), 1);
+	in("F. 2001(0) ack 5001");
+	ask(fd);
+	assert_int_equal(told(AT_BYTES_RECEIVED), 2000);
+	assert_int_equal(tp_read(fd, 1500), 500);
+	tp_forget();
+	tp_finish(fd);
+	tp_down();
+}
+
 /* Short segments at the start wait for an answer to ride on, but not where the user says no. */
 static void quickack(void **state)
 {
@@ -144,13 +185,84 @@ static void quickack(void **state)
 	tp_down();
 }
 
+/* tcp(7): the flag is not permanent. */
+static void quickack_ends(void **state)
+{
+	int fd = setup();
+	u32 i;
+
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_QUICKACK), 1);
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_QUICKACK, 0), 0);
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_QUICKACK), 0);
+	in("P. 1:11(10) ack 1");
+	out_within(39, 50, ". 1(0) ack 11");
+	/* the delayed ACK found nothing to ride on: that mode is over by itself */
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_QUICKACK), 1);
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_QUICKACK, 1), 0);
+	for (i = 1; i <= 16; i++) {
+		inf("P. %u:%u(10) ack 1", 10 * i + 1, 10 * i + 11);
+		outf(". 1(0) ack %u", 10 * i + 11);
+	}
+	in("P. 171:181(10) ack 1");
+	out_within(5, 50, ". 1(0) ack 181");
+	/* what was put off goes as the option is set */
+	in("P. 181:191(10) ack 1");
+	silence(2);
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_QUICKACK, 1), 0);
+	out(". 1(0) ack 191");
+	tp_finish(fd);
+	tp_down();
+}
+
+/* The first segments after a pause are answered at once: their sender's window is small again. */
+static void acks_after_a_pause(void **state)
+{
+	u32 i, at = 1, n = 0;
+	int fd = setup();
+
+	for (i = 0; i < 40; i++, at += 1000) {
+		inf("P. %u:%u(1000) ack 1", at, at + 1000);
+		sim_run_ms(1);
+	}
+	sim_run_ms(100);
+	tp_forget();
+	tp_read(fd, 40000);
+	sim_run_ms(1);
+	tp_forget();
+	inf("P. %u:%u(1000) ack 1", at, at + 1000);
+	silence(5);
+	sim_run_s(3);
+	tp_forget();
+	for (i = 0, at += 1000; i < 10; i++, at += 1000) {
+		inf("P. %u:%u(1000) ack 1", at, at + 1000);
+		n += tp_waiting();
+		tp_forget();
+	}
+	assert_int_equal(n, 10);
+	tp_finish(fd);
+	tp_down();
+}
+
+static void no_upper_layer(void **state)
+{
+	int fd = setup();
+
+	assert_int_equal(c_setopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 4), -ENOENT);
+	tp_finish(fd);
+	tp_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(delivery_rate),
 		cmocka_unit_test(busy_and_limited),
 		cmocka_unit_test(limited_by_its_buffer),
+		cmocka_unit_test(counts),
 		cmocka_unit_test(quickack),
+		cmocka_unit_test(quickack_ends),
+		cmocka_unit_test(acks_after_a_pause),
+		cmocka_unit_test(no_upper_layer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

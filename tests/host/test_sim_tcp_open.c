@@ -223,6 +223,64 @@ static void simultaneous(void **state)
 	tp_down();
 }
 
+/* Closed while both SYNs cross (RFC 9293 3.10.4): the FIN waits for the handshake's end. */
+static void closed_in_syn_received(void **state)
+{
+	int fd;
+
+	tp_up();
+	fd = tp_connecting();
+	out("S 0(0)");
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	assert_int_equal(c_close(fd), 0);
+	silence(20);
+	in(". 1(0) ack 1");
+	out("F. 1(0) ack 1");
+	in("F. 1(0) ack 2");
+	out(". 2(0) ack 2");
+	tp_down();
+}
+
+static void shut_in_syn_received(void **state)
+{
+	int fd;
+
+	tp_up();
+	fd = tp_connecting();
+	out("S 0(0)");
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	assert_int_equal(c_shutdown(fd, SHUT_WR), 0);
+	silence(20);
+	in("S. 0(0) ack 1 <mss 1460>");
+	out("F. 1(0) ack 1");
+	in(". 1(100) ack 2");
+	sim_run_ms(50);
+	tp_forget();
+	assert_int_equal(tp_read(fd, 1000), 100);
+	in("F. 101(0) ack 2");
+	out(". 2(0) ack 102");
+	c_close(fd);
+	tp_down();
+}
+
+/* And nobody answers any more. */
+static void left_in_syn_received(void **state)
+{
+	int fd;
+
+	tp_up();
+	fd = tp_connecting();
+	out("S 0(0)");
+	in("S 0(0) <mss 1460>");
+	out("S. 0(0) ack 1");
+	assert_int_equal(c_close(fd), 0);
+	sim_run_s(300);
+	tp_forget();
+	tp_down();
+}
+
 /* Nobody listens: RFC 9293 3.10.7.1. */
 static void closed_port(void **state)
 {
@@ -327,6 +385,9 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(half_open),
 		cmocka_unit_test(simultaneous),
+		cmocka_unit_test(closed_in_syn_received),
+		cmocka_unit_test(shut_in_syn_received),
+		cmocka_unit_test(left_in_syn_received),
 		cmocka_unit_test(closed_port),
 		cmocka_unit_test(listening),
 		cmocka_unit_test(syn_received),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_tcp_timeout.c - when no ACK comes: back-off of the retransmission time-out, spurious
- * ones found out (F-RTO, Eifel), tail loss probes, the user's time-out, black holes for large
- * packets, a path that became narrower. */
+ * ones found out (F-RTO, Eifel), tail loss probes, the user's time-out, round trips that are none.
+ */
 #include "tcp_peer.h"
 
 #include "tcp_counter.h"
@@ -236,52 +236,6 @@ static void probe_with_new_data(void **state)
 	tp_down();
 }
 
-/* RFC 4821: full segments vanish without a word; smaller ones get through. */
-static void black_hole(void **state)
-{
-	u32 i, largest = 0;
-	int fd;
-
-	tp_up_quiet();
-	tp_sysctl("tcp_mtu_probing", "1");
-	fd = tp_accepted("mss 1460,sackOK,nop,wscale 7");
-	tp_write(fd, 20000);
-	for (i = 0; i < 400; i++) {
-		sim_run_ms(10);
-		while (tp_next()) {
-			if (tp.len <= 1024 && tp.len)
-				inf(". 1(0) ack %u win 2000", tp.seq + tp.len);
-			largest = tp.len;
-		}
-	}
-	assert_in_range(largest, 1, 1024);
-	assert_int_equal(tcp_counter("TCPMTUPFail"), 1);
-	tp_finish(fd);
-	tp_down();
-}
-
-/* RFC 1191: what is too long goes again at once, in smaller pieces. */
-static void path_narrows(void **state)
-{
-	int fd;
-
-	tp_up_quiet();
-	fd = tp_accepted("mss 1460,sackOK,nop,wscale 7");
-	tp_write(fd, 2920);
-	out(". 1(1460) ack 1");
-	out("P. 1461(1460) ack 1");
-	tp_icmp(3, 4, 1000, 1);
-	out(". 1(960) ack 1");
-	out(". 961(960) ack 1");
-	out(". 1921(960) ack 1");
-	out(". 2881(40) ack 1");
-	in(". 1(0) ack 2921 win 2000");
-	tp_write(fd, 1000);
-	out(". 2921(960) ack 1");
-	tp_finish(fd);
-	tp_down();
-}
-
 /* The peer threw away what it had a window for and closes it: one segment asks, ever more seldom */
 static void window_shrinks(void **state)
 {
@@ -309,13 +263,16 @@ static void window_shrinks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rto_backs_off),  cmocka_unit_test(gives_up),
-		cmocka_unit_test(user_timeout),	  cmocka_unit_test(frto_sack),
-		cmocka_unit_test(frto_reno),	  cmocka_unit_test(tail_loss_probe),
-		cmocka_unit_test(probe_with_fin), cmocka_unit_test(probe_is_a_segment),
+		cmocka_unit_test(rto_backs_off),
+		cmocka_unit_test(gives_up),
+		cmocka_unit_test(user_timeout),
+		cmocka_unit_test(frto_sack),
+		cmocka_unit_test(frto_reno),
+		cmocka_unit_test(tail_loss_probe),
+		cmocka_unit_test(probe_with_fin),
+		cmocka_unit_test(probe_is_a_segment),
 		cmocka_unit_test(probe_with_new_data),
 		cmocka_unit_test(no_round_trip_behind_a_hole),
-		cmocka_unit_test(black_hole),	  cmocka_unit_test(path_narrows),
 		cmocka_unit_test(window_shrinks),
 	};
 
