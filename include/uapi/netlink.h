@@ -173,6 +173,7 @@ struct rtmsg {
 #define RTN_UNICAST 1
 #define RTN_LOCAL 2
 #define RTN_BROADCAST 3
+#define RTN_ANYCAST 4
 #define RTN_MULTICAST 5
 #define RTN_BLACKHOLE 6
 #define RTN_UNREACHABLE 7

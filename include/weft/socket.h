@@ -45,6 +45,7 @@ struct socket_ops {
 	long (*recv)(struct socket *s, struct msg *m, size_t len);
 	u32 (*poll)(struct socket *s);		    /* events now; without the lock */
 	int (*shutdown)(struct socket *s, int how); /* SHUT_*; 0: the core sets s->shut, wakes */
+	/* Above 0: the family has changed val, and so many bytes of it go back to the caller. */
 	int (*setsockopt)(struct socket *s, int level, int opt, const void *val, u32 len);
 	int (*getsockopt)(struct socket *s, int level, int opt, void *val, u32 *len);
 	/* -ENOIOCTLCMD: not mine. arg is a user pointer. Without the lock. */

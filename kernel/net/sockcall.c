@@ -449,6 +449,8 @@ SYSCALL(54, setsockopt)
 		err = -EFAULT;
 	else
 		err = set_option(s, (int)b, (int)c, val, len);
+	if (err > 0)
+		err = copy_to_user((void __user *)d, val, min(err, (long)len)) ? -EFAULT : 0;
 	option_buffer_free(small, val);
 	fd_return(file, put);
 	return err;

@@ -114,21 +114,21 @@ static struct tx_desc *next_desc(struct tx_ring *tx)
 	return d;
 }
 
-static void add_data(struct tx_ring *tx, const u8 *at, u32 len, u32 flags, u8 popts)
+static void add_data(struct tx_ring *tx, phys_addr_t at, u32 len, u32 flags, u8 popts)
 {
 	struct tx_desc *d = next_desc(tx);
 
-	d->addr = dma_addr(at);
+	d->addr = at;
 	d->popts = popts;
 	d->special = 0;
 	d->cmd = len | TX_DTYP_DATA | TX_CMD_DEXT | TX_CMD_IFCS | flags;
 }
 
 /* The end of a frame, in pieces. */
-static void add_tail(struct tx_ring *tx, const u8 *at, u32 len, u32 flags, u8 popts)
+static void add_tail(struct tx_ring *tx, phys_addr_t at, u32 len, u32 flags, u8 popts)
 {
 	while (len) {
-		u32 piece = min(len, PIECE - (u32)((u64)at & (PIECE - 1)));
+		u32 piece = min(len, PIECE - (u32)(at & (PIECE - 1)));
 
 		len -= piece;
 		add_data(tx, at, piece, flags | (len ? 0 : TX_CMD_EOP), popts);
@@ -215,7 +215,7 @@ static int queue_frame(struct tx_ring *tx, struct pkt *p)
 	}
 	if (fill)
 		load_csum_context(tx, p);
-	add_data(tx, p->data, p->len, TX_CMD_EOP, fill ? TX_POPTS_TXSM : 0);
+	add_data(tx, dma_addr(p->data), p->len, TX_CMD_EOP, fill ? TX_POPTS_TXSM : 0);
 	end_packet(tx, p);
 	return 0;
 }
@@ -277,8 +277,8 @@ static int queue_large(struct tx_ring *tx, struct pkt *p)
 	make_prototype(p, net, trans);
 	load_tso_context(tx, p, net, trans, headers);
 	/* the headers apart: an erratum reports a packet of one descriptor before it was read */
-	add_data(tx, p->data, headers, TX_CMD_TSE, popts);
-	add_tail(tx, p->data + headers, p->len - headers, TX_CMD_TSE, popts);
+	add_data(tx, dma_addr(p->data), headers, TX_CMD_TSE, popts);
+	add_tail(tx, dma_addr(p->data) + headers, p->len - headers, TX_CMD_TSE, popts);
 	end_packet(tx, p);
 	return 0;
 }
@@ -289,9 +289,9 @@ static int queue_large(struct tx_ring *tx, struct pkt *p)
  * memory the last ones are lost. */
 static int queue_cut(struct tx_ring *tx, struct pkt *p)
 {
+	phys_addr_t at = dma_addr(p->data), headers_at;
 	struct pkt *headers = NULL;
 	struct gso_cut c;
-	u32 len;
 
 	if (!gso_cut_start(&c, p) || c.headers > HEADERS_ROOM) {
 		pkt_free(p);
@@ -300,20 +300,22 @@ static int queue_cut(struct tx_ring *tx, struct pkt *p)
 	load_csum_context(tx, p);
 	do {
 		const u8 *payload;
-		u8 *h;
+		u32 used, len;
 
-		if (!headers)
+		if (!headers) {
 			headers = pkt_alloc(PKT_POOL_TX, 0, HEADERS_ROOM);
-		if (!headers)
-			break;
-		h = pkt_put(headers, c.headers);
-		len = gso_cut_next(&c, h, &payload);
-		add_data(tx, h, c.headers, 0, TX_POPTS_TXSM);
+			if (!headers)
+				break;
+			headers_at = dma_addr(headers->data);
+		}
+		used = headers->len;
+		len = gso_cut_next(&c, pkt_put(headers, c.headers), &payload);
+		add_data(tx, headers_at + used, c.headers, 0, TX_POPTS_TXSM);
 		if (pkt_tailroom(headers) < c.headers || !gso_cut_more(&c)) {
 			tx->pkt[last_added(tx)] = headers;
 			headers = NULL;
 		}
-		add_tail(tx, payload, len, 0, TX_POPTS_TXSM);
+		add_tail(tx, at + (payload - p->data), len, 0, TX_POPTS_TXSM);
 	} while (gso_cut_more(&c));
 	if (!c.off) {
 		pkt_free(p);

@@ -69,7 +69,7 @@ void icmp_send_error(const struct pkt *p, enum ip_error_kind kind, u32 info)
 
 	if (kind >= ARRAY_SIZE(wire) || !wire[kind].type || !may_answer(p, rx, ip, len))
 		return;
-	if (!icmp_allowed(&rx->src, READ_ONCE(icmp_ratelimit_ms), false))
+	if (!icmp_allowed(p, &rx->src, READ_ONCE(icmp_ratelimit_ms), false))
 		return;
 	if (route_classify(&rx->dst) == ROUTE_LOCAL)
 		f.src = rx->dst;

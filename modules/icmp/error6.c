@@ -96,7 +96,7 @@ void icmp6_send_error(const struct pkt *p, enum ip_error_kind kind, u32 info)
 		if (kind == IP_ERR_PROTO_UNREACH)
 			info = quote.proto_off;
 	}
-	if (!icmp_allowed(&rx->src, READ_ONCE(icmp6_ratelimit_ms),
+	if (!icmp_allowed(p, &rx->src, READ_ONCE(icmp6_ratelimit_ms),
 			  !icmp6_is_limited(wire[kind].type)))
 		return;
 	if (may_speak(&rx->dst))
@@ -193,7 +193,8 @@ int icmp6_receive_error(struct pkt *p, const struct ip_rx *rx)
 	e.remote = q.dst;
 	e.proto = q.proto;
 	describe(h, &e);
-	/* RFC 8201 4: less than every link carries is a forgery, or a router's mistake */
+	/* RFC 8201 4, RFC 8021: less than every link carries is a forgery, or a router's
+	 * mistake */
 	if (e.kind == IP_ERR_TOO_BIG && e.info < MIN_MTU)
 		return ip_drop(p, DROP_BAD_LENGTH);
 	ip_deliver_error(&e, quote + q.transport, left - q.transport);

@@ -87,8 +87,9 @@ void icmp_mib_exit(void);
 /* ICMPv6's by type are counted by IPv6. */
 void icmp6_count(enum icmp_count c);
 
-/* limit.c: may an error go to dst? Counts refusals. fixed: only the bound on all of them holds. */
-bool icmp_allowed(const struct ip_addr *dst, u64 interval_ms, bool fixed);
+/* limit.c: may an error about p go to dst? Counts refusals. fixed: only the bound on all of them
+ * holds. As on Linux what this host does to itself is not limited. */
+bool icmp_allowed(const struct pkt *p, const struct ip_addr *dst, u64 interval_ms, bool fixed);
 void icmp_limit_init(void);
 extern int icmp_msgs_per_sec;
 

@@ -10,6 +10,8 @@
 
 static int echo_ignore_all, echo_ignore_multicast, echo_ignore_anycast;
 int icmp6_ratelimit_ms = 100, icmp6_error_anycast;
+static int reflect_label;
+#define REFLECT_ECHO 4 /* of Linux's bits the one that is meant for this module */
 
 /* Types that the limit of each receiver holds for. As on Linux, path MTU discovery is not slowed
  * down by default. */
@@ -51,6 +53,9 @@ static int echo(struct pkt *p, const struct ip_rx *rx)
 		f.src = ip_addr_any(AF_INET6);
 	if (is_local_scope(&rx->src) || is_local_scope(&rx->dst))
 		f.oif = rx->ifindex;
+	/* RFC 6437 3 leaves it to the host; a label that the asker chose leads back his way */
+	if (READ_ONCE(reflect_label))
+		f.flow_label = rx->flow_label;
 	return icmp_echo_reply(p, rx, &f, ICMP6_ECHO_REPLY);
 }
 
@@ -84,6 +89,11 @@ int icmp6_input(struct pkt *p, struct ip_rx *rx)
 
 /* ---- settings ---- */
 
+static int check_reflect(const int *v)
+{
+	return *v == 0 || *v == REFLECT_ECHO ? 0 : -EINVAL;
+}
+
 #define SETTING(n, var, most)                                              \
 	{                                                                  \
 		.path = "net/ipv6/icmp/" n, .value = &(var), .max = (most) \
@@ -95,6 +105,10 @@ static struct sysctl sysctls[] = {
 	SETTING("echo_ignore_anycast", echo_ignore_anycast, 1),
 	SETTING("error_anycast_as_unicast", icmp6_error_anycast, 1),
 	SETTING("ratelimit", icmp6_ratelimit_ms, 1000000),
+	{ .path = "net/ipv6/flowlabel_reflect",
+	  .value = &reflect_label,
+	  .max = REFLECT_ECHO,
+	  .check = check_reflect },
 };
 
 /* A decimal number below 128 at *s, moved behind it; -EINVAL. */

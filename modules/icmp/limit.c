@@ -49,7 +49,7 @@ static u32 bucket_of(const struct ip_addr *dst)
 	return siphash(&key, sizeof(key), &limit_key) % BUCKETS;
 }
 
-bool icmp_allowed(const struct ip_addr *dst, u64 interval_ms, bool fixed)
+bool icmp_allowed(const struct pkt *p, const struct ip_addr *dst, u64 interval_ms, bool fixed)
 {
 	u64 now = ktime_get();
 	u32 i = bucket_of(dst);
@@ -58,6 +58,8 @@ bool icmp_allowed(const struct ip_addr *dst, u64 interval_ms, bool fixed)
 	u64 burst = GLOBAL_BURST - random_below(4);
 	bool host, all = false;
 
+	if (p->nif && (p->nif->flags & IFF_LOOPBACK))
+		return true;
 	spin_lock(&limit_lock);
 	host = fixed || take(&receiver[i], now, interval_ms * NSEC_PER_MSEC, BURST);
 	if (host)

@@ -103,7 +103,7 @@ static long ping_send(struct socket *s, struct msg *m, size_t len)
 	if (err)
 		return err;
 	/* as on Linux: a socket of ICMPv6 speaks no ICMP */
-	if (ip_addr_family(&f.dst) != s->family)
+	if (ip_addr_family(&f.dst) != s->family || (ip_addr_needs_scope(&f.dst) && !f.oif))
 		return -EINVAL;
 	f.proto = s->protocol;
 	p = inet_reserve(&ps->inet, &f, len, m->flags);

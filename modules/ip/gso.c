@@ -26,6 +26,11 @@ static u32 sum_without_length(const u8 *tcp, u32 whole)
 	return (u32)field + (u16)~htons(whole);
 }
 
+static u16 sum_with_length(const struct gso_cut *c, u32 len)
+{
+	return ~csum_fold(c->sum + htons(c->headers + len - c->trans));
+}
+
 bool gso_cut_start(struct gso_cut *c, const struct pkt *p)
 {
 	u32 before = pkt_headroom(p);
@@ -45,7 +50,8 @@ bool gso_cut_start(struct gso_cut *c, const struct pkt *p)
 	c->payload = p->len - c->headers;
 	c->seq = get_be32(tcp + 4);
 	c->ip_id = c->v6 ? 0 : get_be16(p->data + c->net + 4);
-	c->whole_sum = sum_without_length(tcp, p->len - c->trans);
+	c->sum = sum_without_length(tcp, p->len - c->trans);
+	c->full_sum = sum_with_length(c, c->mss);
 	return true;
 }
 EXPORT(gso_cut_start);
@@ -78,7 +84,7 @@ u32 gso_cut_next(struct gso_cut *c, u8 *h, const u8 **payload)
 	/* RFC 3168 6.1.2: once for each reduction of the window */
 	if (off)
 		tcp[13] &= ~TCP_CWR;
-	sum = ~csum_fold(c->whole_sum + htons(end - c->trans));
+	sum = likely(len == c->mss) ? c->full_sum : sum_with_length(c, len);
 	memcpy(tcp + 16, &sum, sizeof(sum));
 	*payload = c->p->data + c->headers + off;
 	c->off = off + len;

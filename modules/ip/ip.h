@@ -157,6 +157,16 @@ int inet_get_group_option(struct inet_sock *is, int level, int opt, void *val, u
 int mcast_init(void);
 void mcast_exit(void);
 
+/* ---- flowlabel.c ---- */
+/* IPV6_FLOWLABEL_MGR. What it answers in val: so many bytes, or the errno. */
+int inet_set_flow_label(struct inet_sock *is, void *val, u32 len);
+int inet_get_flow_label(const struct inet_sock *is, void *val, u32 *len);
+/* May the socket's packets bear it? While somebody has one for himself only if it was leased. */
+bool inet_label_allowed(const struct inet_sock *is, u32 label);
+void inet_release_labels(struct inet_sock *is);
+int flowlabel_init(void);
+void flowlabel_exit(void);
+
 /* ---- sockerr.c ---- */
 void inet_drop_errors(struct inet_sock *is); /* those there are, and all that still come */
 /* A send was longer than the path allows: queued like an error that came in, with the MTU, for

@@ -30,8 +30,9 @@ static const struct {
 	{ route_init, route_exit },	  { redirect_init, redirect_exit },
 	{ ifaddr_init, ifaddr_exit },	  { neigh_init, neigh_exit },
 	{ loopback_init, loopback_exit }, { mcast_init, mcast_exit },
-	{ raw_init, raw_exit },		  { procnet_init, procnet_exit },
-	{ ioctl_init, ioctl_exit },	  { family_init, family_exit },
+	{ flowlabel_init, flowlabel_exit }, { raw_init, raw_exit },
+	{ procnet_init, procnet_exit },	  { ioctl_init, ioctl_exit },
+	{ family_init, family_exit },
 };
 
 static void parts_exit(u32 n)

@@ -137,10 +137,11 @@ static int fill_checksum(const struct raw_sock *rs, const struct flow *f, struct
 	return 0;
 }
 
-/* Which protocol a send means: an AF_INET6 name may say it in place of a port (rawv6). */
-static int protocol_of(const struct raw_sock *rs, u16 port)
+/* Which protocol a send means: the name that an AF_INET6 one bears may say it in place of a port
+ * (rawv6). What stood there at connect is nobody's business: traceroutes put a port. */
+static int protocol_of(const struct raw_sock *rs, const struct msg *m, u16 port)
 {
-	if (rs->is.s->family != AF_INET6 || !port)
+	if (rs->is.s->family != AF_INET6 || !m->name_len || !port)
 		return rs->proto;
 	if (port > 255 || (port != rs->proto && rs->proto != IPPROTO_RAW))
 		return -EINVAL;
@@ -160,7 +161,7 @@ static long raw_send(struct socket *s, struct msg *m, size_t len)
 	err = inet_send_flow(is, m, &f, &port);
 	if (err)
 		return err;
-	err = protocol_of(raw_of(s), port);
+	err = protocol_of(raw_of(s), m, port);
 	if (err < 0)
 		return err;
 	f.proto = err;

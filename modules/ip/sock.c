@@ -29,6 +29,7 @@ void inet_sock_init(struct inet_sock *is, struct socket *s)
 		is->flags = INET_V6ONLY;
 	list_init(&is->memberships);
 	list_init(&is->errors);
+	list_init(&is->labels);
 	ip_waiter_init(&is->waiter, flow_possible);
 }
 EXPORT(inet_sock_init);
@@ -48,6 +49,7 @@ void inet_sock_release(struct inet_sock *is)
 {
 	ip_waiter_cancel(&is->waiter);
 	inet_leave_groups(is);
+	inet_release_labels(is);
 	inet_drop_errors(is);
 }
 EXPORT(inet_sock_release);
@@ -197,7 +199,7 @@ int inet_peer_address(struct inet_sock *is, const u8 *name, u32 len, struct inet
 		return -EAFNOSUPPORT;
 	if (is->v6.flags & INET_SEND_LABEL)
 		peer->flow_label = get_be32(name + 4) & FLOW_LABEL_MASK;
-	return 0;
+	return inet_label_allowed(is, peer->flow_label) ? 0 : -EINVAL;
 }
 EXPORT(inet_peer_address);
 

@@ -164,7 +164,7 @@ static int apply_v6(const struct inet_sock *is, const struct cmsg_view *c, struc
 		if (c->len < sizeof(u32))
 			return -EINVAL;
 		f->flow_label = get_be32(c->data) & 0xfffff;
-		return 0;
+		return inet_label_allowed(is, f->flow_label) ? 0 : -EINVAL;
 	default:
 		return inet6_control_header(hs, c);
 	}

@@ -224,6 +224,8 @@ int inet6_setsockopt(struct inet_sock *is, int opt, const void *val, u32 len)
 		return set_pktinfo(is, val, len);
 	if (inet6_is_header(opt))
 		return inet6_set_header(is, opt, val, len);
+	if (opt == IPV6_FLOWLABEL_MGR)
+		return inet_set_flow_label(is, (void *)val, len);
 	if (!is_number(opt) || (is->s->type == SOCK_STREAM && for_datagrams(opt)))
 		return -ENOPROTOOPT;
 	if (len < sizeof(v))
@@ -321,6 +323,8 @@ int inet6_getsockopt(struct inet_sock *is, int opt, void *val, u32 *len)
 		return get_path_mtu(is, val, len);
 	if (inet6_is_header(opt))
 		return inet6_get_header(is, opt, val, len);
+	if (opt == IPV6_FLOWLABEL_MGR)
+		return inet_get_flow_label(is, val, len);
 	err = get_number(is, opt, &v);
 	if (err)
 		return err;

@@ -51,6 +51,8 @@ void ipv6_addr_enter(struct ifaddr *a)
 	anycast_join(i, a);
 	if (err)
 		pr_warn("%s: a solicited-node group is not joined: error %d\n", a->nif->name, -err);
+	else
+		WRITE_ONCE(a->flags, a->flags | IFADDR_JOINED);
 	if (a->nif->flags & IFF_LOOPBACK)
 		return;
 	ifaddr_change(a, (a->flags | IFADDR_TENTATIVE) & ~(u32)IFADDR_DADFAILED, a->preferred_until,
@@ -68,7 +70,10 @@ void ipv6_addr_leave(struct ifaddr *a)
 	dad_stop(a);
 	announce_stop(i, &a->addr);
 	anycast_leave(i, a);
-	ip_group_leave(a->nif, &group);
+	/* another address may have joined the same one since */
+	if (a->flags & IFADDR_JOINED)
+		ip_group_leave(a->nif, &group);
+	WRITE_ONCE(a->flags, a->flags & ~(u32)IFADDR_JOINED);
 	if (a->flags & IFADDR_TEMPORARY)
 		temp_gone(i, a);
 	if (ip_addr_is_link_local(&a->addr) && ipv6_link_local(a->nif) == a)

@@ -62,6 +62,8 @@ static int add_route(struct netif *nif, const struct ip_addr *addr)
 		.af = AF_INET6,
 		.plen = 128,
 		.type = ROUTE_LOCAL,
+		/* behind that of an address that somebody gave all the same */
+		.metric = 1,
 		.kernel = true,
 		.nif = nif,
 		.prefix = *addr,
@@ -83,7 +85,7 @@ void anycast_join(struct ipv6_if *i, const struct ifaddr *a)
 		c->users++;
 		return;
 	}
-	/* without memory one router fewer answers; an address of ours is one already */
+	/* without memory one router fewer answers */
 	c = kzalloc(sizeof(*c));
 	if (!c || add_route(i->nif, &addr)) {
 		kfree(c);

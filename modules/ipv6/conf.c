@@ -19,7 +19,7 @@ LIST_HEAD(ipv6_interfaces);
 	.hop_limit = 64, .mtu = IPV6_MIN_MTU, .accept_ra = 1, .accept_ra_defrtr = 1,             \
 	.accept_ra_pinfo = 1, .accept_ra_rtr_pref = 1, .accept_ra_mtu = 1,                       \
 	.accept_ra_min_hop_limit = 1, .accept_redirects = 1, .autoconf = 1, .max_addresses = 16, \
-	.dad_transmits = 1, .enhanced_dad = 1, .temp_valid_lft = 604800,                         \
+	.dad_transmits = 1, .enhanced_dad = 1, .suppress_frag_ndisc = 1, .temp_valid_lft = 604800, \
 	.temp_prefered_lft = 86400, .regen_max_retry = 3, .regen_min_advance = 2,                \
 	.max_desync_factor = 600, .router_solicitations = -1, .router_solicitation_interval = 4, \
 	.router_solicitation_delay = 1, .router_solicitation_max_interval = 3600,                \
@@ -133,6 +133,7 @@ static void tick(struct work *w)
 		ipv6_tick_at(rs_tick(i, now));
 		ipv6_tick_at(router_tick(i, now));
 		ipv6_tick_at(prefix_tick(i, now));
+		ipv6_tick_at(origin_tick(i, now));
 		ipv6_tick_at(temp_tick(i, now));
 		ipv6_tick_at(rdnss_tick(i, now));
 		ipv6_tick_at(announce_tick(i, now));
@@ -192,6 +193,7 @@ static void set_router(struct ipv6_if *i, bool on)
 	if (on && !ipv6_accepts_ra(i)) {
 		router_flush(i);
 		prefix_flush(i);
+		origin_flush(i);
 		rdnss_flush(i);
 	}
 }
@@ -272,6 +274,7 @@ static void if_down(struct ipv6_if *i, enum keep keep)
 	announce_flush(i);
 	router_flush(i);
 	prefix_flush(i);
+	origin_flush(i);
 	rdnss_flush(i);
 	addresses_down(i, keep);
 	if (keep == KEEP_NONE)
@@ -303,6 +306,7 @@ static void if_coming(struct netif *nif)
 	list_init(&i->prefixes);
 	list_init(&i->temps);
 	list_init(&i->servers);
+	list_init(&i->origins);
 	list_init(&i->announcements);
 	list_init(&i->anycasts);
 	i->off = i->conf.disable_ipv6 || nif->mtu < IPV6_MIN_MTU;

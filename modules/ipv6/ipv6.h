@@ -9,7 +9,8 @@
  *	dad.c		duplicate address detection;  announce.c: and then saying so
  *	redirect.c	redirects, both ways;  anycast.c, proxy.c: answering for others
  *	conf.c		what is kept of each interface: settings, timers;  addr.c: its addresses
- *	router.c	default routers;  prefix.c: what a router says of prefixes;  rs.c: asking
+ *	router.c	default routers;  prefix.c: what a router says of prefixes;  origin.c: and
+ *			which one;  rs.c: asking
  *	slaac.c		making addresses;  temp.c: temporary ones
  *	source.c	choosing among them;  label.c: by their labels
  *	mld.c		telling routers which groups are listened to;  icmp.c: ICMPv6 as such
@@ -111,7 +112,7 @@ struct ipv6_conf {
 	int forwarding, hop_limit, mtu, disable_ipv6;
 	int accept_ra, accept_ra_defrtr, accept_ra_pinfo, accept_ra_rtr_pref, accept_ra_mtu;
 	int accept_ra_min_hop_limit, accept_ra_from_local, accept_ra_rt_info_max_plen;
-	int accept_redirects, accept_untracked_na, drop_unsolicited_na, ndisc_notify, proxy_ndp;
+	int accept_redirects, accept_untracked_na, drop_unsolicited_na, ndisc_notify, proxy_ndp, suppress_frag_ndisc;
 	int autoconf, addr_gen_mode, max_addresses, keep_addr_on_down;
 	int accept_dad, dad_transmits, enhanced_dad, optimistic_dad, use_optimistic;
 	int use_tempaddr, temp_valid_lft, temp_prefered_lft, regen_max_retry, max_desync_factor;
@@ -140,6 +141,7 @@ struct ipv6_if {
 	bool router;	       /* the routers' groups are joined */
 	bool going;	       /* leaves: its settings' writers are not to wait for anything */
 	void *sysctls;	       /* settings.c's */
+	void *time_files;      /* resolver.c's */
 	struct ip_addr secret; /* stable_secret (RFC 7217), any: the host's */
 	u8 dad_count;	       /* slaac.c: addresses given up as duplicates, for RFC 7217 5 */
 	/* rs.c */
@@ -149,7 +151,8 @@ struct ipv6_if {
 	struct list_head routes, prefixes, temps, servers;
 	struct list_head announcements; /* announce.c */
 	struct list_head anycasts;	/* anycast.c; read under RCU */
-	u32 nr_routes, nr_prefixes, nr_servers;
+	struct list_head origins; /* origin.c; read under RCU */
+	u32 nr_routes, nr_prefixes, nr_servers, nr_origins;
 };
 /* Under RCU or netif_lock. NULL: not known yet, or IPv6 is switched off there. */
 struct ipv6_if *ipv6_if(const struct netif *nif);
@@ -301,6 +304,9 @@ void nd_count(enum nd_counter c);
 /* resolver.c: the neighbour cache's questions. */
 int resolver_init(void);
 void resolver_exit(void);
+/* The files of one interface; netif_lock held. */
+int resolver_files_add(struct ipv6_if *i);
+void resolver_files_remove(struct ipv6_if *i);
 u32 nd_retrans_ms(const struct netif *nif); /* RetransTimer */
 
 /* dad.c. Is an address with these flags checked on nif? If so it starts tentative. */
@@ -386,10 +392,17 @@ void temp_gone(struct ipv6_if *i, const struct ifaddr *a);
 u64 rs_tick(struct ipv6_if *i, u64 now);
 u64 router_tick(struct ipv6_if *i, u64 now);
 void router_flush(struct ipv6_if *i); /* forgets all that routers said */
-/* prefix.c: a prefix information option, 32 bytes. */
-void prefix_option(struct ipv6_if *i, const u8 *opt);
+/* prefix.c: a router's prefix information option, 32 bytes. */
+void prefix_option(struct ipv6_if *i, const struct ip_addr *from, const u8 *opt);
 u64 prefix_tick(struct ipv6_if *i, u64 now);
 void prefix_flush(struct ipv6_if *i);
+/* origin.c: a router advertised a prefix, valid for so many seconds. */
+void origin_said(struct ipv6_if *i, const struct ip_addr *router, const struct ip_addr *prefix,
+		 u8 plen, u32 valid);
+/* Is addr in a prefix of that router's? Under RCU. */
+bool origin_is(const struct ipv6_if *i, const struct ip_addr *router, const struct ip_addr *addr);
+u64 origin_tick(struct ipv6_if *i, u64 now);
+void origin_flush(struct ipv6_if *i);
 /* rdnss.c: RFC 8106's options, bounded, with lifetimes, in /proc/net/weft/rdnss. */
 void rdnss_option(struct ipv6_if *i, const struct ip_addr *from, const u8 *opt);
 u64 rdnss_tick(struct ipv6_if *i, u64 now);

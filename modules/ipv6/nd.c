@@ -327,7 +327,7 @@ static int check(const struct pkt *p, const struct ip_rx *rx, struct nd_options 
 	if (rx->ttl != 255)
 		return DROP_NEIGH_DISTANT;
 	/* RFC 6980 5: it evades whoever watches the link */
-	if (rx->flags & IP_RX_FRAGMENTED)
+	if ((rx->flags & IP_RX_FRAGMENTED) && READ_ONCE(ipv6_conf(p->nif)->suppress_frag_ndisc))
 		return DROP_NEIGH_FRAGMENT;
 	if (p->len < fixed || p->data[1])
 		return DROP_NEIGH_MALFORMED;

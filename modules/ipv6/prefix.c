@@ -100,7 +100,7 @@ static void on_link(struct ipv6_if *i, const struct ip_addr *addr, u8 plen, u32 
 	route_set(&r);
 }
 
-void prefix_option(struct ipv6_if *i, const u8 *opt)
+void prefix_option(struct ipv6_if *i, const struct ip_addr *from, const u8 *opt)
 {
 	u32 valid = get_be32(opt + 4), preferred = get_be32(opt + 8);
 	u8 plen = opt[2], flags = opt[3];
@@ -114,6 +114,8 @@ void prefix_option(struct ipv6_if *i, const u8 *opt)
 	/* the zeroes behind it could make an IPv4 mapped one, which no link has */
 	if (ip_addr_is_v4(&addr) || (valid && valid < (u32)i->conf.accept_ra_min_lft))
 		return;
+	if (plen)
+		origin_said(i, from, &addr, plen, valid);
 	if ((flags & FLAG_ON_LINK) && plen)
 		on_link(i, &addr, plen, valid);
 	if (flags & FLAG_AUTONOMOUS)

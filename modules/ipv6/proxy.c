@@ -158,7 +158,7 @@ bool proxy_hears(const struct netif *nif, const struct pkt *p, const struct ipv6
 {
 	u8 type = h->payload_len ? p->data[IPV6_HEADER] : 0;
 
-	return h->next == IPPROTO_ICMPV6 && type >= ND_RS && type <= ND_REDIRECT &&
+	return h->next == IPPROTO_ICMPV6 && (type == ND_NS || type == ND_NA) &&
 	       proxy_speaks_for(nif, &h->dst);
 }
 

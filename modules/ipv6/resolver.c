@@ -4,6 +4,8 @@
  * on to whoever chooses among them. */
 #include "ipv6.h"
 
+#include <weft/seqfile.h>
+
 /* May be said to be ours, with our link address beside it (RFC 4429 3.2). */
 static bool may_ask_from(const struct ifaddr *a)
 {
@@ -91,6 +93,88 @@ u32 nd_retrans_ms(const struct netif *nif)
 	rcu_read_unlock();
 	return retrans_ms;
 }
+
+/* ---- net/ipv6/neigh/IF: what a router that this host is says there, and itself goes by ---- */
+
+#define PATH_MAX_LEN 80
+
+static const struct {
+	const char *name;
+	u32 offset; /* in struct ipv6_if */
+	int min, max;
+} time_names[] = {
+	{ "base_reachable_time_ms", offsetof(struct ipv6_if, ra_reachable_ms), 1000, 3600000 },
+	{ "retrans_time_ms", offsetof(struct ipv6_if, ra_retrans_ms), 10, 60000 },
+};
+
+struct time_file {
+	struct procfile file;
+	struct ipv6_if *i;
+	u32 n;
+	char path[PATH_MAX_LEN];
+};
+
+static int time_show(struct seq *s)
+{
+	const struct time_file *t = s->arg;
+	u32 ms[] = { READ_ONCE(resolver.params.base_reachable_ms),
+		     READ_ONCE(resolver.params.retrans_ms) };
+	u32 here = READ_ONCE(*(int *)((char *)t->i + time_names[t->n].offset));
+
+	seq_printf(s, "%u\n", here ? here : ms[t->n]);
+	return 0;
+}
+
+static int time_write(void *arg, const char *text, size_t len)
+{
+	const struct time_file *t = arg;
+	int v;
+
+	if (strlen(text) != len || kstrtoint(text, 10, &v) || v < time_names[t->n].min ||
+	    v > time_names[t->n].max)
+		return -EINVAL;
+	WRITE_ONCE(*(int *)((char *)t->i + time_names[t->n].offset), v);
+	return 0;
+}
+
+void resolver_files_remove(struct ipv6_if *i)
+{
+	struct time_file *t = i->time_files;
+
+	if (!t)
+		return;
+	for (u32 n = 0; n < ARRAY_SIZE(time_names); n++)
+		procfile_remove(&t[n].file);
+	kfree(t);
+	i->time_files = NULL;
+}
+
+int resolver_files_add(struct ipv6_if *i)
+{
+	struct time_file *t = kzalloc(ARRAY_SIZE(time_names) * sizeof(*t));
+	int err = t ? 0 : -ENOMEM;
+
+	i->time_files = t;
+	for (u32 n = 0; n < ARRAY_SIZE(time_names) && !err; n++) {
+		t[n].i = i;
+		t[n].n = n;
+		snprintf(t[n].path, PATH_MAX_LEN, "sys/net/ipv6/neigh/%s/%s", i->nif->name,
+			 time_names[n].name);
+		t[n].file = (struct procfile){
+			.path = t[n].path,
+			.mode = 0644,
+			.show = time_show,
+			.write = time_write,
+			.arg = &t[n],
+		};
+		err = procfile_add(&t[n].file);
+	}
+	if (err)
+		resolver_files_remove(i);
+	return err;
+}
+
+/* ---- life ---- */
 
 int resolver_init(void)
 {

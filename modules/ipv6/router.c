@@ -267,7 +267,7 @@ static void one_option(struct ipv6_if *i, const struct ip_addr *from, const u8 *
 	switch (opt[0]) {
 	case ND_OPT_PREFIX:
 		if (i->conf.accept_ra_pinfo && opt[1] == 4)
-			prefix_option(i, opt);
+			prefix_option(i, from, opt);
 		break;
 	case ND_OPT_ROUTE:
 		if (i->conf.accept_ra_rtr_pref)

@@ -48,6 +48,7 @@ static const struct {
 	CONF(drop_unsolicited_na, 0, 0, 1),
 	CONF(ndisc_notify, 0, 0, 1),
 	CONF(proxy_ndp, 0, 0, 1),
+	CONF(suppress_frag_ndisc, 0, 0, 1),
 	CONF(autoconf, 0, 0, 1),
 	CONF(addr_gen_mode, APPLY | FOR_ALL, 0, 3),
 	CONF(max_addresses, 0, 0, FOREVER_MAX),
@@ -226,12 +227,13 @@ undo:
 void settings_add(struct ipv6_if *i)
 {
 	i->sysctls = set_new(i->nif->name, &i->conf, i, &i->secret);
-	if (!i->sysctls)
+	if (resolver_files_add(i) || !i->sysctls)
 		pr_warn("%s: its settings have no files\n", i->nif->name);
 }
 
 void settings_remove(struct ipv6_if *i)
 {
+	resolver_files_remove(i);
 	set_free(i->sysctls);
 	i->sysctls = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* source.c - which of our addresses a packet leaves with: RFC 6724 section 5, rules 1 to 8, with
  * the policy table of section 2.1. Rule 4 is about home addresses (mobility), which there are none
- * of; 5.5 needs to know which router announced a prefix, and is optional. */
+ * of. */
 #include "ipv6.h"
 
 #include <weft/net/addrlabel.h>
@@ -22,10 +22,12 @@ u8 ipv6_scope(const struct ip_addr *a)
 	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0xc0 ? IPV6_SCOPE_SITE : IPV6_SCOPE_GLOBAL;
 }
 
-/* What a destination is compared by, found once. */
+/* What a destination is compared by, found once, but for the router, when it is needed. */
 struct wish {
 	const struct ip_addr *dst;
 	const struct netif *nif;
+	struct ip_addr router; /* any: none, it is a neighbour */
+	bool looked_up;
 	u32 label;
 	u8 scope;
 	bool temporary, optimistic;
@@ -43,8 +45,22 @@ static u32 match_len(const struct wish *w, const struct ifaddr *a)
 	return min(ip_addr_common_bits(&a->addr, w->dst), (u32)a->plen);
 }
 
+/* Rule 5.5: did the router by which w is sent advertise a's prefix? */
+static bool is_routers(struct wish *w, const struct ifaddr *a)
+{
+	const struct ipv6_if *i = ipv6_if(w->nif);
+	struct route_result res;
+
+	if (!i || a->nif != w->nif || list_empty(&i->origins))
+		return false;
+	if (!w->looked_up && !route_lookup(w->dst, w->nif->index, &res) && res.gatewayed)
+		w->router = res.next_hop;
+	w->looked_up = true;
+	return !ip_addr_is_any(&w->router) && origin_is(i, &w->router, &a->addr);
+}
+
 /* Is a better than b? Both are candidates. */
-static bool better(const struct wish *w, const struct ifaddr *a, const struct ifaddr *b)
+static bool better(struct wish *w, const struct ifaddr *a, const struct ifaddr *b)
 {
 	u8 sa = ipv6_scope(&a->addr), sb = ipv6_scope(&b->addr);
 	bool fa, fb;
@@ -65,6 +81,11 @@ static bool better(const struct wish *w, const struct ifaddr *a, const struct if
 	/* 5: the outgoing interface's */
 	if ((a->nif == w->nif) != (b->nif == w->nif))
 		return a->nif == w->nif;
+	/* 5.5: a prefix of the next hop's */
+	fa = is_routers(w, a);
+	fb = is_routers(w, b);
+	if (fa != fb)
+		return fa;
 	/* 6: matching label */
 	fa = addr_label_find(&a->addr, a->nif->index) == w->label;
 	fb = addr_label_find(&b->addr, b->nif->index) == w->label;
@@ -88,7 +109,7 @@ static bool is_candidate(const struct ifaddr *a)
 	return !(flags & IFADDR_TENTATIVE) || (flags & IFADDR_OPTIMISTIC);
 }
 
-static const struct ifaddr *best_on(const struct wish *w, const struct netif *nif,
+static const struct ifaddr *best_on(struct wish *w, const struct netif *nif,
 				    const struct ifaddr *best)
 {
 	const struct ifaddr *a;

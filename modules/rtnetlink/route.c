@@ -51,7 +51,9 @@ static void put_cacheinfo(struct nl_out *o, u64 expires, int error)
 /* RFC 4191's preference, and what is left of its lifetime; of IPv6 only. */
 static void put_router(struct nl_out *o, const struct route *r)
 {
-	int error = r->type == ROUTE_REJECT ? -EHOSTUNREACH : 0;
+	int error = r->type == ROUTE_REJECT ? -EHOSTUNREACH :
+		    r->type == ROUTE_BLACKHOLE ? -EINVAL :
+						 0;
 
 	if (r->af != AF_INET6)
 		return;
@@ -83,7 +85,9 @@ void route_message(struct nl_out *o, const struct route *r, u16 type)
 				r->protocol ? r->protocol :
 					      RTPROT_BOOT,
 		.rtm_scope = scope_of(r),
-		.rtm_type = own && group ? RTN_MULTICAST : type_of(r->type),
+		.rtm_type = own && group	    ? RTN_MULTICAST :
+			    r->flags & RTF_ANYCAST ? RTN_ANYCAST :
+						     type_of(r->type),
 	};
 
 	nl_begin(o, type, &body, sizeof(body));

@@ -11,7 +11,8 @@ static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 		return ip_addr_is_v4(&rx->dst);
 	if (p->csum == PKT_CSUM_OK)
 		return true;
-	return csum_fold(csum_partial(p->data, len, ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, len))) == 0;
+	return csum_fold(csum_partial(p->data, len,
+				      ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, len))) == 0;
 }
 
 static void queue(struct udp_sock *us, struct pkt *p)

@@ -94,8 +94,6 @@ void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), vo
 /* input.c */
 int udp_input(struct pkt *p, struct ip_rx *rx);
 void udp_error(const struct ip_error *e, const u8 *quote, u32 quote_len);
-/* The running sum of the pseudo header (RFC 768, RFC 8200 8.1) for len bytes of UDP. */
-u32 udp_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u32 len);
 
 /* sock.c */
 int udp_socket(struct socket *s);

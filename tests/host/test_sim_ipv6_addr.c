@@ -292,6 +292,39 @@ static void stable_secret_is_secret_until_set(void **state)
 	stack_down6();
 }
 
+/* An address that could not join its group does not leave it for another one that did. */
+static void who_did_not_join_does_not_leave(void **state)
+{
+	struct ip_addr a = ip6("2001:db8::77"), b = ip6("2001:db8:1::77"), filler = ip6("ff02::1:0");
+	struct ip_addr group = ip6_solicited_node(&a);
+	struct netif *nif;
+	u32 n = 0;
+
+	assert_int_equal(stack_up6(), 0);
+	netif_lock();
+	nif = netif_by_name("eth0");
+	do {
+		put_be16(filler.b + 14, ++n);
+	} while (!ip_group_join(nif, &filler));
+	netif_unlock();
+	assert_int_equal(addr6_add("eth0", &a, 64, IFADDR_NODAD), 0);
+	netif_lock();
+	put_be16(filler.b + 14, 1);
+	assert_int_equal(ip_group_leave(nif, &filler), 0);
+	netif_unlock();
+	assert_int_equal(addr6_add("eth0", &b, 64, IFADDR_NODAD), 0);
+	assert_int_equal(addr6_del("eth0", &a), 0);
+	netif_lock();
+	assert_non_null(ip_group_find(nif, &group));
+	for (u32 k = 2; k < n; k++) {
+		put_be16(filler.b + 14, k);
+		assert_int_equal(ip_group_leave(nif, &filler), 0);
+	}
+	netif_unlock();
+	assert_int_equal(addr6_del("eth0", &b), 0);
+	stack_down6();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +340,7 @@ int main(void)
 		cmocka_unit_test(driver_comes_back_to_its_addresses),
 		cmocka_unit_test(settings_follow_the_name),
 		cmocka_unit_test(stable_secret_is_secret_until_set),
+		cmocka_unit_test(who_did_not_join_does_not_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

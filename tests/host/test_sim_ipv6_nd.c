@@ -91,6 +91,28 @@ static void solicitations_are_answered(void **state)
 	stack_down6();
 }
 
+/* A routing daemon sets for itself what it advertises to others. */
+static void a_user_sets_the_pace(void **state)
+{
+	struct ip_addr s = STATION;
+	u32 n;
+
+	setup();
+	assert_string_equal(sim_read("/proc/sys/net/ipv6/neigh/eth0/base_reachable_time_ms"),
+			    "30000\n");
+	assert_int_equal(sysctl6("neigh/eth0/retrans_time_ms", "5"), -EINVAL);
+	assert_int_equal(sysctl6("neigh/eth0/retrans_time_ms", "200"), 0);
+	assert_string_equal(sim_read("/proc/sys/net/ipv6/neigh/eth0/retrans_time_ms"), "200\n");
+	assert_string_equal(sim_read("/proc/sys/net/ipv6/neigh/lo/retrans_time_ms"), "1000\n");
+	assert_int_equal(send_to(&s), 0);
+	sim_run_ms(650);
+	for (n = 0; peer6_take_nd(&peer, 135, &s); n++)
+		;
+	assert_int_equal(n, 3);
+	assert_int_equal(send_to(&s), -EHOSTUNREACH);
+	stack_down6();
+}
+
 static u64 snmp6(const char *name)
 {
 	const char *at = strstr(sim_read("/proc/net/snmp6"), name);
@@ -611,6 +633,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(solicitations_are_answered),
+		cmocka_unit_test(a_user_sets_the_pace),
 		cmocka_unit_test(messages_are_counted),
 		cmocka_unit_test(a_router_says_so),
 		cmocka_unit_test(malformed_messages_are_refused),

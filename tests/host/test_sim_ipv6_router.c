@@ -433,6 +433,57 @@ static void burst_waits_in_a_bounded_queue(void **state)
 	stack_down6();
 }
 
+/* ---- RFC 6724 5, rule 5.5 ---- */
+
+static void advertise_prefix(const struct ip_addr *from, const char *text, u8 preference, u32 valid)
+{
+	struct ip_addr prefix = ip6(text);
+	struct ra6 r = { .lifetime = 1800, .flags = preference, .src = *from };
+
+	r.len = nd6_ll(r.options, 1, ip_addr_is_any(from) ? peer_mac : router2_mac);
+	r.len += nd6_prefix(r.options + r.len, &prefix, 64, ND6_AUTO, valid, valid);
+	peer6_ra(&peer, &r);
+	sim_run_s(3);
+}
+
+static u8 source_net(const char *text)
+{
+	struct flow f = { .dst = ip6(text), .proto = 253 };
+
+	ip_flow_check(&f, 0, NULL);
+	return f.saddr.b[5];
+}
+
+static void sources_suit_the_router(void **state)
+{
+	struct ip_addr second = ROUTER2;
+
+	begin_bare();
+	advertise_prefix(&any6, "2001:db8:a::", 0, 7200);
+	advertise_prefix(&second, "2001:db8:b::", 0x08, 7200);
+	assert_true(goes_by("2001:db8:a:1::1", "fe80::22"));
+	/* rule 8 would have it otherwise */
+	assert_int_equal(source_net("2001:db8:a:1::1"), 0xb);
+	/* the other one takes over, and its prefix */
+	send_ra(0, 0, &second);
+	assert_true(goes_by("2001:db8:b:1::1", "fe80::1"));
+	assert_int_equal(source_net("2001:db8:b:1::1"), 0xa);
+	/* both say the same of one prefix: the longest match again */
+	advertise_prefix(&any6, "2001:db8:b::", 0, 7200);
+	assert_int_equal(source_net("2001:db8:b:1::1"), 0xb);
+	advertise_prefix(&any6, "2001:db8:b::", 0, 0);
+	assert_int_equal(source_net("2001:db8:b:1::1"), 0xa);
+	/* bounded */
+	for (u32 i = 0; i < 100; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "2001:db8:%x::", 0x100 + i);
+		advertise_prefix(&any6, text, 0, 7200);
+	}
+	assert_true(drops_since(DROP_ND_LIMIT) >= 36);
+	stack_down6();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +501,7 @@ int main(void)
 		cmocka_unit_test(listeners_get_the_option_itself),
 		cmocka_unit_test(flood_of_routers_is_bounded),
 		cmocka_unit_test(burst_waits_in_a_bounded_queue),
+		cmocka_unit_test(sources_suit_the_router),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

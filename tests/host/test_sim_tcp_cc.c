@@ -213,6 +213,20 @@ static void names(void **state)
 	tp_down();
 }
 
+#define ALLOWED "/proc/sys/net/ipv4/tcp_allowed_congestion_control"
+
+static void allowed_names(void **state)
+{
+	setup();
+	assert_string_equal(sim_read(ALLOWED), "newreno cubic reno\n");
+	assert_int_equal(sim_write(ALLOWED, "reno  nosuch"), -ENOENT);
+	assert_string_equal(sim_read(ALLOWED), "newreno cubic reno\n");
+	assert_int_equal(sim_write(ALLOWED, " reno newreno "), 0);
+	assert_string_equal(sim_read(ALLOWED), "newreno reno\n");
+	assert_int_equal(sim_write(ALLOWED, "newreno cubic reno"), 0);
+	tp_down();
+}
+
 /* RFC 3168: data is ECT(0), marks are echoed until CWR, an echo reduces once a window. */
 static void ecn(void **state)
 {
@@ -261,7 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cubic_curve), cmocka_unit_test(reno_line),
 		cmocka_unit_test(hystart),     cmocka_unit_test(module_leaves),
-		cmocka_unit_test(names),       cmocka_unit_test(ecn),
+		cmocka_unit_test(names),       cmocka_unit_test(allowed_names),
+		cmocka_unit_test(ecn),
 	};
 
 	return tp_run(tests);

@@ -217,6 +217,53 @@ static void to_oneself(void **state)
 	tp_down();
 }
 
+/* A connection that ends in TIME-WAIT leaves its user the port that he bound. */
+static void stays_bound_behind_time_wait(void **state)
+{
+	int fd, other;
+
+	tp_up();
+	fd = tp_connected("mss 1460");
+	assert_int_equal(c_shutdown(fd, SHUT_WR), 0);
+	out("F. 1(0) ack 1");
+	in("F. 1(0) ack 2");
+	out(". 2(0) ack 2");
+	other = fresh(false, false);
+	assert_int_equal(c_bind(other, 0, TP_HOST_PORT), -EADDRINUSE);
+	sim_run_s(61);
+	assert_int_equal(c_bind(other, 0, TP_HOST_PORT), -EADDRINUSE);
+	c_close(fd);
+	assert_int_equal(c_bind(other, 0, TP_HOST_PORT), 0);
+	c_close(other);
+	tp_down();
+}
+
+/* The port that connect chose goes with the attempt; listen takes one of its own, which bind and
+ * connect then leave alone, and gives it back. */
+static void listens_after_a_refusal(void **state)
+{
+	int fd, other, port;
+
+	tp_up();
+	assert_int_equal(sim_write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001"), 0);
+	fd = fresh(false, false);
+	assert_int_equal(c_connect(fd, LO, 4000), -ECONNREFUSED);
+	assert_int_equal(c_listen(fd, 5), 0);
+	port = c_port(fd);
+	assert_in_range(port, 40000, 40001);
+	other = fresh(false, false);
+	assert_int_equal(c_bind(other, 0, port), -EADDRINUSE);
+	assert_int_equal(c_connect(other, LO, port), 0);
+	assert_int_equal(c_port(other), 80001 - port);
+	c_close(other);
+	c_close(fd);
+	other = fresh(true, false);
+	assert_int_equal(c_bind(other, 0, port), 0);
+	c_close(other);
+	assert_int_equal(sim_write("/proc/sys/net/ipv4/ip_local_port_range", "32768 60999"), 0);
+	tp_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +275,8 @@ int main(void)
 		cmocka_unit_test(bound_port_twice),
 		cmocka_unit_test(privileged),
 		cmocka_unit_test(to_oneself),
+		cmocka_unit_test(stays_bound_behind_time_wait),
+		cmocka_unit_test(listens_after_a_refusal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,12 +123,17 @@ static inline u32 ip_addr_hash(const struct ip_addr *a, u32 seed)
 static inline u32 ip_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u8 proto,
 				u32 len)
 {
-	/* what marks a mapped address is 0xffff, which is nothing in one's complement */
-	unsigned __int128 all = (unsigned __int128)src->d[0] + src->d[1] + dst->d[0] + dst->d[1] +
-				htons(proto) + htonl(len);
-	u64 carry = all >> 64, sum = (u64)all + carry;
+	u64 sum = (u64)htons(proto) + htonl(len);
 
-	sum = (sum & 0xffffffff) + (sum >> 32) + (sum < carry);
+	if (ip_addr_is_v4(dst)) {
+		sum += (u64)src->w[3] + dst->w[3];
+	} else {
+		unsigned __int128 all =
+			(unsigned __int128)src->d[0] + src->d[1] + dst->d[0] + dst->d[1];
+
+		sum += (u64)(u32)all + (u32)(all >> 32) + (u64)(all >> 64);
+	}
+	sum = (sum & 0xffffffff) + (sum >> 32);
 	return (sum & 0xffffffff) + (sum >> 32);
 }
 

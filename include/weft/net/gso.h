@@ -20,8 +20,8 @@ struct gso_cut {
 	/* gso.c's; offsets are from the start of the frame */
 	u32 net, trans;
 	u32 seq;
-	u32 whole_sum; /* the pseudo header's, without a length */
-	u16 ip_id;
+	u32 sum; /* the pseudo header's, without a length */
+	u16 full_sum, ip_id;
 	bool v6;
 };
 

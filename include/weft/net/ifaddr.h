@@ -18,6 +18,7 @@
 #define IFADDR_NOPREFIXROUTE BIT(7) /* being in the prefix does not make it on-link (RFC 5942) */
 #define IFADDR_AUTOCONF BIT(8)	    /* the family made it and takes it away */
 #define IFADDR_NODAD BIT(9)	    /* not to be checked for duplicates */
+#define IFADDR_JOINED BIT(10)	    /* the family listens to the group that goes with it */
 
 struct ifaddr {
 	struct list_head node;	/* in nif->addrs */

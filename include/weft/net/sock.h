@@ -77,6 +77,7 @@ struct inet_sock {
 	u8 opts[40]; /* IP_OPTIONS */
 	struct inet_headers headers;
 	u32 flow_label;		      /* to the connected peer */
+	struct list_head labels;      /* leased ones: flowlabel.c's */
 	u32 frag_size;		      /* IPV6_MTU: packets are cut to it, 0: the path's MTU */
 	struct ip_addr from;	      /* IPV6_PKTINFO: the source, any: the bound one; ... */
 	u32 from_if;		      /* ... and the interface to send through */

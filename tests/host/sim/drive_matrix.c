@@ -53,8 +53,9 @@ struct matrix {
 	struct app_worker *workers;
 	int *listeners;
 	u32 nr_listeners;
-	struct app_datagrams udp[2];
-	struct guest_job udp_jobs[2];
+	/* by version; a client and an echo server each */
+	struct app_datagrams udp[2][2];
+	struct guest_job udp_jobs[2][2];
 	char text[512], banner[1200];
 };
 
@@ -371,41 +372,61 @@ static void talk(struct matrix *m)
 
 /* ---- datagrams beside them ---- */
 
-static void datagrams_start(struct matrix *m)
+static bool has_version(const struct matrix *m, bool six)
 {
-	bool six = m->plan.ip == PLAN_IPV6, both = m->plan.ip == PLAN_MIXED;
+	return m->plan.ip == PLAN_MIXED || six == (m->plan.ip == PLAN_IPV6);
+}
+
+/* Where there are both versions, the server for IPv4 has a socket of IPv6. */
+static void datagrams_start_over(struct matrix *m, bool six)
+{
+	struct app_datagrams *udp = m->udp[six];
+	struct guest_job *jobs = m->udp_jobs[six];
 	u32 i;
 
 	for (i = 0; i < 2; i++)
-		m->udp[i] =
-			(struct app_datagrams){ .af = six || (i && both) ? AF_INET6 : AF_INET,
-						.local = address(i ? m->server_addr : CLIENT, six),
-						.remote = address(m->server_addr, six),
-						.port = 7,
-						.key = m->plan.seed * 977,
-						.count = 200,
-						.gap_us = 3000,
-						.linger_ms = 5000 };
-	host_spawn(&m->host[1], &m->udp_jobs[1], m->host[1].ops->app_udp->echo, &m->udp[1]);
-	host_spawn(&m->host[0], &m->udp_jobs[0], m->host[0].ops->app_udp->send, &m->udp[0]);
+		udp[i] = (struct app_datagrams){ .af = six || (i && m->plan.ip == PLAN_MIXED) ?
+							       AF_INET6 :
+							       AF_INET,
+						 .local = address(i ? m->server_addr : CLIENT, six),
+						 .remote = address(m->server_addr, six),
+						 .port = 7,
+						 .key = m->plan.seed * 977 + six,
+						 .count = 200,
+						 .gap_us = 3000,
+						 .linger_ms = 5000 };
+	host_spawn(&m->host[1], &jobs[1], m->host[1].ops->app_udp->echo, &udp[1]);
+	host_spawn(&m->host[0], &jobs[0], m->host[0].ops->app_udp->send, &udp[0]);
 }
 
-static void datagrams_end(struct matrix *m)
+static void datagrams_end_over(struct matrix *m, bool six)
 {
 	const struct sim_link *l = &m->plan.faults;
 	bool good = !l->loss && !l->corrupt && !l->rate && m->plan.nr_links == 1 &&
 		    m->plan.kind != PLAN_NO_MEMORY;
+	struct app_datagrams *udp = m->udp[six];
+	struct guest_job *jobs = m->udp_jobs[six];
 
-	while (!m->udp_jobs[0].done)
+	while (!jobs[0].done)
 		world_run(100 * NSEC_PER_MSEC);
-	m->udp[1].stop = true;
-	while (!m->udp_jobs[1].done)
+	udp[1].stop = true;
+	while (!jobs[1].done)
 		world_run(100 * NSEC_PER_MSEC);
-	if (m->udp[0].wrong)
-		fail(m, "datagrams came back with other contents", m->udp[0].wrong);
+	if (udp[0].wrong)
+		fail(m, "datagrams came back with other contents", udp[0].wrong);
 	/* a few wait for a neighbour, and not all can */
-	if (good && m->udp[0].received * 10 < m->udp[0].sent * 9)
-		fail(m, "datagrams were lost on a good link", m->udp[0].received);
+	if (good && udp[0].received * 10 < udp[0].sent * 9)
+		fail(m, "datagrams were lost on a good link", udp[0].received);
+}
+
+static void datagrams(struct matrix *m, void (*fn)(struct matrix *m, bool six))
+{
+	u32 six;
+
+	for (six = 0; six < 2; six++) {
+		if (have_udp && has_version(m, six))
+			fn(m, six);
+	}
 }
 
 /* ---- judgement ---- */
@@ -508,20 +529,19 @@ static void run(u64 seed)
 	world_banner = m.banner;
 	machines_up(&m);
 	start = sim_now();
-	if (have_udp)
-		datagrams_start(&m);
+	datagrams(&m, datagrams_start_over);
 	if (have_tcp) {
 		talk(&m);
 		broken = judge(&m);
 	}
-	if (have_udp)
-		datagrams_end(&m);
+	datagrams(&m, datagrams_end_over);
 	if (verbose)
 		fprintf(stderr,
 			"# %s\n# %lu s simulated, %u not whole, %lu lost, %lu queue full, "
 			"%u of %u datagrams back\n",
 			m.text, (u64)((sim_now() - start) / NSEC_PER_SEC), broken, m.link[0].lost,
-			m.link[0].tail_dropped, m.udp[0].received, m.udp[0].sent);
+			m.link[0].tail_dropped, m.udp[0][0].received + m.udp[1][0].received,
+			m.udp[0][0].sent + m.udp[1][0].sent);
 	nothing_left(&m);
 	sim_link_trace_end(&m.link[0]);
 	_exit(0);
