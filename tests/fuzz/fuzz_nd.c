@@ -11,6 +11,7 @@
 #define ASK 4	   /* the host wants to send to the target */
 #define VERBATIM 8 /* no target, only bytes */
 #define BAD_SUM 16
+#define ROUTER 32 /* the host becomes a router that answers for others, or is one no more */
 
 static struct ip_addr target(u8 n)
 {
@@ -27,6 +28,8 @@ static struct ip_addr target(u8 n)
 		return host_ll();
 	case 4:
 		return ip6("ff02::1");
+	case 5:
+		return ip6("2001:db8::"); /* a router's, too */
 	}
 	a.b[15] = n;
 	return a;
@@ -62,6 +65,8 @@ static u32 one(struct socket *s, const u8 *d, u32 size)
 	struct ip_addr t = target(d[3]);
 	const u8 echo[8] = { 128 };
 
+	if (d[1] & ROUTER)
+		sysctl6("conf/all/forwarding", d[4] & 1 ? "1" : "0");
 	if (d[1] & ASK)
 		sock_send6(s, &t, 0, echo, sizeof(echo), MSG_DONTWAIT);
 	n = compose(body, d, type, d + RECORD, len);
@@ -78,8 +83,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static struct socket *s;
 
 	fuzz_begin6();
-	if (!s)
+	if (!s) {
+		struct ip_addr other = target(0x47);
+
 		s = sock_open6(SOCK_DGRAM, IPPROTO_ICMPV6);
+		netif_lock();
+		neigh_proxy_add(netif_named("eth0"), &other, false);
+		netif_unlock();
+		sysctl6("conf/all/proxy_ndp", "1");
+	}
 	while (size >= RECORD) {
 		u32 used = one(s, data, size);
 

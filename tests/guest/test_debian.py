@@ -14,10 +14,6 @@ def box(machine):
     g.run("killall -9 nginx redis-server socat openssl iperf3 dropbear 2>/dev/null; wait; rm -rf /tmp/*")
 
 
-def until(g, condition, seconds=10):
-    g.sh(f"i=0; until {condition}; do i=$((i+1)); [ $i -lt {seconds * 5} ] || break; sleep 0.2; done; {condition}", seconds + 20)
-
-
 def nginx(g, listen):
     g.sh(f"printf 'pid /tmp/n.pid; error_log /tmp/n.err info; worker_processes 2; events {{ worker_connections 256; }} http {{"
          f" access_log off; sendfile on; server {{ listen {listen}; root /usr/share/nginx/html; }} }}\\n' > /tmp/n.conf;"
@@ -49,7 +45,7 @@ def test_nginx_and_curl(box):
     box.sh("nginx -c /tmp/n.conf -s reload; sleep 1")
     assert "Welcome to nginx" in box.sh(get + "/")
     box.sh("nginx -c /tmp/n.conf -s quit")
-    until(box, "! pidof nginx")
+    box.until("! pidof nginx")
     errors = [line for line in box.sh("cat /tmp/n.err").splitlines() if re.search(r"\[(emerg|alert|crit|error)\]", line)]
     assert not errors
 
@@ -57,23 +53,23 @@ def test_nginx_and_curl(box):
 def test_redis(box):
     """Commands, a child that writes the data out while the parent serves, and an orderly end."""
     redis(box, "--port 0", "--unixsocket /tmp/r.sock")
-    until(box, "[ -S /tmp/r.sock ]")
+    box.until("[ -S /tmp/r.sock ]")
     cli = "redis-cli -s /tmp/r.sock"
     assert box.sh(f"{cli} set key value; {cli} get key").split() == ["OK", '"value"']
     out = box.sh("redis-benchmark -s /tmp/r.sock -n 3000 -c 20 -q -t set,get | tr '\\r' '\\n'", 60)
     assert len(re.findall(r"[\d.]+ requests per second", out)) == 2
     box.sh(f"{cli} bgsave")
-    until(box, f"{cli} info persistence | grep -q rdb_bgsave_in_progress:0")
+    box.until(f"{cli} info persistence | grep -q rdb_bgsave_in_progress:0")
     assert "rdb_last_bgsave_status:ok" in box.sh(f"{cli} info persistence")
     box.run(f"{cli} shutdown nosave")
-    until(box, "! pidof redis-server")
+    box.until("! pidof redis-server")
     assert "bye bye" in box.sh("tail -1 /tmp/r.log")
 
 
 def test_socat(box):
     """Sockets, programs and terminals joined to each other."""
     box.sh("socat UNIX-LISTEN:/tmp/s,fork EXEC:/bin/cat &")
-    until(box, "[ -S /tmp/s ]")
+    box.until("[ -S /tmp/s ]")
     assert box.sh("echo hello | socat - UNIX-CONNECT:/tmp/s").strip() == "hello"
     box.sh("head -c 1000000 /dev/urandom > /tmp/r")
     sums = box.sh("socat -t 5 - UNIX-CONNECT:/tmp/s < /tmp/r | md5sum; md5sum < /tmp/r", 40).split()
@@ -85,7 +81,7 @@ def test_socat(box):
 def test_openssl(box):
     box.sh("openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/key -out /tmp/cert -subj /CN=weft -days 2 2>/dev/null", 60)
     box.sh("openssl s_server -key /tmp/key -cert /tmp/cert -unix /tmp/tls -www > /dev/null 2>&1 &")
-    until(box, "[ -S /tmp/tls ]")
+    box.until("[ -S /tmp/tls ]")
     out = box.sh("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -unix /tmp/tls 2>/dev/null", 30)
     assert "200 ok" in out
     assert len(box.sh("openssl speed -seconds 1 -multi 2 sha256 2>/dev/null | tail -1", 60).split()) > 3
@@ -121,7 +117,7 @@ def test_web_over_tcp(box):
 
 def test_redis_over_tcp(box):
     redis(box, "--port 6379")
-    until(box, "redis-cli ping")
+    box.until("redis-cli ping")
     out = box.sh("redis-benchmark -n 3000 -c 20 -q -t set,get | tr '\\r' '\\n'", 60)
     assert len(re.findall(r"[\d.]+ requests per second", out)) == 2
 

@@ -8,27 +8,16 @@ import urllib.request
 import pytest
 
 
-def wait_for(g, command, seconds=20):
-    """Repeats a command in the guest until it succeeds; its output."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        out, status = g.run(command, 15)
-        if status == 0:
-            return out
-        time.sleep(0.2)
-    raise AssertionError(f"`{command}` does not succeed:\n{out}\n" + g.sh("dmesg | tail -n 20"))
-
-
 @pytest.mark.parametrize("nic", ["e1000", "e1000e"])
 def test_an_address_by_dhcp(start, nic):
     g = start(plain=False, nic=nic).login()
-    wait_for(g, "ifconfig eth0 | grep 10.0.2.15")
+    g.until("ifconfig eth0 | grep 10.0.2.15")
     assert "Bcast:10.0.2.255  Mask:255.255.255.0" in g.sh("ifconfig eth0")
-    routes = wait_for(g, "route -n | grep ^0.0.0.0")
+    routes = g.until("route -n | grep ^0.0.0.0")
     assert routes.split()[1] == "10.0.2.2"
-    assert "nameserver 10.0.2.3" in wait_for(g, "cat /etc/resolv.conf")
+    assert "nameserver 10.0.2.3" in g.until("cat /etc/resolv.conf")
     assert "3 packets received" in g.sh("ping -c 3 10.0.2.2")
-    assert "eth0: 10.0.2.15/24 gateway 10.0.2.2" in wait_for(g, "dmesg | grep lease")
+    assert "eth0: 10.0.2.15/24 gateway 10.0.2.2" in g.until("dmesg | grep lease")
     assert g.sh("ps | grep -c '[u]dhcpc -b'").strip() == "1"
 
 
@@ -40,14 +29,14 @@ def test_the_shell_does_not_wait_for_dhcp(start, net):
     assert time.monotonic() - began < 10
     assert "inet addr" not in g.sh("ifconfig eth0")
     assert g.sh("ps | grep -c '[u]dhcpc -b'").strip() == "1"
-    assert "no DHCP server answers" in wait_for(g, "dmesg | grep DHCP", 30)
+    assert "no DHCP server answers" in g.until("dmesg | grep DHCP", 30)
     g.sh("ifconfig eth0 10.0.2.15 netmask 255.255.255.0")
     assert net.run("ping -c 1 -W 2 10.0.2.15")[1] == 0
 
 
 def test_a_lease_is_renewed_and_given_back(start):
     g = start(plain=False, nic="e1000e").login()
-    wait_for(g, "ifconfig eth0 | grep 10.0.2.15")
+    g.until("ifconfig eth0 | grep 10.0.2.15")
     g.sh("kill -USR1 $(cat /run/udhcpc.eth0.pid); sleep 1")  # renew
     assert "10.0.2.15" in g.sh("ifconfig eth0")
     assert g.sh("route -n | grep -c ^0.0.0.0").strip() == "1"
@@ -77,8 +66,8 @@ def free_port():
 def test_a_web_page(start):
     port = free_port()
     g = start(plain=False, nic="e1000e", hostfwd=[f"tcp:127.0.0.1:{port}-:80"]).login()
-    wait_for(g, "ifconfig eth0 | grep 10.0.2.15")
-    wait_for(g, "ps | grep '[h]ttpd'")
+    g.until("ifconfig eth0 | grep 10.0.2.15")
+    g.until("ps | grep '[h]ttpd'")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
         assert page.status == 200 and "<title>Weft</title>" in page.read().decode()
     assert g.sh("ps | grep -c '[t]elnetd'; true").strip() == "0"
@@ -87,8 +76,8 @@ def test_a_web_page(start):
 def test_a_shell_by_telnet_when_asked_for(start):
     port = free_port()
     g = start(plain=False, cmdline="services=http,telnet", nic="e1000e", hostfwd=[f"tcp:127.0.0.1:{port}-:23"]).login()
-    wait_for(g, "ifconfig eth0 | grep 10.0.2.15")
-    wait_for(g, "ps | grep '[t]elnetd'")
+    g.until("ifconfig eth0 | grep 10.0.2.15")
+    g.until("ps | grep '[t]elnetd'")
     with socket.create_connection(("127.0.0.1", port), 10) as s:
         s.settimeout(10)
         said = b""

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
 """IPv6 as a user configures it: BusyBox's ifconfig, route and ip, the settings under /proc/sys, the router of QEMU's
 user-mode network, and that the module leaves with what it made and comes back to what was given."""
+import functools
+import os
 import re
+import subprocess
 
 import net6
 import pytest
+from modules import used_kb
+from debian import MKEXTRA
+from guest import BUILD, alone
 
 LL = "fe80::5054:ff:fe12:3456"
 SETTINGS = "/proc/sys/net/ipv6/conf"
@@ -180,7 +186,85 @@ def test_driver_comes_back_to_its_addresses(g):
 
 def test_traffic_over_a_hundred_reloads_leaks_nothing(g):
     g.sh("rmmod ipv6; modprobe ipv6; sleep 2", 30)
-    before = net6.used_kb(g)
+    before = used_kb(g)
     g.sh("i=0; while [ $i -lt 30 ]; do rmmod ipv6 || break; modprobe ipv6; i=$((i + 1)); done; [ $i = 30 ]", 120)
     net6.load(g)
-    assert net6.used_kb(g) - before < 1024
+    assert used_kb(g) - before < 1024
+
+
+@functools.cache
+def iproute2():
+    """Debian's ip and sysctl, laid over BusyBox's."""
+    where = os.path.join(BUILD, "test/iproute2")
+    with alone("iproute2"):
+        if not os.path.exists(where + ".done"):
+            made = subprocess.run([MKEXTRA, "-o", where, "iproute2", "procps"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            assert made.returncode == 0, "no Debian packages to be had: " + made.stdout[-300:]
+            with open(where + ".done", "w"):
+                pass
+    return where
+
+
+@pytest.fixture
+def debian_ip(machine):
+    guest = machine(extra=iproute2())
+    net6.load(guest)
+    return guest
+
+
+def test_iproute2_addresses_and_routes(debian_ip):
+    g, ip = debian_ip, "/sbin/ip -6"
+    assert "iproute2" in g.sh("/sbin/ip -V")
+    g.sh(f"{ip} addr add 2001:db8:6::1/64 dev eth0 valid_lft 100 preferred_lft 50")
+    assert re.search(r"2001:db8:6::1/64 scope global .*dynamic \n +valid_lft (100|9\d)sec preferred_lft (50|4\d)sec", g.sh(f"{ip} addr"))
+    g.sh(f"{ip} addr change 2001:db8:6::1/64 dev eth0 valid_lft forever preferred_lft forever")
+    assert net6.wait_for(lambda: net6.ready(g, "2001:db8:6::1"), 20)
+    g.sh(f"{ip} route add 2001:db8:7::/48 via fe80::9 dev eth0 expires 60 pref high; {ip} route add 2001:db8:8::/48 dev eth0 expires 2")
+    assert re.search(r"2001:db8:7::/48 via fe80::9 dev eth0 metric 1024 expires [56]\dsec pref high", g.sh(f"{ip} route"))
+    assert "via fe80::9 dev eth0 src 2001:db8:6::1" in g.sh(f"{ip} route get 2001:db8:7::1")
+    assert net6.wait_for(lambda: "2001:db8:8::" not in g.sh(f"{ip} route"), 10)
+    g.sh(f"{ip} route replace 2001:db8:7::/48 dev eth0 metric 1024; {ip} route flush cache")
+    assert "2001:db8:7::/48 dev eth0 metric 1024 pref medium" in g.sh(f"{ip} route")
+    g.sh(f"{ip} route flush root 2001:db8::/32; {ip} addr flush dev eth0 scope global")
+    assert "2001:db8" not in g.sh(f"{ip} route; {ip} addr")
+    for refused in ("rule", "rule add from ::/0 table 5", "route add prohibit 2001:db8:f::/48", "route add 2001:db8:f::/48 dev eth0 table 7"):
+        out, status = g.run(f"{ip} {refused}")
+        assert status and "Operation not supported" in out, refused
+
+
+def test_iproute2_neighbours_labels_and_monitor(debian_ip):
+    g, ip = debian_ip, "/sbin/ip -6"
+    g.sh("(/sbin/ip monitor all > /tmp/monitor 2>&1 &); sleep 1")
+    g.sh(f"{ip} addr add 2001:db8:66::1/64 dev eth0 nodad")
+    g.sh(f"{ip} neigh add 2001:db8:6::9 lladdr 02:00:00:00:00:01 dev eth0; {ip} neigh replace 2001:db8:6::9 lladdr 02:00:00:00:00:02 dev eth0")
+    assert "2001:db8:6::9 dev eth0 lladdr 02:00:00:00:00:02 PERMANENT" in g.sh(f"{ip} neigh")
+    assert g.run(f"{ip} neigh add 2001:db8:6::9 lladdr 02:00:00:00:00:03 dev eth0")[1]
+    g.sh(f"{ip} neigh del 2001:db8:6::9 dev eth0; {ip} neigh add proxy 2001:db8:6::77 dev eth0")
+    assert "2001:db8:6::77 dev eth0 proxy" in g.sh(f"{ip} neigh show proxy")
+    g.sh(f"{ip} neigh del proxy 2001:db8:6::77 dev eth0; {ip} neigh flush dev eth0")
+    assert "2001:db8" not in g.sh(f"{ip} neigh; {ip} neigh show proxy")
+    assert "prefix ::1/128 label 0" in g.sh("/sbin/ip addrlabel")
+    g.sh("/sbin/ip addrlabel add prefix 2001:db8:5::/48 label 77")
+    assert "prefix 2001:db8:5::/48 label 77" in g.sh("/sbin/ip addrlabel list")
+    g.sh("/sbin/ip addrlabel del prefix 2001:db8:5::/48 label 77")
+    assert "label 77" not in g.sh("/sbin/ip addrlabel")
+    g.sh(f"{ip} addr del 2001:db8:66::1/64 dev eth0; kill $(pidof ip)")
+    heard = g.sh("cat /tmp/monitor")
+    assert "inet6 2001:db8:66::1/64 scope global" in heard and "Deleted 2: eth0" in heard, heard
+
+
+def test_sysctl_reads_everything(debian_ip):
+    out = debian_ip.sh("/sbin/sysctl -a 2>&1", 60)
+    assert "net.ipv6.conf.eth0.proxy_ndp = 0" in out and "net.ipv6.neigh.eth0.retrans_time_ms = 1000" in out
+    unreadable = [line for line in out.splitlines() if line.startswith("sysctl:") and "stable_secret" not in line]
+    assert not unreadable
+
+
+def test_a_router_has_anycast_addresses(g):
+    g.sh("ip -6 addr add 2001:db8:5::1/64 dev eth0")
+    set_to(g, "all/forwarding", 1)
+    assert "20010db8000500000000000000000000" in g.sh("cat /proc/net/anycast6")
+    assert "0% packet loss" in g.sh("ping6 -c 1 -W 3 2001:db8:5::", 20)
+    set_to(g, "all/forwarding", 0)
+    assert not g.sh("cat /proc/net/anycast6")
+    g.sh("ip -6 addr del 2001:db8:5::1/64 dev eth0")

@@ -9,8 +9,10 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -38,6 +40,14 @@ def alone(name):
 
 def text_of(raw):
     return ESCAPE.sub("", raw.decode(errors="replace")).replace("\r", "")
+
+
+def wait_for(what, seconds=30, step=0.2):
+    """The first true value of `what()`; the last one when time is up."""
+    end = time.monotonic() + seconds
+    while not (value := what()) and time.monotonic() < end:
+        time.sleep(step)
+    return value
 
 
 # Without a wait for DHCP, without servers that hold modules, without IPv6 until it is asked for: what most tests
@@ -172,6 +182,15 @@ class Guest:
             raise GuestError(f"`{command}` gave status {status}:\n{out}")
         return out
 
+    def until(self, command, seconds=30):
+        """Repeats a command until it succeeds; its output."""
+        end = time.monotonic() + seconds
+        while (said := self.run(command))[1] != 0:
+            if time.monotonic() > end:
+                raise GuestError(f"`{command}` does not succeed within {seconds} s:\n{said[0]}\n" + self.run("dmesg | tail -n 20")[0])
+            time.sleep(0.2)
+        return said[0]
+
     def text(self):
         return text_of(self.log)
 
@@ -256,6 +275,43 @@ class Guest:
         self.dir.cleanup()
 
 
+# Importing scapy takes a second: one process does it, each program runs in a child of its. A program comes as its
+# length and text; its status, how much it printed, how much it complained, and both go back.
+SCAPY = """
+import logging, os, random, sys, tempfile, traceback
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+from scapy.all import *
+def _child(_program, _out, _err):
+    status = 0
+    try:
+        back = os.dup(1)
+        os.dup2(_out.fileno(), 1)
+        os.dup2(_err.fileno(), 2)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        conf.ifaces.reload(), conf.route.resync(), conf.route6.resync()
+        conf.verb = 0
+        random.seed()
+        names = dict(globals(), tap=sys.argv[1], ready=lambda: os.write(back, b"ready\\n"))
+        conf.iface = names["tap"]
+        exec(compile(_program, "program", "exec"), names)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush(), sys.stderr.flush()
+    os._exit(status)
+while _line := sys.stdin.buffer.readline():
+    _program = sys.stdin.buffer.read(int(_line))
+    with tempfile.TemporaryFile() as _out, tempfile.TemporaryFile() as _err:
+        _pid = os.fork() or _child(_program, _out, _err)
+        _status = os.waitpid(_pid, 0)[1]
+        _out.seek(0), _err.seek(0)
+        _said, _complained = _out.read(), _err.read()
+        os.write(1, b"%d %d %d\\n" % (_status, len(_said), len(_complained)))
+        sys.stdout.buffer.write(_said + _complained)
+        sys.stdout.buffer.flush()
+"""
+
+
 class Netns:
     """A network namespace with a TAP that only this test sees: the host is 10.0.2.2/24 on it, where Weft's
     start scripts expect their gateway."""
@@ -267,6 +323,7 @@ class Netns:
         Netns.made += 1
         self.name = f"weft-{os.getpid()}-{Netns.made}"
         self.tap, self.address = "tap0", address
+        self.scapies = None
         self.prefix = ["ip", "netns", "exec", self.name]
         self._ip("netns", "add", self.name)
         try:
@@ -288,16 +345,42 @@ class Netns:
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.stdout, done.returncode
 
-    def scapy(self, program, timeout=30):
-        """Runs a Python program inside, with scapy imported and `tap` set; what it printed."""
-        head = ("import logging; logging.getLogger('scapy.runtime').setLevel(logging.ERROR)\n"
-                f"from scapy.all import *\nconf.verb = 0\ntap = {self.tap!r}\nconf.iface = tap\n")
-        done = subprocess.run([*self.prefix, "/usr/bin/python3", "-c", head + program], timeout=timeout,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def scapy(self, program, timeout=30, ready=None):
+        """Runs a Python program inside, with scapy imported and `tap` set; what it printed. When it calls ready(),
+        `ready` is called here, beside it."""
+        if not self.scapies:
+            self.scapies = subprocess.Popen([*self.prefix, "/usr/bin/python3", "-c", SCAPY, self.tap], stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, start_new_session=True)
+        server = self.scapies
+        limit = threading.Timer(timeout + 10, os.killpg, (server.pid, signal.SIGKILL))  # with its import
+        limit.start()
+        try:
+            server.stdin.write(b"%d\n" % len(program.encode()) + program.encode())
+            server.stdin.flush()
+            while (line := server.stdout.readline()) == b"ready\n":
+                ready()
+            assert line, f"the program did not end within {timeout} s:\n{program}"
+            status, said, complained = map(int, line.split())
+            said, complained = server.stdout.read(said).decode(), server.stdout.read(complained).decode()
+            assert status == 0, complained
+            return said
+        finally:
+            limit.cancel()
+            if server.poll() is not None or sys.exc_info()[0] not in (None, AssertionError):
+                self._end_scapies()
+
+    def _end_scapies(self):
+        if not self.scapies:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.scapies.pid, signal.SIGKILL)
+        self.scapies.wait()
+        self.scapies.stdin.close()
+        self.scapies.stdout.close()
+        self.scapies = None
 
     def close(self):
+        self._end_scapies()
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
 
 

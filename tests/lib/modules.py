@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""modules - the stack as the tests thread it in, and module folders outside the tree built for a machine."""
+"""modules - the stack as the tests thread it in, what a machine says of its memory and drops, and module folders
+outside the tree built for a machine."""
 import functools
 import os
+import re
 import shutil
 import subprocess
 
@@ -51,6 +53,15 @@ def pristine(g):
         g.run("for i in 1 2 3 4 5 6; do for m in $(cut -d' ' -f1 /proc/modules); do rmmod $m; done; done 2>/dev/null", 30)
     assert not loaded(g), "modules that cannot be unloaded: " + g.sh("cat /proc/modules")
     return g
+
+
+def drops(g):
+    """{name: count} of all packets dropped."""
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)\s*$", g.sh("cat /proc/net/weft/drops"), re.M)}
+
+
+def used_kb(g):
+    return int(re.search(r"Mem:\s+\d+\s+(\d+)", g.sh("free -k"))[1])
 
 
 def packets_alive(g):

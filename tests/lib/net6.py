@@ -7,19 +7,11 @@ import signal
 import subprocess
 import time
 
-from guest import GuestError
+from guest import GuestError, wait_for
 
 PREFIX = "2001:db8:2"
 HOST, GUEST = f"{PREFIX}::2", f"{PREFIX}::15"
 FLAGS = {"deprecated": 0x20, "tentative": 0x40, "permanent": 0x80, "temporary": 0x01, "dadfailed": 0x08}
-
-
-def wait_for(what, seconds=30, step=0.2):
-    """The first true value of `what()`; the last one when time is up."""
-    end = time.monotonic() + seconds
-    while not (value := what()) and time.monotonic() < end:
-        time.sleep(step)
-    return value
 
 
 def addresses(guest, interface="eth0"):
@@ -83,15 +75,6 @@ def pings(net, address, count=2, timeout=3, more=""):
     if address.startswith(("fe80:", "ff")) and "%" not in address:
         address += f"%{net.tap}"
     return wait_for(lambda: net.run(f"ping -6 -c {count} -i 0.2 -W {timeout} {more} {address}", 60)[1] == 0, 20)
-
-
-def drops(guest):
-    return {name: int(count) for name, count in
-            re.findall(r"^(\w+)\s+(\d+)\s*$", guest.sh("cat /proc/net/weft/drops"), re.M)}
-
-
-def used_kb(guest):
-    return int(re.search(r"Mem:\s+\d+\s+(\d+)", guest.sh("free -k"))[1])
 
 
 @contextlib.contextmanager

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """programs - the C programs of tests/guest/programs, built statically with musl, which run on any Linux kernel:
 so the same program tells what Linux does and what Weft does."""
@@ -42,3 +43,7 @@ def build_all():
         subprocess.run(["gcc" if name in BARE else "musl-gcc", "-std=gnu11", "-O1", "-static", "-fno-pie", "-no-pie", "-s",
                         "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-restrict", "-Wno-stringop-overread", "-Wno-stringop-overflow", "-fno-strict-aliasing",
                         "-fcf-protection=none", *flags, *LINUX, source, "-o", path(name)], check=True)
+
+
+if __name__ == "__main__":  # scripts/run --extra $(tests/lib/programs.py)
+    print(build())

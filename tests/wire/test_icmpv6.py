@@ -3,6 +3,7 @@
 silence where it is the rule, rates, ping sockets, and floods of everything."""
 import re
 
+import net6
 import programs
 import pytest
 
@@ -38,19 +39,14 @@ def guest(machine, wire):
     return machine(netns=wire, extra=programs.build())
 
 
-def link_local(text):
-    return re.search(r"\b(fe80::[0-9a-f:]+)", text)[1]
-
-
 @pytest.fixture
 def said(guest, wire):
     """said(program): what a scapy program printed, line by line."""
-    addresses = {"guest": link_local(guest.sh("ifconfig eth0")), "mac": wire.guest_mac,
-                 "host": link_local(wire.run("ip -6 addr show dev tap0")[0])}
+    addresses = {"guest": net6.load(guest), "mac": wire.guest_mac, "host": net6.host_link_local(wire)}
     guest.sh("echo 100 > /proc/sys/net/ipv6/icmp/ratelimit")
 
-    def run(program, seconds=40):
-        return wire.scapy(HEAD.format(**addresses) + program, seconds).splitlines()
+    def run(program, seconds=40, ready=None):
+        return wire.scapy(HEAD.format(**addresses) + program, seconds, ready).splitlines()
 
     run.guest, run.host = addresses["guest"], addresses["host"]
     return run
@@ -117,18 +113,19 @@ def test_rate_is_limited(said, guest):
 
 def test_path_mtu_is_believed_within_bounds(said, guest, wire):
     """A forged Packet Too Big below 1280 is not believed; a proper one is, by what is sent afterwards."""
-    guest.sh(f"(sleep 6; /test/ip6ping {said.host} eth0 1400) > /tmp/ping 2>&1 &")
     heard = said("""
 def wanted(p):
     return p.haslayer(IPv6) and p[Ether].src == M and p[IPv6].dst == H and p[IPv6].nh in (44, 58) and len(p[IPv6]) > 500
-first = sniff(iface=tap, lfilter=wanted, count=1, timeout=15)[0]
+s = AsyncSniffer(iface=tap, lfilter=wanted, count=1, started_callback=ready)
+s.start(); s.join(timeout=20)
+first = s.results[0]
 def too_big(mtu):
     send(E / IPv6(src=H, dst=G) / ICMPv6PacketTooBig(mtu=mtu) / bytes(first[IPv6])[:1000])
 too_big(1000)
 print(len(first[IPv6]), len(sniff(iface=tap, lfilter=wanted, count=1, timeout=5)[0][IPv6]))
 too_big(1300)
 print([len(p[IPv6]) for p in sniff(iface=tap, lfilter=wanted, count=1, timeout=5)])
-""")
+""", ready=lambda: guest.sh(f"/test/ip6ping {said.host} eth0 1400 > /tmp/ping 2>&1 &"))
     assert heard == ["1448 1448", "[1296]"], heard
 
 

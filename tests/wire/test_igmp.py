@@ -12,10 +12,11 @@ QUERIER = f"""
 from scapy.contrib.igmp import IGMP
 from scapy.contrib.igmpv3 import IGMPv3, IGMPv3mq
 import threading, queue
-heard = queue.Queue()
-sniffer = AsyncSniffer(iface=tap, filter="igmp and src host {GUEST}", prn=heard.put, store=False)
+heard, begun = queue.Queue(), threading.Event()
+sniffer = AsyncSniffer(iface=tap, filter="igmp and src host {GUEST}", prn=heard.put, store=False, started_callback=begun.set)
 sniffer.start()
-time.sleep(0.3)
+begun.wait()
+out = conf.L2socket(iface=tap)
 def report(seconds=4):
     try:
         p = heard.get(timeout=seconds)
@@ -45,7 +46,7 @@ def query(group="0.0.0.0", ttl=1, **body):
         m += b"".join(socket.inet_aton(a) for a in nr)
     m = m[:2] + b"\\0\\0" + m[4:]
     m = m[:2] + struct.pack("!H", checksum(m)) + m[4:]
-    sendp(Ether(dst=mac) / ip / m, iface=tap)
+    out.send(bytes(Ether(dst=mac) / ip / m))
 """
 
 
@@ -56,7 +57,7 @@ def guest(machine, wire):
 
 def member(guest, source=""):
     """A member whose join has been told twice."""
-    guest.sh(f"/test/mcast {GROUP} 5000 {source} > /tmp/heard & sleep 2.5")
+    guest.sh(f"/test/mcast {GROUP} 5000 {source} > /tmp/heard & until grep -q 090807EF /proc/net/igmp; do sleep 0.1; done; sleep 1.1")
 
 
 def test_options_are_linuxs(guest):
@@ -66,13 +67,12 @@ def test_options_are_linuxs(guest):
 
 def test_join_and_leave_are_told_twice(guest, wire):
     # what the test before has left is said again within a second
-    guest.sh(f"(sleep 6; /test/mcast {GROUP} 5000) > /tmp/heard &")
-    said = wire.scapy(QUERIER + "time.sleep(1)\nheard.queue.clear()\nprint(report(10))\n"
-                      "for _ in range(2): print(report(3))\n")
+    said = wire.scapy(QUERIER + "time.sleep(1)\nheard.queue.clear()\nready()\nprint(report(20))\nfor _ in range(2): print(report(2))\n", 60,
+                      ready=lambda: guest.sh(f"/test/mcast {GROUP} 5000 > /tmp/heard &"))
     assert said.splitlines() == [f"22 to 224.0.0.22: 4 {GROUP}"] * 2 + ["silence"], said
     assert re.search(r"eth0 +: +2 +V3\n\t+010000E0 +1 0:00000000\t\t0\n\t+090807EF +1 0:00000000", guest.sh("cat /proc/net/igmp"))
-    guest.sh("(sleep 6; killall mcast) &")
-    said = wire.scapy(QUERIER + "print(report(12))\nfor _ in range(2): print(report(3))\n")
+    said = wire.scapy(QUERIER + "ready()\nprint(report(20))\nfor _ in range(2): print(report(2))\n", 60,
+                      ready=lambda: guest.sh("killall mcast"))
     assert said.splitlines() == [f"22 to 224.0.0.22: 3 {GROUP}"] * 2 + ["silence"], said
     assert "090807EF" not in guest.sh("cat /proc/net/igmp")
 
@@ -110,11 +110,12 @@ for src in "10.0.2.77", "{HOST}":
 
 
 def test_what_a_member_sends(guest, wire):
-    guest.sh("(sleep 6; /test/mcast filtered) > /dev/null &")
     said = wire.scapy(f"""
-p = sniff(iface=tap, filter="udp and src host {GUEST}", count=1, timeout=15)[0]
+s = AsyncSniffer(iface=tap, filter="udp and src host {GUEST}", count=1, started_callback=ready)
+s.start(); s.join(timeout=20)
+p = s.results[0]
 print(p.dst, p[IP].dst, p[IP].ttl, bytes(p[UDP].payload)[:5])
-""")
+""", 60, ready=lambda: guest.sh("/test/mcast filtered > /dev/null &"))
     assert said == "01:00:5e:07:08:0a 239.7.8.10 1 b'hello'\n"
 
 
@@ -133,7 +134,8 @@ for n in range(2000):
         m = m[:2] + struct.pack("!H", checksum(m)) + m[4:]
     dst = random.choice(["224.0.0.1", "{GROUP}", "{GUEST}"])
     mac = {{"224.0.0.1": "01:00:5e:00:00:01", "{GROUP}": "01:00:5e:07:08:09"}}.get(dst, "{wire.guest_mac}")
-    sendp(Ether(dst=mac) / IP(src=random.choice(["{HOST}", "0.0.0.0", "192.0.2.1"]), dst=dst, ttl=1, proto=2) / m, iface=tap)
+    out.send(bytes(Ether(dst=mac) / IP(src=random.choice(["{HOST}", "0.0.0.0", "192.0.2.1"]), dst=dst, ttl=1, proto=2) / m))
+    if n % 50 == 49: time.sleep(0.02)
 """, 90)
     assert "090807EF" in guest.sh("cat /proc/net/igmp")
     out, status = wire.run(f"ping -c 2 -W 3 {GUEST}")

@@ -10,15 +10,16 @@ GROUP, OTHER = "ff0e::7:8:9", "ff05::1:3"
 HOST = "fe80::2"  # a router's
 # What all querier programs share: `report(seconds)` is the next word of the guest on GROUP, as text.
 QUERIER = f"""
-import queue
-heard = queue.Queue()
+import queue, threading
+heard, begun = queue.Queue(), threading.Event()
 def pack(a): return socket.inet_pton(socket.AF_INET6, a)
 def text(b): return socket.inet_ntop(socket.AF_INET6, bytes(b))
 def group_mac(a): return "33:33:" + ":".join("%02x" % b for b in pack(a)[12:])
 def wanted(p): return p.haslayer(IPv6) and p[Ether].src == "52:54:00:12:34:56" and p[IPv6].nh == 0
-sniffer = AsyncSniffer(iface=tap, lfilter=wanted, prn=heard.put, store=False)
+sniffer = AsyncSniffer(iface=tap, lfilter=wanted, prn=heard.put, store=False, started_callback=begun.set)
 sniffer.start()
-time.sleep(0.3)
+begun.wait()
+out = conf.L2socket(iface=tap)
 def report(seconds=4):
     end = time.time() + seconds
     while True:
@@ -52,7 +53,7 @@ def query(group="::", hlim=1, version=2, sources=[], ms=1000, alert=True, src="{
     m = m[:2] + struct.pack("!H", in6_chksum(58, ip, m)) + m[4:]
     if alert: ip = ip / IPv6ExtHdrHopByHop(options=RouterAlert(), nh=58)
     else: ip.nh = 58
-    sendp(Ether(dst=group_mac(dst)) / ip / Raw(m), iface=tap)
+    out.send(bytes(Ether(dst=group_mac(dst)) / ip / Raw(m)))
 """
 
 
@@ -63,22 +64,21 @@ def guest(machine, wire):
 
 def member(guest, source=""):
     """A member whose join has been told twice."""
-    guest.sh(f"/test/mcast {GROUP} 5000 {source} > /tmp/heard & sleep 2.5")
+    guest.sh(f"/test/mcast {GROUP} 5000 {source} > /tmp/heard & until grep -q 700080009 /proc/net/igmp6; do sleep 0.1; done; sleep 1.1")
 
 
 def leave(guest):
-    guest.sh("killall mcast; sleep 1.5")
+    """That is told twice within a second too."""
+    guest.sh("killall mcast; while grep -q 700080009 /proc/net/igmp6; do sleep 0.1; done; sleep 1.1")
 
 
 def test_join_and_leave_are_told_twice(guest, wire):
-    # what the test before has left is said again within a second
-    guest.sh(f"(sleep 6; /test/mcast {GROUP} 5000) > /tmp/heard &")
-    said = wire.scapy(QUERIER + "time.sleep(1)\nwhile not heard.empty(): heard.get()\nprint(report(10))\n"
-                      "for _ in range(2): print(report(3))\n")
+    said = wire.scapy(QUERIER + "ready()\nprint(report(20))\nfor _ in range(2): print(report(2))\n", 60,
+                      ready=lambda: guest.sh(f"/test/mcast {GROUP} 5000 > /tmp/heard &"))
     assert said.splitlines() == ["143 to ff02::16: 4"] * 2 + ["silence"], said
     assert re.search(r"2 +eth0 +ff0e0000000000000000000700080009 +1 00000004 0", guest.sh("cat /proc/net/igmp6"))
-    guest.sh("(sleep 6; killall mcast) &")
-    said = wire.scapy(QUERIER + "print(report(12))\nfor _ in range(2): print(report(3))\n")
+    said = wire.scapy(QUERIER + "ready()\nprint(report(20))\nfor _ in range(2): print(report(2))\n", 60,
+                      ready=lambda: guest.sh("killall mcast"))
     assert said.splitlines() == ["143 to ff02::16: 3"] * 2 + ["silence"], said
     assert "00070008" not in guest.sh("cat /proc/net/igmp6")
 
@@ -131,7 +131,8 @@ for n in range(2000):
     ip = IPv6(src=random.choice(["{HOST}", "::", "2001:db8::9"]), dst=dst, hlim=1)
     if len(m) > 3: m = m[:2] + b"\\0\\0" + m[4:]
     if len(m) > 3: m = m[:2] + struct.pack("!H", in6_chksum(58, ip, m)) + m[4:]
-    sendp(Ether(dst=group_mac(dst)) / ip / IPv6ExtHdrHopByHop(options=RouterAlert(), nh=58) / Raw(m), iface=tap)
+    out.send(bytes(Ether(dst=group_mac(dst)) / ip / IPv6ExtHdrHopByHop(options=RouterAlert(), nh=58) / Raw(m)))
+    if n % 50 == 49: time.sleep(0.02)
 """, 90)
     assert "ff0e0000000000000000000700080009" in guest.sh("cat /proc/net/igmp6")
     out, status = wire.run("ping -c 2 -W 3 10.0.2.15")
@@ -150,6 +151,5 @@ query("{GROUP}", version=1)
 print(report())
 """, 60)
     assert said.splitlines() == [f"131 to {GROUP}"] * 2, said
-    guest.sh("(sleep 6; killall mcast) &")
-    said = wire.scapy(QUERIER + "print(report(12))")
+    said = wire.scapy(QUERIER + "ready()\nprint(report(20))", 60, ready=lambda: guest.sh("killall mcast"))
     assert said == "132 to ff02::2\n", said

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """tcp.ko leaves: not while it is used, and then rmmod names who; by force with a RST to each peer, and callers
 told; and comes back by itself with the next socket. Neither TIME-WAITs nor orphans keep it."""
-import os
 import re
 import socket
 import subprocess
@@ -10,25 +9,16 @@ import time
 
 import pytest
 
-from guest import Guest, Netns
-
 GUEST = "10.0.2.15"
 
 
 @pytest.fixture(scope="module")
-def target():
-    if os.geteuid() != 0:
-        pytest.skip("only root makes network namespaces")
-    net = Netns()
-    guest = Guest(netns=net, smp=2, mem=64)
-    try:
-        guest.login()
-        guest.sh("ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up; mkdir -p /www; echo served > /www/index.html")
-        guest.sh("httpd -h /www; sleep 0.3")
-        yield guest, net
-    finally:
-        guest.stop()
-        net.close()
+def target(machines):
+    net = machines.net()
+    guest = machines.get(netns=net, mem=64)
+    guest.sh("ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up; mkdir -p /www; echo served > /www/index.html")
+    guest.sh("httpd -h /www; sleep 0.3")
+    return guest, net
 
 
 def served(net):

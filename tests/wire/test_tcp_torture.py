@@ -2,12 +2,9 @@
 """Hostile and odd TCP segments from a peer on the same link, one case a family. What the RFCs want said on the
 wire is checked; after each family the machine answers ping, accepts a connection at once and serves it, and at the
 end holds no more connections and memory than before."""
-import os
 import re
 
 import pytest
-
-from guest import Guest, Netns
 
 GUEST = "10.0.2.15"
 # The segments' source is an address that the host's own TCP does not have, so that it stays out of the way.
@@ -68,21 +65,14 @@ class Conn:
 
 
 @pytest.fixture(scope="module")
-def target():
-    if os.geteuid() != 0:
-        pytest.skip("only root makes network namespaces")
-    net = Netns()
-    guest = Guest(netns=net, smp=2, mem=64)
-    try:
-        guest.login()
-        guest.sh("ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up; arp -s 10.0.2.77 52:54:00:aa:00:02")
-        guest.sh("mkdir -p /www; echo served > /www/index.html; httpd -h /www; (nc -ll -p 7 -e cat > /dev/null 2>&1 &)")
-        guest.sh("sleep 0.5")
-        assert works(net), "no answer to the first request"
-        yield guest, net
-    finally:
-        guest.stop()
-        net.close()
+def target(machines):
+    net = machines.net()
+    guest = machines.get(netns=net, mem=64)
+    guest.sh("ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up; arp -s 10.0.2.77 52:54:00:aa:00:02")
+    guest.sh("mkdir -p /www; echo served > /www/index.html; httpd -h /www; (nc -ll -p 7 -e cat > /dev/null 2>&1 &)")
+    guest.sh("sleep 0.5")
+    assert works(net), "no answer to the first request"
+    return guest, net
 
 
 def works(net):

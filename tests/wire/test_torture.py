@@ -2,12 +2,10 @@
 """Hostile and odd packets from a peer on the same link. After each family of cases the machine still answers ping
 at once, has counted the drops under the names expected here, holds no packets, and has said on the wire what the
 RFCs want said. One machine takes them all, as a real one would."""
-import os
 import re
 
 import pytest
-
-from guest import Guest, Netns
+from modules import drops
 
 GUEST = "10.0.2.15"
 # Shared by every scapy program: the guest, ourselves, and a way to see answers.
@@ -37,27 +35,15 @@ def pieces(data, size):
 
 
 @pytest.fixture(scope="module")
-def target():
-    if os.geteuid() != 0:
-        pytest.skip("only root makes network namespaces")
-    net = Netns()
-    guest = Guest(netns=net, smp=2, mem=64)
-    try:
-        guest.login()
-        assert alive(net), "no answer to the first ping"
-        yield guest, net
-    finally:
-        guest.stop()
-        net.close()
+def target(machines):
+    net = machines.net()
+    guest = machines.get(netns=net, mem=64)
+    assert alive(net), "no answer to the first ping"
+    return guest, net
 
 
 def alive(net):
     return net.run(f"ping -c 1 -w 15 {GUEST}")[1] == 0  # again each second: this host may be busy with other things
-
-
-def drops(guest):
-    return {name: int(count) for name, count in
-            re.findall(r"^(\w+)\s+(\d+)\s*$", guest.sh("cat /proc/net/weft/drops"), re.M)}
 
 
 # name, program, drop names that must grow (all of them), pattern that the program's output must match

@@ -1,0 +1,3 @@
+name := echo253
+objs := echo253.o
+deps := ip
