@@ -60,11 +60,6 @@ u32 nr_cpus_present = 1;
 static struct idt_gate idt[256];
 static u8 boot_ist_stacks[IST_TOTAL] __aligned(16);
 
-struct cpu *cpu_get(u32 id)
-{
-	return id < MAX_CPUS && machine_cpus[id] ? &machine_cpus[id]->core : NULL;
-}
-
 static void detect_names(void)
 {
 	struct cpuid_regs r = cpuid(0, 0);

@@ -88,13 +88,6 @@ void call_cpus(u32 mask, void (*fn)(void *arg), void *arg)
 	}
 }
 
-void arch_call_all(void (*fn)(void *arg), void *arg)
-{
-	preempt_disable();
-	call_cpus(nr_cpus == 32 ? ~0u : BIT(nr_cpus) - 1, fn, arg);
-	preempt_enable();
-}
-
 /* ---- start ---- */
 
 static void __noreturn ap_main(struct machine_cpu *mc)

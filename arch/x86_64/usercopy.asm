@@ -101,33 +101,6 @@ user_copy_movsb:
 	mov rax, rcx
 	ret
 
-; size_t user_clear(void *dst, size_t n): bytes not cleared
-align 16
-global user_clear
-user_clear:
-	STAC
-	xor eax, eax
-.qwords:
-	cmp rsi, 8
-	jb .bytes
-.q:	mov [rdi], rax
-	EX_TABLE .q, .bytes
-	add rdi, 8
-	sub rsi, 8
-	jmp .qwords
-.bytes:
-	test rsi, rsi
-	jz .done
-.b:	mov [rdi], al
-	EX_TABLE .b, .done
-	inc rdi
-	dec rsi
-	jmp .bytes
-.done:
-	CLAC
-	mov rax, rsi
-	ret
-
 ; long user_strncpy(char *dst, const char *src, size_t max): length, max if cut, -1: fault
 align 16
 global user_strncpy

@@ -13,7 +13,6 @@ struct ex_entry {
 };
 
 size_t user_copy(void *dst, const void *src, size_t n);
-size_t user_clear(void *dst, size_t n);
 long user_strncpy(char *dst, const char *src, size_t max);
 int user_cmpxchg32(u32 *p, u32 old, u32 new, u32 *seen);
 extern const struct ex_entry ex_table_start[], ex_table_end[];
@@ -42,11 +41,6 @@ size_t arch_copy_from_user(void *dst, const void __user *src, size_t n)
 size_t arch_copy_to_user(void __user *dst, const void *src, size_t n)
 {
 	return user_range(dst, n) ? user_copy(dst, src, n) : n;
-}
-
-size_t arch_clear_user(void __user *dst, size_t n)
-{
-	return user_range(dst, n) ? user_clear(dst, n) : n;
 }
 
 long arch_strncpy_from_user(char *dst, const char __user *src, size_t max)

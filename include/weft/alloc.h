@@ -17,7 +17,6 @@ void *krealloc(void *p, size_t n) __must_check;	   /* on failure p stays valid *
 void kfree(const void *p);
 size_t ksize(const void *p); /* true size of the block */
 char *kstrdup(const char *s) __must_check;
-char *kasprintf(const char *fmt, ...) __printf(1, 2) __must_check;
 
 /* A cache of equal objects, listed in /proc/slabinfo. Destroy reports and leaks objects alive. */
 struct kmem_cache;

@@ -51,7 +51,6 @@ void cpu_main(void)
 	__noreturn; /* the core's entry on every further CPU, with its idle thread current */
 extern u32 nr_cpus; /* online; fixed after arch_start_cpus */
 extern u32 nr_cpus_present; /* known after arch_init_irq */
-struct cpu *cpu_get(u32 id);
 
 /* ---- early character output: works from the first instruction, polls the serial port ---- */
 void arch_early_putc(char c);
@@ -84,8 +83,6 @@ u64 arch_msi_address(u32 cpu);
 u32 arch_msi_data(int vector);
 void arch_send_resched(
 	u32 cpu); /* IPI: sets nothing itself; the target re-examines its pending bits */
-void arch_call_all(void (*fn)(void *arg),
-		   void *arg); /* on every online CPU, waits; process context */
 void arch_tlb_shootdown(struct proc_mm *mm, u64 start,
 			u64 end); /* user range; NULL mm: kernel range */
 
@@ -126,8 +123,7 @@ int arch_kprotect(u64 va, size_t bytes, u32 flags);
 
 #define DIRECT_MAP_BASE 0xffff888000000000ull
 #define VMALLOC_BASE 0xffffc90000000000ull
-#define VMALLOC_END 0xffffcb0000000000ull /* 2 TiB: the top-level entries all exist from boot on \
-					   */
+#define VMALLOC_END 0xffffcb0000000000ull /* 2 TiB: all top-level entries exist from boot on */
 #define KERNEL_BASE 0xffffffff80000000ull
 #define MODULES_BASE 0xffffffffa0000000ull
 #define MODULES_END 0xffffffffc0000000ull
@@ -221,7 +217,6 @@ void arch_choose_routines(void); /* called once, single CPU, about 1 ms */
  */
 size_t arch_copy_from_user(void *dst, const void __user *src, size_t n);
 size_t arch_copy_to_user(void __user *dst, const void *src, size_t n);
-size_t arch_clear_user(void __user *dst, size_t n);
 long arch_strncpy_from_user(char *dst, const char __user *src,
 			    size_t max); /* length, -EFAULT, max if cut */
 /* Atomic compare-and-swap and load of a user word for futexes; -EFAULT. */

@@ -26,7 +26,6 @@ struct irq *isa_irq_request(u8 isa_irq, irq_handler fn, void *arg, const char *n
  * shared line is masked for all its devices. The calls nest. Any context. */
 void irq_mask(struct irq *irq);
 void irq_unmask(struct irq *irq);
-u32 irq_number(const struct irq *irq); /* as in /proc/interrupts */
 /* Returns when the handler is not running on any CPU and never will be. Process context. */
 void irq_free(struct irq *irq);
 bool irq_is_msi(

@@ -26,7 +26,6 @@ u64 sleep_ns_interruptible(u64 ns);
 bool signal_pending(void);
 
 int current_pid(void); /* process id (tgid) of the caller, 0 for kernel threads */
-const char *current_comm(void);
 /* The caller may do privileged things: effective user id 0. -EPERM or 0. */
 int require_root(void);
 u32 current_uid(void); /* effective */

@@ -50,15 +50,6 @@ int chrdev_register(struct chrdev *c)
 	return err;
 }
 
-void chrdev_unregister(struct chrdev *c)
-{
-	if (c->name && c->nr_minors <= 1)
-		devfs_remove(c->name);
-	mutex_lock(&devices_mutex);
-	list_del(&c->node);
-	mutex_unlock(&devices_mutex);
-}
-
 void chrdev_for_each(void (*fn)(void *arg, const struct chrdev *c), void *arg)
 {
 	struct chrdev *c;

@@ -498,17 +498,7 @@ no_walk:
 	return err;
 }
 
-int vfs_mkdir(const char *path, u32 mode)
-{
-	return do_mkdir(AT_FDCWD, path, mode);
-}
-
 int vfs_mknod(const char *path, u32 mode, u64 rdev)
 {
 	return do_mknod(AT_FDCWD, path, mode, rdev);
-}
-
-int vfs_symlink(const char *target, const char *path)
-{
-	return do_symlink(target, AT_FDCWD, path);
 }

@@ -407,11 +407,6 @@ void dentry_put(struct dentry *d)
 	kfree(d);
 }
 
-struct inode *dentry_inode(struct dentry *d)
-{
-	return d->path.entry->inode;
-}
-
 struct path dentry_to_path(struct dentry *d)
 {
 	return path_get(&d->path);

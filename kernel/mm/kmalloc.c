@@ -127,25 +127,6 @@ char *kstrdup(const char *s)
 }
 EXPORT(kstrdup);
 
-char *kasprintf(const char *fmt, ...)
-{
-	va_list ap;
-	char *p;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	p = kmalloc(n + 1ul);
-	if (!p)
-		return NULL;
-	va_start(ap, fmt);
-	vsnprintf(p, n + 1ul, fmt, ap);
-	va_end(ap);
-	return p;
-}
-EXPORT(kasprintf);
-
 void kmalloc_stats(u64 *bytes, u64 *blocks)
 {
 	*bytes = atomic64_read(&large_bytes);

@@ -15,7 +15,6 @@
 #define STACKS_KEPT 16
 
 enum area_kind { AREA_MEMORY, AREA_DEVICE, AREA_MODULE, AREA_STACK };
-static const char *const kind_name[] = { "vmalloc", "device", "module", "kernel stack" };
 
 struct area {
 	struct list_head node; /* guarded by the space's lock */
@@ -186,11 +185,6 @@ void vfree(const void *p)
 }
 EXPORT(vfree);
 
-void module_free(void *p)
-{
-	vfree(p);
-}
-
 /* ---- devices ---- */
 
 void *ioremap(phys_addr_t pa, size_t n)
@@ -282,21 +276,7 @@ void kstack_free(void *stack)
 		work_schedule(&trim_work);
 }
 
-/* ---- what lies where ---- */
-
-bool vmalloc_describe(u64 addr, const char **kind)
-{
-	struct area *a;
-
-	if (!(addr >= VMALLOC_BASE && addr < VMALLOC_END) &&
-	    !(addr >= MODULES_BASE && addr < MODULES_END))
-		return false;
-	a = area_find(space_of(addr), addr);
-	if (!a)
-		return false;
-	*kind = kind_name[a->kind];
-	return true;
-}
+/* ---- how much ---- */
 
 u64 vmalloc_page_count(void)
 {

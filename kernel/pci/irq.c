@@ -386,12 +386,6 @@ bool irq_is_msi(const struct irq *irq)
 }
 EXPORT(irq_is_msi);
 
-u32 irq_number(const struct irq *irq)
-{
-	return irq->number;
-}
-EXPORT(irq_number);
-
 u64 irq_count(const struct irq *irq)
 {
 	return READ_ONCE(irq->count);

@@ -88,20 +88,6 @@ SYSCALL(158, arch_prctl)
 
 /* ---- names ---- */
 
-void hostname_get(char *buf, size_t size)
-{
-	spin_lock(&uts_lock);
-	strscpy(buf, uts.nodename, size);
-	spin_unlock(&uts_lock);
-}
-
-void domainname_get(char *buf, size_t size)
-{
-	spin_lock(&uts_lock);
-	strscpy(buf, uts.domainname, size);
-	spin_unlock(&uts_lock);
-}
-
 void hostname_set(const char *name)
 {
 	spin_lock(&uts_lock);

@@ -246,11 +246,6 @@ struct thread *proc_thread_next(struct proc *p, int after_tid)
 	return best;
 }
 
-u32 proc_count(void)
-{
-	return READ_ONCE(nr_procs);
-}
-
 u32 thread_count(void)
 {
 	return (u32)atomic_read(&nr_threads_all);

@@ -103,9 +103,3 @@ int current_pid(void)
 	return current()->proc ? current()->proc->pid : 0;
 }
 EXPORT(current_pid);
-
-const char *current_comm(void)
-{
-	return current()->comm;
-}
-EXPORT(current_comm);

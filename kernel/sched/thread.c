@@ -108,11 +108,6 @@ void thread_times(struct thread *t, u64 *user, u64 *sys)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-bool thread_is_running(struct thread *t)
-{
-	return READ_ONCE(t->state) == THREAD_RUNNING;
-}
-
 void thread_set_nice(struct thread *t, int nice)
 {
 	unsigned long flags;

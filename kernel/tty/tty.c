@@ -100,11 +100,6 @@ bool tty_file_hung_up(const struct tty_file *tf)
 	return !tf->console && READ_ONCE(tf->tty->hangups) != tf->hangups;
 }
 
-struct tty *tty_of_file(struct file *f)
-{
-	return f->ops == &tty_fops ? ((struct tty_file *)f->priv)->tty : NULL;
-}
-
 static int open_locked(struct tty *t, struct tty_file *tf)
 {
 	bool first;

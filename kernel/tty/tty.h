@@ -126,7 +126,6 @@ void tty_setup(struct tty *t, const struct tty_driver *driver, const char *name,
  * driver's. */
 int tty_open_file(struct tty *t, struct file *f, bool console);
 bool tty_file_hung_up(const struct tty_file *tf);
-struct tty *tty_of_file(struct file *f); /* NULL: not a terminal of this core */
 /* All open files die, the session gets SIGHUP. Process context. */
 void tty_hangup(struct tty *t);
 /* The driver has room again. Poll or process context, lock not held. */

@@ -33,7 +33,8 @@ static struct addr_label *find_equal(const struct addr_label *spec)
 	struct addr_label *l;
 
 	list_for_each_entry(l, &labels, node) {
-		if (l->plen == spec->plen && l->ifindex == spec->ifindex && covers(l, &spec->prefix))
+		if (l->plen == spec->plen && l->ifindex == spec->ifindex &&
+		    covers(l, &spec->prefix))
 			return l;
 	}
 	return NULL;
@@ -45,8 +46,7 @@ static void insert(struct addr_label *new)
 	struct addr_label *l;
 
 	list_for_each_entry(l, &labels, node) {
-		if (l->plen < new->plen ||
-		    (l->plen == new->plen && new->ifindex && !l->ifindex))
+		if (l->plen < new->plen || (l->plen == new->plen &&new->ifindex && !l->ifindex))
 			break;
 	}
 	list_add_tail(&new->node, &l->node);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* flowlabel.c - flow labels that programs lease (RFC 6437, Linux's IPV6_FLOWLABEL_MGR): one table of
- * who has which, shared as its first owner said. While some are for one owner alone, a send may
+/* flowlabel.c - flow labels that programs lease (RFC 6437, Linux's IPV6_FLOWLABEL_MGR): one table
+ * of who has which, shared as its first owner said. While some are for one owner alone, a send may
  * only bear a label that its socket has. Bounded; what nobody uses any more lingers a while, so
  * that a label does not at once mean another flow, and is swept by whoever comes next. */
 #include "ip.h"

@@ -118,7 +118,7 @@ void ip_family_group_event(struct netif *nif, struct ip_group *g);
 void routelife_init(void);
 void routelife_exit(void);
 void route_age(const struct route *r); /* it may have got an end; netif_lock held */
-void route_nif_up(struct netif *nif); /* its dormant routes are back */
+void route_nif_up(struct netif *nif);  /* its dormant routes are back */
 int route_del_address(struct netif *nif, const struct ip_addr *addr);
 
 /* ---- sockctl.c ---- */

@@ -25,13 +25,20 @@ static const struct {
 	int (*init)(void);
 	void (*exit)(void);
 } parts[] = {
-	{ pmtu_init, pmtu_exit },	  { drop_init, drop_exit },
-	{ mib_init, mib_exit },		  { port_init, port_exit },
-	{ route_init, route_exit },	  { redirect_init, redirect_exit },
-	{ ifaddr_init, ifaddr_exit },	  { neigh_init, neigh_exit },
-	{ loopback_init, loopback_exit }, { mcast_init, mcast_exit },
-	{ flowlabel_init, flowlabel_exit }, { raw_init, raw_exit },
-	{ procnet_init, procnet_exit },	  { ioctl_init, ioctl_exit },
+	{ pmtu_init, pmtu_exit },
+	{ drop_init, drop_exit },
+	{ mib_init, mib_exit },
+	{ port_init, port_exit },
+	{ route_init, route_exit },
+	{ redirect_init, redirect_exit },
+	{ ifaddr_init, ifaddr_exit },
+	{ neigh_init, neigh_exit },
+	{ loopback_init, loopback_exit },
+	{ mcast_init, mcast_exit },
+	{ flowlabel_init, flowlabel_exit },
+	{ raw_init, raw_exit },
+	{ procnet_init, procnet_exit },
+	{ ioctl_init, ioctl_exit },
 	{ family_init, family_exit },
 };
 

@@ -180,17 +180,19 @@ static void count_len(u64 *lens, u32 *count, u32 plen, int delta)
 		WRITE_ONCE(lens[plen / 64], lens[plen / 64] & ~BIT64(plen % 64));
 }
 
+/* From the end: many that come at once mostly come in order. */
 static void insert_ordered(struct route_table *t, struct route *r)
 {
-	struct route *pos;
+	struct list_head *at;
 
-	list_for_each_entry(pos, &t->all, node) {
+	for (at = t->all.prev; at != &t->all; at = at->prev) {
+		const struct route *pos = list_entry(at, struct route, node);
 		int c = memcmp(pos->prefix.b, r->prefix.b, 16);
 
-		if (c > 0 || (!c && pos->plen > r->plen))
+		if (c < 0 || (!c && pos->plen <= r->plen))
 			break;
 	}
-	list_add_tail(&r->node, &pos->node);
+	list_add(&r->node, at);
 }
 
 static void route_link(struct route *r)
@@ -321,11 +323,14 @@ int route_set(const struct route *spec)
 }
 EXPORT(route_set);
 
+/* Of several the oldest, which comes last in its bucket. */
 int route_del(const struct route *spec)
 {
-	struct route *r;
+	struct ip_addr prefix =
+		ip_addr_prefix(&spec->prefix, min(spec->plen, ip_plen_max(spec->af)));
+	struct route *r, *found = NULL;
 
-	list_for_each_entry(r, &table_of(spec->af)->all, node) {
+	hlist_for_each_entry(r, bucket(table_of(spec->af), &prefix, spec->plen), hash) {
 		if (r->plen != spec->plen || !ip_addr_eq(&r->prefix, &spec->prefix) || is_own(r))
 			continue;
 		if (r->nif && !(netif_present(r->nif) && netif_is_up(r->nif)))
@@ -336,10 +341,12 @@ int route_del(const struct route *spec)
 		    (spec->type == ROUTE_REJECT && r->type != ROUTE_REJECT) ||
 		    (!ip_addr_is_any(&spec->gateway) && !ip_addr_eq(&r->gateway, &spec->gateway)))
 			continue;
-		route_unlink(r);
-		return 0;
+		found = r;
 	}
-	return -ESRCH;
+	if (!found)
+		return -ESRCH;
+	route_unlink(found);
+	return 0;
 }
 EXPORT(route_del);
 
@@ -417,6 +424,18 @@ void route_for_each(u16 af, void (*fn)(const struct route *r, void *arg), void *
 	}
 }
 EXPORT(route_for_each);
+
+void route_for_each_to(u16 af, const struct ip_addr *prefix, u32 plen,
+		       void (*fn)(const struct route *r, void *arg), void *arg)
+{
+	struct route *r;
+
+	hlist_for_each_entry(r, bucket(table_of(af), prefix, plen), hash) {
+		if (r->plen == plen && ip_addr_eq(&r->prefix, prefix) && usable(r))
+			fn(r, arg);
+	}
+}
+EXPORT(route_for_each_to);
 
 static struct sysctl max_routes_sysctl = {
 	.path = "net/weft/max_routes",

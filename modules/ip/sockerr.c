@@ -214,7 +214,8 @@ long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
 		if (m->name)
 			m->name_len = ip_addr_to_sockaddr(m->name, is->s->family, &e->remote,
 							  e->remote_port, e->ifindex);
-		/* Linux: also of the message that told it, which is what tracepath counts hops by */
+		/* Linux: also of the message that told it, which is what tracepath counts hops by
+		 */
 		if (e->has_rx)
 			inet_rx_control(is, m, &e->rx, NULL);
 		put_error(is, m, e);

@@ -112,7 +112,8 @@ struct ipv6_conf {
 	int forwarding, hop_limit, mtu, disable_ipv6;
 	int accept_ra, accept_ra_defrtr, accept_ra_pinfo, accept_ra_rtr_pref, accept_ra_mtu;
 	int accept_ra_min_hop_limit, accept_ra_from_local, accept_ra_rt_info_max_plen;
-	int accept_redirects, accept_untracked_na, drop_unsolicited_na, ndisc_notify, proxy_ndp, suppress_frag_ndisc;
+	int accept_redirects, accept_untracked_na, drop_unsolicited_na, ndisc_notify, proxy_ndp,
+		suppress_frag_ndisc;
 	int autoconf, addr_gen_mode, max_addresses, keep_addr_on_down;
 	int accept_dad, dad_transmits, enhanced_dad, optimistic_dad, use_optimistic;
 	int use_tempaddr, temp_valid_lft, temp_prefered_lft, regen_max_retry, max_desync_factor;
@@ -151,7 +152,7 @@ struct ipv6_if {
 	struct list_head routes, prefixes, temps, servers;
 	struct list_head announcements; /* announce.c */
 	struct list_head anycasts;	/* anycast.c; read under RCU */
-	struct list_head origins; /* origin.c; read under RCU */
+	struct list_head origins;	/* origin.c; read under RCU */
 	u32 nr_routes, nr_prefixes, nr_servers, nr_origins;
 };
 /* Under RCU or netif_lock. NULL: not known yet, or IPv6 is switched off there. */
@@ -225,7 +226,7 @@ void ipv6_label_exit(void);
 #define ND_REDIRECT 137
 
 /* The options of a message, each NULL or at its first byte; len of option o is o[1] * 8. Those that
- * may come several times are walked by nd_option_next. */
+ * may come several times are not among them. */
 struct nd_options {
 	const u8 *source_ll, *target_ll, *mtu, *redirected, *nonce;
 	const u8 *start, *end; /* all of them */
@@ -241,8 +242,6 @@ struct nd_options {
 #define ND_OPT_DNSSL 31
 /* RFC 4861 4.6: 0, or a drop reason when one of length 0 or past the end is among them. */
 int nd_options_parse(const u8 *at, u32 len, struct nd_options *o);
-/* The first of a type at or behind `at` (NULL: from the start). */
-const u8 *nd_option_next(const struct nd_options *o, const u8 *at, u8 type);
 
 /* ndsend.c: a message of type to dst through nif, 4 bytes of flags (host order), the target where
  * there is one, options as given and, behind them, more. src NULL: the family chooses; any: the

@@ -77,15 +77,6 @@ int nd_options_parse(const u8 *at, u32 len, struct nd_options *o)
 	return 0;
 }
 
-const u8 *nd_option_next(const struct nd_options *o, const u8 *at, u8 type)
-{
-	if (!at)
-		at = o->start;
-	while (at < o->end && at[0] != type)
-		at += at[1] * 8;
-	return at < o->end ? at : NULL;
-}
-
 /* The address in a link-layer address option of nif's kind, NULL: none there. False: no station of
  * such a link has it; answered to, it might be everybody's. */
 static bool ll_of(const struct netif *nif, const u8 *option, const u8 **hw)

@@ -247,8 +247,8 @@ static bool stays_here(const struct netif *nif, const struct flow *f)
 {
 	if (nif->flags & IFF_LOOPBACK)
 		return false;
-	return f->kind == IP_KIND_MULTICAST && ((f->dst.b[1] & 15) <= IPV6_SCOPE_INTERFACE ||
-						(f->flags & FLOW_HOPS_0));
+	return f->kind == IP_KIND_MULTICAST &&
+	       ((f->dst.b[1] & 15) <= IPV6_SCOPE_INTERFACE || (f->flags & FLOW_HOPS_0));
 }
 
 static void count_group(u32 len)

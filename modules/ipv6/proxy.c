@@ -7,7 +7,8 @@
 #include <weft/random.h>
 
 #define WAITING_MAX 64
-#define DELAY_MAX_MS 800 /* below MAX_ANYCAST_DELAY_TIME, a second, after which askers ask again */
+/* Below MAX_ANYCAST_DELAY_TIME, a second, after which askers ask again. */
+#define DELAY_MAX_MS 800
 
 struct answer {
 	struct list_head node;

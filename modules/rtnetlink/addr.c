@@ -8,8 +8,9 @@
 #include <weft/time.h>
 
 #define FOREVER 0xffffffffu
-#define STAMP_NS (10 * NSEC_PER_MSEC) /* of cstamp and tstamp: hundredths of a second since boot \
-				       */
+#define STAMP_NS                                                                        \
+	(10 * NSEC_PER_MSEC) /* of cstamp and tstamp: hundredths of a second since boot \
+			      */
 
 /* ---- telling ---- */
 

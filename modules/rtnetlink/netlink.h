@@ -20,7 +20,7 @@
 #define NL_PART_SIZE 4096
 #define NL_ALIGN(n) ALIGN_UP(n, 4u)
 #define NL_BODY_MAX 16 /* of what a dump looks at in its request */
-#define NL_ATTRS 64 /* attribute types below it are looked at */
+#define NL_ATTRS 64    /* attribute types below it are looked at */
 
 struct nl_out;
 struct nl_dump;

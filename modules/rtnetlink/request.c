@@ -12,15 +12,14 @@
 #define KIND_GET 2
 
 static const struct nl_handler *const handlers[] = {
-	[RTM_NEWLINK - RTM_BASE] = &link_set,	   [RTM_DELLINK - RTM_BASE] = &link_del,
-	[RTM_GETLINK - RTM_BASE] = &link_get,	   [RTM_SETLINK - RTM_BASE] = &link_set,
-	[RTM_NEWADDR - RTM_BASE] = &addr_new,	   [RTM_DELADDR - RTM_BASE] = &addr_del,
-	[RTM_GETADDR - RTM_BASE] = &addr_get,	   [RTM_NEWROUTE - RTM_BASE] = &route_new,
-	[RTM_DELROUTE - RTM_BASE] = &route_delete, [RTM_GETROUTE - RTM_BASE] = &route_get,
-	[RTM_NEWNEIGH - RTM_BASE] = &neigh_new,	   [RTM_DELNEIGH - RTM_BASE] = &neigh_delete,
-	[RTM_GETNEIGH - RTM_BASE] = &neigh_get,	   [RTM_NEWADDRLABEL - RTM_BASE] = &label_new,
-	[RTM_GETADDRLABEL - RTM_BASE] = &label_get,
-	[RTM_DELADDRLABEL - RTM_BASE] = &label_delete,
+	[RTM_NEWLINK - RTM_BASE] = &link_set,	    [RTM_DELLINK - RTM_BASE] = &link_del,
+	[RTM_GETLINK - RTM_BASE] = &link_get,	    [RTM_SETLINK - RTM_BASE] = &link_set,
+	[RTM_NEWADDR - RTM_BASE] = &addr_new,	    [RTM_DELADDR - RTM_BASE] = &addr_del,
+	[RTM_GETADDR - RTM_BASE] = &addr_get,	    [RTM_NEWROUTE - RTM_BASE] = &route_new,
+	[RTM_DELROUTE - RTM_BASE] = &route_delete,  [RTM_GETROUTE - RTM_BASE] = &route_get,
+	[RTM_NEWNEIGH - RTM_BASE] = &neigh_new,	    [RTM_DELNEIGH - RTM_BASE] = &neigh_delete,
+	[RTM_GETNEIGH - RTM_BASE] = &neigh_get,	    [RTM_NEWADDRLABEL - RTM_BASE] = &label_new,
+	[RTM_GETADDRLABEL - RTM_BASE] = &label_get, [RTM_DELADDRLABEL - RTM_BASE] = &label_delete,
 };
 
 /* ---- dumps ---- */

@@ -8,7 +8,7 @@
 
 #define TICK_NS (10 * NSEC_PER_MSEC) /* Linux's USER_HZ */
 #define FOREVER 0xffffffffu
-#define METRIC_USER_6 1024	     /* what Linux gives IPv6 routes that name none */
+#define METRIC_USER_6 1024 /* what Linux gives IPv6 routes that name none */
 
 /* ---- telling ---- */
 
@@ -51,7 +51,7 @@ static void put_cacheinfo(struct nl_out *o, u64 expires, int error)
 /* RFC 4191's preference, and what is left of its lifetime; of IPv6 only. */
 static void put_router(struct nl_out *o, const struct route *r)
 {
-	int error = r->type == ROUTE_REJECT ? -EHOSTUNREACH :
+	int error = r->type == ROUTE_REJECT    ? -EHOSTUNREACH :
 		    r->type == ROUTE_BLACKHOLE ? -EINVAL :
 						 0;
 
@@ -85,7 +85,7 @@ void route_message(struct nl_out *o, const struct route *r, u16 type)
 				r->protocol ? r->protocol :
 					      RTPROT_BOOT,
 		.rtm_scope = scope_of(r),
-		.rtm_type = own && group	    ? RTN_MULTICAST :
+		.rtm_type = own && group	   ? RTN_MULTICAST :
 			    r->flags & RTF_ANYCAST ? RTN_ANYCAST :
 						     type_of(r->type),
 	};
@@ -344,14 +344,12 @@ struct search {
 	bool any;
 };
 
-/* As Linux tells routes apart: prefix and priority. */
+/* As Linux tells routes apart: prefix and priority. Of several the oldest. */
 static void match(const struct route *r, void *arg)
 {
 	struct search *s = arg;
 
-	if (s->any || r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST ||
-	    r->plen != s->want->plen || r->metric != s->want->metric ||
-	    !ip_addr_eq(&r->prefix, &s->want->prefix))
+	if (r->type == ROUTE_LOCAL || r->type == ROUTE_BROADCAST || r->metric != s->want->metric)
 		return;
 	s->found = *r;
 	s->any = true;
@@ -382,7 +380,7 @@ static int add_locked(struct route *r, u16 flags)
 
 	if (!ip_addr_is_any(&r->source) && !ifaddr_find(NULL, &r->source))
 		return -EINVAL;
-	route_for_each(r->af, match, &s);
+	route_for_each_to(r->af, &r->prefix, r->plen, match, &s);
 	if (s.any && (flags & NLM_F_EXCL))
 		return -EEXIST;
 	if (s.any && (flags & NLM_F_REPLACE))

@@ -53,9 +53,7 @@ static void sample_rtt(struct tcp_conn *tc, struct tcp_ack_info *info)
 	if (unlikely(info->retrans_acked))
 		info->first_sent = info->last_sent = 0;
 	if (likely(info->first_sent)) {
-		/* SACK alone is never delayed: it answers what came last */
-		tcp_rtt_sample(tc, info->now - (likely(info->una_advanced) ? info->first_sent :
-									     info->last_sent));
+		tcp_rtt_sample(tc, info->now - info->first_sent);
 		return;
 	}
 	/* RFC 7323 4.1: the time stamp tells which transmission it was */
@@ -119,8 +117,12 @@ bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg)
 	info.ece = seg->flags & TCP_ECE;
 	if (seg->ack != tc->snd_una)
 		advance_una(tc, seg->ack, &info);
-	if (unlikely(seg->nr_sacks) && tcp_has_sack(tc))
+	if (unlikely(seg->nr_sacks) && tcp_has_sack(tc)) {
 		tcp_recs_sacked(tc, seg, &info);
+		/* SACK alone is never delayed: it answers what came last */
+		if (!info.una_advanced)
+			info.first_sent = info.last_sent;
+	}
 	tcp_update_window(tc, seg);
 	info.dupack = !info.una_advanced && is_duplicate(tc, seg, old_wnd);
 	sample_rtt(tc, &info);

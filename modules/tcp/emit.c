@@ -177,25 +177,18 @@ void tcp_send_ack(struct tcp_conn *tc)
 	}
 }
 
-/* RFC 9293 3.8.6.3, RFC 5681 4.2: every second full segment at once, others within 40 ms. */
-void tcp_ack_later(struct tcp_conn *tc)
+/* Not two full segments yet. before: when data came last. */
+static __noinline void ack_short(struct tcp_conn *tc, u32 unacked, u64 before)
 {
-	u32 unacked = tc->rcv_nxt - tc->last_ack_sent;
-	u64 pause = tc->last_recv_ns - tc->last_data_recv_ns;
 	bool quick;
 
-	tc->last_data_recv_ns = tc->last_recv_ns;
-	if (unacked > tc->rcv_mss) {
-		tcp_defer(tc, TCP_TODO_ACK);
-		return;
-	}
 	if (unlikely(tc->quickack)) {
 		tc->quickack--;
 		tcp_defer(tc, TCP_TODO_ACK);
 		return;
 	}
 	/* a sender that was silent begins with a small window (RFC 5681 4.1): each ACK counts */
-	if (unlikely(pause > tc->rto_ns))
+	if (unlikely(tc->last_recv_ns - before > tc->rto_ns))
 		tc->quick_acks = TCP_QUICK_ACKS;
 	quick = tc->quick_acks && !tc->pingpong;
 	if (quick)
@@ -206,6 +199,19 @@ void tcp_ack_later(struct tcp_conn *tc)
 	else if (!tc->deadline[TCP_TIMER_DELACK])
 		tcp_timer_set(tc, TCP_TIMER_DELACK,
 			      ktime_get() + (quick ? TCP_ANSWER_NS : TCP_DELACK_NS));
+}
+
+/* RFC 9293 3.8.6.3, RFC 5681 4.2: every second full segment at once, others within 40 ms. */
+void tcp_ack_later(struct tcp_conn *tc)
+{
+	u32 unacked = tc->rcv_nxt - tc->last_ack_sent;
+	u64 before = tc->last_data_recv_ns;
+
+	tc->last_data_recv_ns = tc->last_recv_ns;
+	if (likely(unacked > tc->rcv_mss))
+		tcp_defer(tc, TCP_TODO_ACK);
+	else
+		ack_short(tc, unacked, before);
 }
 
 void tcp_send_challenge(struct tcp_conn *tc)

@@ -381,8 +381,16 @@ static bool predicted(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *
 
 /* ---- the way in ---- */
 
+/* Its user may have called somebody else since it was found. */
+static bool still_for(const struct tcp_end *e, const struct ip_rx *rx, const struct tcp_seg *seg)
+{
+	return e->lport == seg->dport && e->rport == seg->sport &&
+	       ip_addr_eq(&e->raddr, &rx->src) && ip_addr_eq(&e->laddr, &rx->dst);
+}
+
 /* False: it was over when we got its lock, and p still is the caller's. */
-static bool conn_input(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg, u8 tos)
+static bool conn_input(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg,
+		       const struct ip_rx *rx)
 {
 	u64 now = p->stamp_ns ? p->stamp_ns : ktime_get();
 	bool hang;
@@ -393,11 +401,13 @@ static bool conn_input(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg 
 		return false;
 	}
 	tc->last_recv_ns = now;
-	if (!predicted(tc, p, seg, tos, now)) {
+	if (!predicted(tc, p, seg, rx->tos, now)) {
 		if (likely(tc->state != TCP_SYN_SENT))
-			tcp_segment_arrives(tc, p, seg, tos, now);
-		else
+			tcp_segment_arrives(tc, p, seg, rx->tos, now);
+		else if (likely(still_for(&tc->end, rx, seg)))
 			syn_sent(tc, p, seg, now);
+		else
+			ip_drop(p, DROP_CLOSED);
 	}
 	hang = tcp_hang_prepare(tc);
 	spin_unlock(&tc->lock);
@@ -445,7 +455,7 @@ static int deliver(struct pkt *p, struct ip_rx *rx, const struct tcp_seg *seg)
 		if (!e)
 			return input_unknown(p, rx, seg, 0);
 		if (likely(e->kind == TCP_END_CONN)) {
-			if (likely(conn_input(tcp_of_end(e), p, seg, rx->tos)))
+			if (likely(conn_input(tcp_of_end(e), p, seg, rx)))
 				return IP_TAKEN;
 		} else if (e->kind == TCP_END_REQUEST) {
 			if (tcp_request_input(tcp_request_of(e), p, rx, seg))

@@ -261,7 +261,11 @@ int tcp_count_init(void)
 {
 	int err = ip_mib_register(&tcp_mib);
 
-	return err ? err : ip_mib_register(&tcp_ext_mib);
+	if (!err)
+		err = ip_mib_register(&tcp_ext_mib);
+	if (err)
+		tcp_count_exit();
+	return err;
 }
 
 void tcp_count_exit(void)

@@ -40,7 +40,8 @@ static int tcp_bind(struct socket *s, const u8 *name, u32 len)
 		return err;
 	if (port && inet_port_privileged(port) && require_root())
 		return -EACCES;
-	if (tc->state != TCP_CLOSE || tc->is.lport)
+	/* a port that connect chose went with the connection */
+	if (tc->state != TCP_CLOSE || tc->end.port)
 		return -EINVAL;
 	tc->is.laddr = addr;
 	err = tcp_bind_port(tc, port);

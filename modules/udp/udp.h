@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* udp.h - the User Datagram Protocol (RFC 768) inside: sockets, where packets find them, counters.
- * One implementation for IPv4 and IPv6; addresses are the stack's 16-byte ones. */
+ * One implementation for IPv4 and IPv6; addresses are the stack's 16-byte ones. In reading order:
+ *
+ *	main.c		what it registers
+ *	input.c		a datagram or an error comes in;  table.c: whose it is, ports
+ *	sock.c		a program's calls: bind, connect, receive, options, the end
+ *	send.c		a program sends, whole or in pieces
+ *	proc.c		counters, /proc/net/udp */
 #pragma once
 
 #include <weft/net/mib.h>

@@ -6,6 +6,8 @@
 
 #include <kernel/net/socket_internal.h>
 #include <uapi/netlink.h>
+#include <weft/net/addrlabel.h>
+#include <weft/net/neigh.h>
 
 static struct socket *open_netlink(void)
 {
@@ -56,6 +58,40 @@ static void forget_addresses(struct netif *nif)
 	neigh_flush_nif(nif, true);
 }
 
+struct proxied {
+	struct netif *nif;
+	struct ip_addr addr;
+};
+
+static void note_proxy(const struct netif *nif, const struct ip_addr *addr, bool router, void *arg)
+{
+	*(struct proxied *)arg = (struct proxied){ (struct netif *)nif, *addr };
+}
+
+static void note_label(const struct addr_label *l, void *arg)
+{
+	*(struct addr_label *)arg = *l;
+}
+
+/* Whom this host was to answer for, and the labels, which the module brings anew. */
+static void forget_policy(void)
+{
+	struct addr_label l;
+	struct proxied p;
+
+	netif_lock();
+	do {
+		p = (struct proxied){ 0 };
+		neigh_proxy_for_each(note_proxy, &p);
+	} while (p.nif && !neigh_proxy_del(p.nif, &p.addr));
+	do {
+		l.plen = 255;
+		addr_label_for_each(note_label, &l);
+	} while (l.plen != 255 && !addr_label_del(&l));
+	netif_unlock();
+	fuzz_must(!sim_rmmod("ipv6", false) && !sim_insmod("ipv6", NULL));
+}
+
 /* What the input may have done is undone, or later inputs find no network and full tables. */
 static void restore(void)
 {
@@ -80,6 +116,7 @@ static void restore(void)
 		netif_set_flags(nif, netif_user_flags(nif) & ~(u32)(IFF_NOARP | IFF_PROMISC));
 	}
 	netif_unlock();
+	forget_policy();
 	ifconfig("lo", IP4(127, 0, 0, 1), 8);
 	ifconfig("eth0", HOST, 24);
 	route_default(PEER);
@@ -94,7 +131,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	fuzz_begin();
 	if (!s) {
-		fuzz_must(!sim_insmod("rtnetlink", NULL));
+		fuzz_must(!sim_insmod("rtnetlink", NULL) && !sim_insmod("ipv6", NULL));
 		s = open_netlink();
 	}
 	while (size > 4) {
@@ -103,7 +140,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		struct msg msg = { 0 };
 
 		h.nlmsg_len = data[2] & 0x80 ? get_be16(data + 2) : sizeof(h) + len;
-		h.nlmsg_type = 16 + data[0] % 24;
+		h.nlmsg_type = data[0] < 240 ? 16 + data[0] % 24 : RTM_NEWADDRLABEL + data[0] % 3;
 		h.nlmsg_flags = NLM_F_REQUEST | data[1] << 4;
 		memcpy(m, &h, sizeof(h));
 		memcpy(m + sizeof(h), data + 4, len);

@@ -14,6 +14,14 @@ def g(machine):
 
 
 @pytest.fixture
+def network(machine):
+    guest = machine(extra=debian.extra("network"), mem=384)
+    guest.sh("modprobe ipv6; modprobe udp; modprobe tcp; sleep 3")
+    yield guest
+    guest.run("killall dnsmasq radvd 2>/dev/null; wait; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding; rm -f /tmp/*")
+
+
+@pytest.fixture
 def box(machine):
     guest = machine(extra=debian.extra(), mem=512)
     yield guest
@@ -27,7 +35,7 @@ def test_the_first_socket_loads_the_module(start):
     assert re.search(r"^ipv6 ", g.sh("lsmod"), re.M)
 
 
-@pytest.mark.parametrize("name", ["ip6sock", "ip6opts", "ip6raw"])
+@pytest.mark.parametrize("name", ["ip6sock", "ip6opts", "ip6adv", "ip6raw"])
 def test_program(g, name):
     out, status = g.run(f"/test/{name}", 150)
     failures = [line for line in out.splitlines() if not line.startswith("ok ")]
@@ -69,3 +77,40 @@ def test_streams_of_both_versions(box):
     box.sh("modprobe ipv6; iperf3 -s -D > /dev/null; sleep 1")
     for host in ("-6 -c ::1", "-4 -c 127.0.0.1", "-6 -u -b 20M -c ::1"):
         assert "receiver" in box.sh(f"iperf3 {host} -t 1", 60)
+
+
+def test_ping_of_iputils(network):
+    """Flow labels are leased, a link is named where it must be, too long is told with the path's MTU."""
+    assert "1 received" in network.sh("/bin/ping -6 -n -c 1 ::1")
+    assert "1 received" in network.sh("/bin/ping -6 -n -c 1 -Q 0x28 -t 1 -s 3000 ::1")
+    assert "flow 0x54321" in network.sh("/bin/ping -6 -n -c 1 -F 0x54321 ::1")
+    assert "54321 1 0" in network.sh("cat /proc/net/ip6_flowlabel")
+    assert "not permitted" in network.run("/bin/ping -6 -n -c 1 -F 0x54321 ::1")[0]
+    assert re.search(r"flow 0x[0-9a-f]{5}.*1 received", network.sh("/bin/ping -6 -n -c 1 -F 0 ::1"), re.S)
+    link_local = network.sh("ifconfig eth0 | sed -n 's/.*addr: \\(fe80.*\\)\\/64.*/\\1/p'").strip()
+    assert f"64 bytes from {link_local}%eth0" in network.sh("/bin/ping -6 -n -c 1 -I eth0 ff02::1")
+    assert "1 received" in network.sh(f"/bin/ping -6 -n -c 1 {link_local}%eth0")
+    assert "0 received" in network.run(f"/bin/ping -6 -n -c 1 -W 1 {link_local}")[0]
+    assert "message too long, mtu: 1500" in network.run("/bin/ping -6 -n -c 1 -W 1 -M do -s 1460 ff02::1%eth0")[0]
+
+
+def test_traceroutes(network):
+    """Errors by RECVERR, by raw sockets and by what the error queue says beside."""
+    assert "pmtu 65536 hops 1 back 1" in network.sh("tracepath -6 -n ::1")
+    for how in ("", "-I", "-T -p 9", "-l 777", "-U", "--mtu"):
+        assert re.search(r"^ 1  ::1  \d", network.sh(f"traceroute.db -6 -n {how} ::1", 60), re.M), how
+    for program in ("rltraceroute6 -n ::1", "tracert6 -n ::1", "tcptraceroute6 -n ::1 9"):
+        assert re.search(r" 1  ::1  \d", network.sh(program, 60)), program
+    assert re.search(r"1\.\|-- ::1 +0\.0%", network.sh("mtr -6 -n -r -c 1 ::1", 60))
+
+
+def test_routers_as_guests(network):
+    """radvd and dnsmasq: raw ICMPv6 with PKTINFO, HOPLIMIT, CHECKSUM, a filter, groups of the link."""
+    network.sh("printf 'interface eth0 { AdvSendAdvert on; prefix 2001:db8:1::/64 { }; };' > /tmp/radvd.conf;"
+               " echo 1 > /proc/sys/net/ipv6/conf/all/forwarding;"
+               " radvd -C /tmp/radvd.conf -n -d 3 -m stderr -u root -p /tmp/r.pid > /tmp/r.log 2>&1 & sleep 3; killall radvd; wait")
+    log = network.sh("cat /tmp/r.log")
+    assert "(myself)" in log and "sending stop adverts" in log
+    network.sh("ip addr add 2001:db8:2::1/64 dev eth0; sleep 3; mkdir -p /var/lib/misc; dnsmasq --log-facility=/tmp/d.log -p 0 -i eth0"
+               " --dhcp-range=2001:db8:2::100,2001:db8:2::1ff,64 --enable-ra -u root --pid-file=/tmp/d.pid; sleep 3")
+    assert "RTR-ADVERT(eth0) 2001:db8:2::" in network.sh("cat /tmp/d.log; ip addr del 2001:db8:2::1/64 dev eth0")

@@ -482,11 +482,6 @@ void signal_send_owner(int owner, int sig)
 
 /* ---- files ---- */
 
-int env_files(void)
-{
-	return files;
-}
-
 static int add_file(struct procfile *f)
 {
 	if (fails())

@@ -11,8 +11,6 @@ const char *env_log(void);
 void env_log_clear(void);
 /* Blocks of any kind of kernel memory that are not freed. */
 int env_blocks(void);
-/* Files and links under /proc and /sys, not removed. */
-int env_files(void);
 /* The n-th allocation from now fails, and all after it until it is set again; 0: none. */
 extern int env_fail_at;
 /* What memory that runs short calls (shrinker_add); NULL: nothing. */

@@ -3,7 +3,8 @@
  * budgets that hold exactly over any order of allocation and release on several CPUs, and control
  * packets that still go out when memory has none to give. */
 /* cflags: -Itests/host/module */
-/* sources: kernel/net/pkt.c kernel/net/pkt_budget.c kernel/net/pkt_large.c kernel/net/pkt_data.c kernel/module/list.c */
+/* sources: kernel/net/pkt.c kernel/net/pkt_budget.c kernel/net/pkt_large.c kernel/net/pkt_data.c
+ * kernel/module/list.c */
 /* sources: tests/host/fake_module_env.c */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -467,7 +467,7 @@ static void whole_filters(void **state)
 	f[3] = 0;
 	assert_int_equal(sock_setopt(s, SOL_IP, IP_MSFILTER, f, 16), 0); /* leaves */
 	assert_int_equal(mreq(s, IP_DROP_MEMBERSHIP, GROUP, 0), -EADDRNOTAVAIL);
-	any[0] = netif_named("eth0")->index;
+	any[0] = eth0();
 	memcpy(any + 8, &in, sizeof(in));
 	assert_int_equal(sock_setopt(s, SOL_IP, MCAST_JOIN_GROUP, any, 135), -EINVAL);
 	assert_int_equal(sock_setopt(s, SOL_IP, MCAST_JOIN_GROUP, any, 136), 0);

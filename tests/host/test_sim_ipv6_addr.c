@@ -295,7 +295,8 @@ static void stable_secret_is_secret_until_set(void **state)
 /* An address that could not join its group does not leave it for another one that did. */
 static void who_did_not_join_does_not_leave(void **state)
 {
-	struct ip_addr a = ip6("2001:db8::77"), b = ip6("2001:db8:1::77"), filler = ip6("ff02::1:0");
+	struct ip_addr a = ip6("2001:db8::77"), b = ip6("2001:db8:1::77"),
+		       filler = ip6("ff02::1:0");
 	struct ip_addr group = ip6_solicited_node(&a);
 	struct netif *nif;
 	u32 n = 0;

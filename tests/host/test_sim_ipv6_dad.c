@@ -75,7 +75,8 @@ static void an_address_is_asked_for_first(void **state)
 	stack_down6();
 }
 
-/* RFC 9131 6.1.1: three times, the link's RetransTimer apart or more, while the address is there. */
+/* RFC 9131 6.1.1: three times, the link's RetransTimer apart or more, while the address is there.
+ */
 static void routers_are_told_more_than_once(void **state)
 {
 	struct ip_addr a = NEW, b = ip6("fe80::9"), c = ip6("2001:db8::c");

@@ -298,7 +298,8 @@ static u32 label_of(struct socket *s, const char *addr)
 
 static void labels_choose_sources(void **state)
 {
-	struct ip_addr a = ip6("2001:db8:1::2"), b = ip6("2001:db8:2::2"), to = ip6("2001:db8:1::9");
+	struct ip_addr a = ip6("2001:db8:1::2"), b = ip6("2001:db8:2::2"),
+		       to = ip6("2001:db8:1::9");
 	struct flow f = { .dst = to, .proto = 253 };
 	struct socket *s = begin6();
 	struct request r;

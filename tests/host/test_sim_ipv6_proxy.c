@@ -130,7 +130,8 @@ static void answers_that_wait_are_bounded(void **state)
 
 /* ---- proxies ---- */
 
-static void proxy_request(struct request *r, u16 type, u16 flags, const struct ip_addr *addr, u8 ntf)
+static void proxy_request(struct request *r, u16 type, u16 flags, const struct ip_addr *addr,
+			  u8 ntf)
 {
 	struct ndmsg m = { .ndm_family = AF_INET6,
 			   .ndm_ifindex = eth0(),

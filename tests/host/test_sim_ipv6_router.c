@@ -159,8 +159,9 @@ static void silent_router_comes_last(void **state)
 	send_ra(1800, 0x08, NULL);
 	send_ra(1800, 0, &second);
 	assert_true(goes_by("2001:db8:9::1", "fe80::1"));
-	/* the peer is deaf: fe80::1 is asked in vain once it is used */
-	for (u32 n = 0; n < 30; n++) {
+	/* the peer is deaf: fe80::1 is asked in vain once it is used, after five seconds' delay
+	 * for three */
+	for (u32 n = 0; n < 17; n++) {
 		struct pkt *p = ip_reserve(&f, 8, NULL);
 
 		if (!IS_ERR(p)) {

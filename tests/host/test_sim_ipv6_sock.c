@@ -139,9 +139,7 @@ static void versions_do_not_mix(void **state)
 	union {
 		struct sockaddr_in in;
 		u8 room[28];
-	} in = { { .sin_family = AF_INET,
-		   .sin_port = htons(PEER_PORT),
-		   .sin_addr = htonl(PEER) } };
+	} in = { { .sin_family = AF_INET, .sin_port = htons(PEER_PORT), .sin_addr = htonl(PEER) } };
 	struct sockaddr_in6 in6;
 	struct socket *s;
 
@@ -465,7 +463,8 @@ static void tells_of_packets(void **state)
 
 static void headers_out(void **state)
 {
-	static const u8 hop[8] = { 0, 0, 0x1e, 4 }, dst[16] = { 0, 1, 0x1e, 12 }, long_[48] = { 0, 5 };
+	static const u8 hop[8] = { 0, 0, 0x1e, 4 }, dst[16] = { 0, 1, 0x1e, 12 },
+			long_[48] = { 0, 5 };
 	struct said c[2] = { { SOL_IPV6, IPV6_HOPOPTS, hop, 8 },
 			     { SOL_IPV6, IPV6_DSTOPTS, dst, 16 } };
 	static const u8 routing[24] = { 0, 2, 0, 1 };
@@ -535,16 +534,11 @@ static void headers_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mapped_both_ways),
-		cmocka_unit_test(v6only_hears_one),
-		cmocka_unit_test(ports_of_both_versions),
-		cmocka_unit_test(versions_do_not_mix),
-		cmocka_unit_test(link_local_names),
-		cmocka_unit_test(source_by_pktinfo),
-		cmocka_unit_test(numbers_by_control),
-		cmocka_unit_test(hop_limit_0),
-		cmocka_unit_test(tells_of_packets),
-		cmocka_unit_test(headers_out),
+		cmocka_unit_test(mapped_both_ways),	  cmocka_unit_test(v6only_hears_one),
+		cmocka_unit_test(ports_of_both_versions), cmocka_unit_test(versions_do_not_mix),
+		cmocka_unit_test(link_local_names),	  cmocka_unit_test(source_by_pktinfo),
+		cmocka_unit_test(numbers_by_control),	  cmocka_unit_test(hop_limit_0),
+		cmocka_unit_test(tells_of_packets),	  cmocka_unit_test(headers_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

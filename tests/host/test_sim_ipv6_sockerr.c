@@ -173,8 +173,8 @@ static void path_mtu(void **state)
 		u32 fits;
 		bool cut;
 	} kinds[] = {
-		{ IP_PMTUDISC_DONT, 1352, true },	 { IP_PMTUDISC_WANT, 1352, true },
-		{ IP_PMTUDISC_DO, 1352, false },	 { IP_PMTUDISC_PROBE, 1452, false },
+		{ IP_PMTUDISC_DONT, 1352, true },	{ IP_PMTUDISC_WANT, 1352, true },
+		{ IP_PMTUDISC_DO, 1352, false },	{ IP_PMTUDISC_PROBE, 1452, false },
 		{ IP_PMTUDISC_INTERFACE, 1452, false }, { IP_PMTUDISC_OMIT, 1452, true },
 	};
 	static u8 big[3000];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_ipv6_sockopt.c - AF_INET6 sockets: groups and their sources (RFC 3493 5.2, RFC 3678), raw
- * sockets (RFC 3542 3), the module `ipv6` going away under open sockets and coming back, and memory
- * that runs out. */
+/* test_sim_ipv6_sockopt.c - AF_INET6 sockets: groups and their sources (RFC 3493 5.2, RFC 3678),
+ * raw ones (RFC 3542 3), leased flow labels, the module `ipv6` going away under open sockets and
+ * coming back, and memory that runs out. */
 #include "sock6_calls.h"
 
 static struct ip_addr any6, group;
@@ -347,10 +347,9 @@ static void icmp6_filter(void **state)
 static void echo_sockets_and_labels(void **state)
 {
 	static const u8 echo[8] = { 128 };
-	struct ipv6_fields h = { .src = PEER6,
-				 .dst = HOST6,
-				 .next = IPPROTO_ICMPV6,
-				 .flow_label = 0x54321 };
+	struct ipv6_fields h = {
+		.src = PEER6, .dst = HOST6, .next = IPPROTO_ICMPV6, .flow_label = 0x54321
+	};
 	struct socket *s;
 
 	setup();

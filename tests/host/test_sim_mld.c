@@ -60,7 +60,7 @@ static struct socket *sock(void)
 static int mreq(struct socket *s, int opt, const struct ip_addr *g)
 {
 	u8 v[20];
-	u32 index = netif_named("eth0")->index;
+	u32 index = eth0();
 
 	memcpy(v, g, 16);
 	memcpy(v + 16, &index, 4);
@@ -71,7 +71,7 @@ static int mreq(struct socket *s, int opt, const struct ip_addr *g)
 static int msreq(struct socket *s, int opt, const struct ip_addr *g, u8 n)
 {
 	u8 v[8 + 2 * 128] = { 0 };
-	u32 index = netif_named("eth0")->index;
+	u32 index = eth0();
 	struct ip_addr src = source(n);
 	u16 af = AF_INET6;
 

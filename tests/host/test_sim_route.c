@@ -235,6 +235,53 @@ static void source_of_another_interface(void **state)
 	stack_down();
 }
 
+static void note_order(const struct route *r, void *arg)
+{
+	struct ip_addr *last = arg;
+
+	if (r->type != ROUTE_UNICAST)
+		return;
+	assert_true(memcmp(last->b, r->prefix.b, 16) <= 0);
+	*last = r->prefix;
+}
+
+static void count_to(const struct route *r, void *arg)
+{
+	*(struct ip_addr *)arg = r->gateway;
+}
+
+/* They are shown in order, whatever order they came in; of equal ones the oldest goes first. */
+static void many_in_any_order(void **state)
+{
+	struct route r = { .af = AF_INET, .plen = 32, .type = ROUTE_UNICAST, .flags = RTF_UP };
+	struct ip_addr last = { 0 }, seen;
+	u32 i;
+
+	setup();
+	netif_lock();
+	r.nif = netif_by_name("eth0");
+	r.source = ip_addr_any(AF_INET);
+	for (i = 0; i < 2000; i++) {
+		r.gateway = ip_addr_v4(PEER);
+		r.prefix = ip_addr_v4(IP4(172, 16, 0, 0) + i * 1237 % 2000);
+		assert_int_equal(route_add(&r), 0);
+		r.gateway = ip_addr_v4(PEER + 2);
+		assert_int_equal(route_add(&r), 0);
+	}
+	route_for_each(AF_INET, note_order, &last);
+	for (i = 0; i < 2000; i++) {
+		r.gateway = ip_addr_any(AF_INET);
+		r.prefix = ip_addr_v4(IP4(172, 16, 0, 0) + i);
+		assert_int_equal(route_del(&r), 0);
+		route_for_each_to(AF_INET, &r.prefix, 32, count_to, &seen);
+		assert_int_equal(ip_addr_to_v4(&seen), PEER + 2);
+		assert_int_equal(route_del(&r), 0);
+		assert_int_equal(route_del(&r), -ESRCH);
+	}
+	netif_unlock();
+	stack_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +289,7 @@ int main(void)
 		cmocka_unit_test(routes_sleep_while_the_interface_is_down),
 		cmocka_unit_test(classify_what_is_ours),
 		cmocka_unit_test(source_of_another_interface),
+		cmocka_unit_test(many_in_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

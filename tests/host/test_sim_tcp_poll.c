@@ -142,24 +142,12 @@ static void connect_tells_as_linux(void **state)
 	tcp_pair_down(&p);
 }
 
-static int before(void **state)
-{
-	tcp_host_up();
-	return 0;
-}
-
-static int after(void **state)
-{
-	tcp_host_down();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(reuseport_group_shares, before, after),
-		cmocka_unit_test_setup_teardown(connect_tells_as_linux, before, after),
-		cmocka_unit_test_setup_teardown(forced_unload_ends_every_wait, before, after),
+		tcp_host_test(reuseport_group_shares),
+		tcp_host_test(connect_tells_as_linux),
+		tcp_host_test(forced_unload_ends_every_wait),
 	};
 
 	sim_boot();

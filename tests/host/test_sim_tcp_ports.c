@@ -264,6 +264,25 @@ static void listens_after_a_refusal(void **state)
 	tp_down();
 }
 
+/* As on Linux: nothing is bound any more. */
+static void binds_after_a_refusal(void **state)
+{
+	int fd;
+
+	tp_up();
+	fd = fresh(false, false);
+	assert_int_equal(c_connect(fd, LO, 4000), -ECONNREFUSED);
+	assert_int_equal(c_bind(fd, LO, 4001), 0);
+	assert_int_equal(c_port(fd), 4001);
+	assert_int_equal(c_bind(fd, LO, 4002), -EINVAL);
+	/* that one is bound, and stays */
+	assert_int_equal(c_connect(fd, LO, 4000), -ECONNREFUSED);
+	assert_int_equal(c_bind(fd, LO, 4002), -EINVAL);
+	assert_int_equal(c_port(fd), 4001);
+	c_close(fd);
+	tp_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +296,7 @@ int main(void)
 		cmocka_unit_test(to_oneself),
 		cmocka_unit_test(stays_bound_behind_time_wait),
 		cmocka_unit_test(listens_after_a_refusal),
+		cmocka_unit_test(binds_after_a_refusal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,31 +200,19 @@ static void sparse_buffers_collapse(void **state)
 	tcp_pair_down(&p);
 }
 
-static int before(void **state)
-{
-	tcp_host_up();
-	return 0;
-}
-
-static int after(void **state)
-{
-	tcp_host_down();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(data_comes_in_order_and_whole, before, after),
-		cmocka_unit_test_setup_teardown(peek_leaves_it_there, before, after),
-		cmocka_unit_test_setup_teardown(trunc_discards, before, after),
-		cmocka_unit_test_setup_teardown(waitall_and_lowat_wait, before, after),
-		cmocka_unit_test_setup_teardown(timeout_ends_the_wait, before, after),
-		cmocka_unit_test_setup_teardown(end_comes_behind_the_data, before, after),
-		cmocka_unit_test_setup_teardown(reset_comes_behind_the_data, before, after),
-		cmocka_unit_test_setup_teardown(states_without_data, before, after),
-		cmocka_unit_test_setup_teardown(small_segments_share_buffers, before, after),
-		cmocka_unit_test_setup_teardown(sparse_buffers_collapse, before, after),
+		tcp_host_test(data_comes_in_order_and_whole),
+		tcp_host_test(peek_leaves_it_there),
+		tcp_host_test(trunc_discards),
+		tcp_host_test(waitall_and_lowat_wait),
+		tcp_host_test(timeout_ends_the_wait),
+		tcp_host_test(end_comes_behind_the_data),
+		tcp_host_test(reset_comes_behind_the_data),
+		tcp_host_test(states_without_data),
+		tcp_host_test(small_segments_share_buffers),
+		tcp_host_test(sparse_buffers_collapse),
 	};
 
 	sim_boot();

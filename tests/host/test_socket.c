@@ -5,7 +5,8 @@
 /* cflags: -Itests/host/module */
 /* sources: kernel/net/socket.c kernel/net/sockqueue.c kernel/net/sockmsg.c kernel/net/sockopt.c */
 /* sources: kernel/net/sockfilter.c kernel/net/bpf.c */
-/* sources: kernel/net/registry.c kernel/net/pkt.c kernel/net/pkt_budget.c kernel/net/pkt_large.c kernel/net/pkt_data.c kernel/module/list.c */
+/* sources: kernel/net/registry.c kernel/net/pkt.c kernel/net/pkt_budget.c kernel/net/pkt_large.c
+ * kernel/net/pkt_data.c kernel/module/list.c */
 /* sources: kernel/module/refs.c kernel/module/ledger.c tests/host/fake_module_env.c */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,20 +8,23 @@ from guest import BUILD, TOP, alone
 
 PACKAGES = ["bash", "curl", "dropbear-bin", "iperf3", "netcat-openbsd", "nginx-light", "openssl", "redis-server",
             "redis-tools", "socat", "wrk"]
+# Those that look at networks, and run them. A shell that is BusyBox prefers its own ping to /bin/ping.
+NETWORK = ["dnsmasq-base", "iputils-ping", "iputils-tracepath", "mtr-tiny", "ndisc6", "radvd", "traceroute"]
 
 
 MKEXTRA = os.path.join(TOP, "scripts/mkextra")
 
 
 @functools.cache
-def extra():
-    """The folder with all of PACKAGES, made once."""
-    where = os.path.join(BUILD, "test/debian")
+def extra(name="debian"):
+    """The folder with all of PACKAGES, or with NETWORK where that is the name, made once."""
+    where = os.path.join(BUILD, "test", name)
+    packages = PACKAGES if name == "debian" else NETWORK
     stamp = where + ".done"
-    with alone("debian"):
+    with alone(name):
         if os.path.exists(stamp) and os.path.getmtime(stamp) > max(map(os.path.getmtime, (MKEXTRA, __file__))):
             return where
-        made = subprocess.run([MKEXTRA, "-o", where, *PACKAGES], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        made = subprocess.run([MKEXTRA, "-o", where, *packages], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert made.returncode == 0, "no Debian packages to be had: " + made.stdout[-300:]
         with open(stamp, "w"):
             pass

@@ -2,6 +2,7 @@
 """net6 - IPv6 between a test's namespace and its guest: addresses, what the guest says of itself, and the head of
 scapy programs."""
 import contextlib
+import ipaddress
 import re
 import signal
 import subprocess
@@ -25,7 +26,6 @@ def addresses(guest, interface="eth0"):
 
 
 def compress(word):
-    import ipaddress
     return str(ipaddress.IPv6Address(int(word, 16)))
 
 
@@ -38,9 +38,10 @@ def ready(guest, address):
     return bool(known) and not known[2] & (FLAGS["tentative"] | FLAGS["dadfailed"])
 
 
-def load(guest):
-    """The module is there and eth0 has a link-local address that may be used: that address."""
-    guest.sh("lsmod | grep -q '^ipv6 ' || modprobe ipv6; ifconfig eth0 up", 30)
+def load(guest, more="true"):
+    """The module is there and eth0 has a link-local address that may be used: that address. more: what to do while
+    it is being checked."""
+    guest.sh(f"lsmod | grep -q '^ipv6 ' || modprobe ipv6; ifconfig eth0 up; {more}", 30)
     found = wait_for(lambda: link_local(guest), 60)
     if not found:
         raise GuestError("no link-local address:\n" + guest.run("cat /proc/net/if_inet6; dmesg | tail")[0])
@@ -62,10 +63,8 @@ def host_link_local(net):
 
 def setup(guest, net):
     """Both ends have link-local addresses and the ones above, which have been checked."""
-    guest_ll = load(guest)
     host_address(net)
-    if GUEST not in addresses(guest):
-        guest.sh(f"ip -6 addr add {GUEST}/64 dev eth0")
+    guest_ll = load(guest, f"ip -6 addr show dev eth0 | grep -q ' {GUEST}/' || ip -6 addr add {GUEST}/64 dev eth0")
     assert wait_for(lambda: ready(guest, GUEST), 60), guest.sh("cat /proc/net/if_inet6")
     return guest_ll
 
@@ -99,11 +98,6 @@ def daemon(net, command, started=None, seconds=20):
                 proc.kill()
                 proc.wait()
         proc.stdout.close()
-
-
-def for_seconds(net, command, seconds):
-    """Runs a program that does not end by itself; what it said."""
-    return net.run(f"timeout -s INT -k 2 {seconds} {command}", seconds + 30)[0]
 
 
 # Shared by scapy programs. GLL and HLL are the guest's and the host's link-local addresses.

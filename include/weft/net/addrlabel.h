@@ -4,7 +4,9 @@
  * netif_lock, look-ups under RCU. */
 #pragma once
 
+#include <weft/list.h>
 #include <weft/net/addr.h>
+#include <weft/rcu.h>
 
 #define ADDR_LABEL_NONE 0xffffffffu
 

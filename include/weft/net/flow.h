@@ -106,12 +106,6 @@ int ip_flow_check(struct flow *f, u32 len, struct ip_waiter *w);
  * passed ip_reserve or ip_flow_check; if the world has changed since, it is looked up again.
  * Consumes. 0 or the errors above. */
 int ip_commit(struct flow *f, struct pkt *p);
-/* Is there anything in the way of sending now (POLLOUT)? As ip_flow_check, len 0. */
-static inline int ip_flow_ready(struct flow *f, struct ip_waiter *w)
-{
-	return ip_flow_check(f, 0, w);
-}
-
 /* For families: the packet with its network header goes to the flow's next hop. Consumes. */
 int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p);
 /* Likewise, but it does not leave this host: only its members of the group hear it. */

@@ -84,8 +84,8 @@ struct neigh_resolver {
 	/* What holds on nif instead of base_reachable_ms and retrans_ms (RFC 4861 6.3.2): changes
 	 * them. Under RCU with locks of the cache held: only looks. Default: none. */
 	void (*times)(const struct netif *nif, u32 *reachable_ms, u32 *retrans_ms);
-	/* A user wants addr answered for on nif, or no more. Under netif_lock; an error of the first
-	 * is the user's, and then there is no second. Default: -EOPNOTSUPP. */
+	/* A user wants addr answered for on nif, or no more. Under netif_lock; an error of the
+	 * first is the user's, and then there is no second. Default: -EOPNOTSUPP. */
 	int (*proxied)(struct netif *nif, const struct ip_addr *addr, bool on);
 	struct neigh_params params; /* zero fields get the defaults above at registration */
 	struct module *owner;

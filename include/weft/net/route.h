@@ -74,6 +74,9 @@ void route_changed(void);
 void route_demote(const struct netif *nif, const struct ip_addr *gateway, u64 since);
 /* Calls fn for each route of af that is in use, in table order; under netif_lock. */
 void route_for_each(u16 af, void (*fn)(const struct route *r, void *arg), void *arg);
+/* Those to one prefix, the newest first. */
+void route_for_each_to(u16 af, const struct ip_addr *prefix, u32 plen,
+		       void (*fn)(const struct route *r, void *arg), void *arg);
 
 struct route_result {
 	u8 type; /* enum route_type */

@@ -55,7 +55,7 @@ struct inet_settings {
 	u32 flags;   /* INET_* */
 	u8 tos, ttl; /* ttl 0: default */
 	u8 mcast_ttl;
-	u8 pmtudisc; /* IP_PMTUDISC_* */
+	u8 pmtudisc;		  /* IP_PMTUDISC_* */
 	u32 mcast_if, unicast_if; /* where to send through what says nothing itself, 0: by route */
 };
 

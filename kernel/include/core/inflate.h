@@ -13,6 +13,4 @@ bool gzip_detect(const void *p, size_t n);
  * after the last piece was written. 0, -EINVAL (corrupt or cut short), -ENOMEM, or what write
  * returned. Process context; any input is safe. */
 int gunzip(const void *in, size_t n, size_t *used, inflate_write_fn write, void *arg);
-/* The same into one new buffer (the caller frees it with vfree), at most max bytes (-EFBIG). */
-int gunzip_alloc(const void *in, size_t n, size_t max, void **out, size_t *out_len);
 u32 crc32_update(u32 crc, const void *p, size_t n); /* starts with 0 */

@@ -153,10 +153,8 @@ int proc_exec(const char *path, char *const *argv, char *const *envp);
 /* Interval timer, kernel/time/itimer.c. */
 void itimer_init(struct proc *p);
 void itimer_stop(struct proc *p); /* process context */
-/* uname's two settable names; size 65 holds any. */
-void hostname_get(char *buf, size_t size);
+/* uname's two settable names; at most 64 bytes are taken. */
 void hostname_set(const char *name);
-void domainname_get(char *buf, size_t size);
 void domainname_set(const char *name);
 /* Runs a user program from the kernel and waits for it (request_module): its wait status or -errno.
  * timeout_ns: how long; then it is killed and -ETIMEDOUT. */
@@ -185,7 +183,6 @@ struct thread *proc_thread_next(struct proc *p,
 u64 proc_total_time(struct proc *p, u64 *utime, u64 *stime); /* ns; ended threads included */
 char proc_state_char(struct proc *p);			     /* p->lock held */
 char thread_state_char(struct thread *t);
-u32 proc_count(void);
 u32 thread_count(void); /* of processes */
 u64 proc_forks(void);
 int proc_last_pid(void);

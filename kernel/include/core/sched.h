@@ -123,7 +123,6 @@ int thread_set_affinity(struct thread *t, u32 mask); /* -EINVAL: no CPU online i
 /* If the caller may not run on this CPU any more: sleeps until it is woken on another one. */
 void sched_leave_cpu(void);
 void thread_set_nice(struct thread *t, int nice); /* -20..19 */
-bool thread_is_running(struct thread *t);	  /* on a CPU or waiting for one */
 
 /* kthread_run for a thread that stays on one CPU. */
 struct thread *kthread_run_on(u32 cpu, int (*fn)(void *arg), void *arg, const char *fmt, ...)

@@ -58,7 +58,6 @@ struct inode {
  * mount). */
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-struct inode *dentry_inode(struct dentry *d);
 /* Absolute path as seen from the caller's root; " (deleted)" appended when unlinked. -ENAMETOOLONG.
  */
 int dentry_path(struct dentry *d, char *buf, size_t size);
@@ -107,9 +106,7 @@ struct file *vfs_open_exec(const char *path); /* regular, execute permission, el
 long vfs_read_at(struct file *f, void *buf, size_t n, u64 pos); /* kernel buffer */
 struct inode *
 vfs_inode_get(const char *path); /* what a path means, links followed; reference; ERR_PTR */
-int vfs_mkdir(const char *path, u32 mode);
 int vfs_mknod(const char *path, u32 mode, u64 rdev);
-int vfs_symlink(const char *target, const char *path);
 int vfs_mount(const char *type, const char *path);
 
 /* Character devices: open by number finds these. Caller-owned. */
@@ -123,7 +120,6 @@ struct chrdev {
 	struct list_head node;
 };
 int chrdev_register(struct chrdev *c);
-void chrdev_unregister(struct chrdev *c);
 int devfs_add(const char *name, u32 mode, u64 rdev); /* further names: "pts/0", "console" */
 void devfs_remove(const char *name);
 static inline u64 makedev(u32 major, u32 minor)

@@ -91,9 +91,8 @@ void mm_init(void); /* page allocator, slab from boot_info; boot CPU */
 void vmalloc_init(void);
 void mm_proc_init(void); /* /proc/meminfo, vmstat, slabinfo, sysctls; after vfs_init */
 /* Executable-to-be memory within reach of the kernel image: mapped writable, not executable; page
- * aligned, a guard page behind. NULL. Process context. */
+ * aligned, a guard page behind. NULL. Process context. vfree takes it back, whatever its rights. */
 void *module_alloc(size_t n);
-void module_free(void *p); /* whatever rights it has by then */
 /* A kernel stack of KSTACK_SIZE bytes (lowest address) with a guard page below. alloc: process
  * context, NULL. free: any context. */
 void *kstack_alloc(void);
@@ -103,9 +102,6 @@ void kstack_free(void *stack);
  * no lock of an address space held. */
 struct inode;
 void vm_file_cut(struct inode *ino, u64 size);
-/* The kernel area that addr lies in or just beside (a guard page): true and its kind, for
- * oopses. */
-bool vmalloc_describe(u64 addr, const char **kind);
 struct proc_mm *mm_new(void);		      /* empty; NULL */
 struct proc_mm *mm_fork(struct proc_mm *old); /* copy on write; NULL */
 void mm_get(struct proc_mm *mm);

@@ -292,14 +292,9 @@ static void labels_of_one_owner(void)
 }
 
 static const struct test tests[] = {
-	TEST(ancillary_headers),
-	TEST(for_root_alone),
-	TEST(errors_tell_their_packet),
-	TEST(hop_limit_0),
-	TEST(unicast_interface),
-	TEST(transparent),
-	TEST(shared_labels),
-	TEST(labels_of_one_owner),
+	TEST(ancillary_headers), TEST(for_root_alone),	    TEST(errors_tell_their_packet),
+	TEST(hop_limit_0),	 TEST(unicast_interface),   TEST(transparent),
+	TEST(shared_labels),	 TEST(labels_of_one_owner),
 };
 
 int main(int argc, char **argv)

@@ -127,13 +127,6 @@ long model_read(const char *path, char *buf, unsigned long size)
 	return n;
 }
 
-long model_chdir(const char *path)
-{
-	if (*path)
-		return result(chdir(path));
-	return result(chdir(top));
-}
-
 static int first_object(struct dl_phdr_info *info, size_t size, void *base)
 {
 	(void)size;

@@ -22,7 +22,6 @@ long model_readlink(const char *path, char *buf, unsigned long size);
 /* Type and permission bits, link count (1 for directories), size (0 for directories). */
 long model_stat(const char *path, int follow, unsigned *mode, unsigned *nlink, long *size);
 long model_read(const char *path, char *buf, unsigned long size);
-long model_chdir(const char *path); /* "" is the top */
 
 /* A section of the running program, where it is in memory. */
 const void *own_section(const char *name, size_t *size);

@@ -77,19 +77,6 @@ long c_sendto(int fd, const void *p, size_t len, int flags, u32 addr, u16 port)
 	return sim_sys_sendto(fd, (u64)p, len, flags, (u64)&in, sizeof(in));
 }
 
-long c_recvfrom(int fd, void *p, size_t len, int flags, u32 *addr, u16 *port)
-{
-	struct sockaddr_in in = { 0 };
-	u32 in_len = sizeof(in);
-	long n = sim_sys_recvfrom(fd, (u64)p, len, flags, (u64)&in, (u64)&in_len);
-
-	if (addr)
-		*addr = ntohl(in.sin_addr);
-	if (port)
-		*port = ntohs(in.sin_port);
-	return n;
-}
-
 union name {
 	u16 family;
 	struct sockaddr_in in;

@@ -16,7 +16,6 @@ int c_accept(int fd, int flags); /* SOCK_NONBLOCK */
 long c_send(int fd, const void *p, size_t len, int flags);
 long c_recv(int fd, void *p, size_t len, int flags);
 long c_sendto(int fd, const void *p, size_t len, int flags, u32 addr, u16 port);
-long c_recvfrom(int fd, void *p, size_t len, int flags, u32 *addr, u16 *port);
 /* The same for any address, on a socket of that family: an IPv4 one goes mapped to an AF_INET6
  * socket, a link-local one means eth0's. */
 int c_bind_to(int fd, u16 af, const struct ip_addr *a, u16 port);

@@ -230,11 +230,3 @@ void sim_run(u64 ns)
 {
 	sleep_ns(ns);
 }
-
-void sim_settle(void)
-{
-	u32 i;
-
-	for (i = 0; i < 20; i++)
-		sleep_ns(100);
-}

@@ -251,11 +251,6 @@ int sim_rmmod(const char *name, bool force)
 	return module_unload(name, force);
 }
 
-struct module *sim_module(const char *name)
-{
-	return image_find(name)->module;
-}
-
 bool sim_module_loaded(const char *name)
 {
 	return image_find(name)->module->state != NULL;

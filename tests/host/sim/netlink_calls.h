@@ -224,11 +224,6 @@ static inline u32 word(const u8 *p)
 	return v;
 }
 
-static inline u32 eth0(void)
-{
-	return netif_named("eth0")->index;
-}
-
 /* ---- requests that change ---- */
 
 static inline void request_route(struct request *r, u16 type, u16 flags, u32 dst, u8 plen,

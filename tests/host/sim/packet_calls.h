@@ -29,11 +29,6 @@ static inline struct socket *open_packet(int type, u16 protocol)
 	return s;
 }
 
-static inline u32 eth0(void)
-{
-	return netif_named("eth0")->index;
-}
-
 static inline int bind_ll(struct socket *s, u16 protocol, u32 ifindex)
 {
 	struct sockaddr_ll sa = { AF_PACKET, htons(protocol), ifindex, 0, 0, 0, { 0 } };

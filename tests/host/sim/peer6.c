@@ -241,13 +241,6 @@ u32 nd6_mtu(u8 *o, u32 mtu)
 	return 8;
 }
 
-u32 nd6_nonce(u8 *o, const u8 *six)
-{
-	option(o, 14, 8);
-	memcpy(o + 2, six, 6);
-	return 8;
-}
-
 u32 nd6_route(u8 *o, const struct ip_addr *prefix, u8 plen, s8 preference, u32 lifetime)
 {
 	option(o, 24, 24);

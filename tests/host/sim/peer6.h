@@ -67,7 +67,6 @@ u32 nd6_prefix(u8 *o, const struct ip_addr *prefix, u8 plen, u8 flags, u32 valid
 #define ND6_ONLINK 0x80
 #define ND6_AUTO 0x40
 u32 nd6_mtu(u8 *o, u32 mtu);
-u32 nd6_nonce(u8 *o, const u8 *six);
 u32 nd6_route(u8 *o, const struct ip_addr *prefix, u8 plen, s8 preference, u32 lifetime);
 u32 nd6_rdnss(u8 *o, const struct ip_addr *server, u32 lifetime);
 u32 nd6_redirected(u8 *o, const void *packet, u32 len);

@@ -18,7 +18,6 @@ void sim_seed(u64 seed); /* of everything random below */
 u32 sim_random(void);	 /* the simulation's own, not the kernel's */
 u64 sim_now(void);	 /* does not advance the clock, ktime_get() does by 10 ns */
 void sim_run(u64 ns);	 /* sleeps: everything else happens */
-void sim_settle(void);	 /* runs what is ready, without leaving this microsecond or so */
 #define sim_run_ms(n) sim_run((n)*NSEC_PER_MSEC)
 #define sim_run_s(n) sim_run((n)*NSEC_PER_SEC)
 
@@ -57,7 +56,6 @@ void sim_memory_print(void); /* who allocated what is alive */
 /* As insmod: fresh data, init run; args are "name=value ..." or NULL. Negative errno. */
 int sim_insmod(const char *name, const char *args);
 int sim_rmmod(const char *name, bool force);
-struct module *sim_module(const char *name);
 bool sim_module_loaded(const char *name);
 bool sim_module_there(const char *name); /* is it linked in at all? */
 bool sim_log_has(const char *text);

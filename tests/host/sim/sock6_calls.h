@@ -10,11 +10,6 @@
 #define PORT 5000
 #define PEER_PORT 777
 
-static inline u32 eth0(void)
-{
-	return netif_named("eth0")->index;
-}
-
 static inline struct sockaddr_in6 name6(struct ip_addr a, u16 port, u32 scope)
 {
 	struct sockaddr_in6 in = { .sin6_family = AF_INET6,
@@ -174,8 +169,8 @@ static inline long send_said(struct socket *s, const struct sockaddr_in6 *to, co
 	return n;
 }
 
-static inline long send_to(struct socket *s, struct ip_addr a, u16 port, u32 scope, const void *data,
-			   u32 len)
+static inline long send_to(struct socket *s, struct ip_addr a, u16 port, u32 scope,
+			   const void *data, u32 len)
 {
 	struct sockaddr_in6 to = name6(a, port, scope);
 

@@ -55,6 +55,10 @@ int ifconfig(const char *name, u32 addr, u32 plen); /* address, mask, up */
 int ifconfig_down(const char *name);
 int route_default(u32 gateway);
 struct netif *netif_named(const char *name);
+static inline u32 eth0(void) /* its number */
+{
+	return netif_named("eth0")->index;
+}
 
 /* ---- sockets, by the core's own calls ---- */
 struct socket *sock_open(int type, int protocol); /* ERR_PTR */

@@ -223,7 +223,7 @@ static void put_name(u8 *name, const struct ip_addr *addr, u16 port)
 
 	memcpy(in.sin6_addr, addr, 16);
 	if (ip_addr_is_link_local(addr) || (addr->b[0] == 0xff && (addr->b[1] & 15) <= 2))
-		in.sin6_scope_id = netif_named("eth0")->index;
+		in.sin6_scope_id = eth0();
 	memcpy(name, &in, sizeof(in));
 }
 

@@ -29,6 +29,21 @@ static inline void tcp_host_down(void)
 	stack_down();
 }
 
+static inline int tcp_host_before(void **state)
+{
+	tcp_host_up();
+	return 0;
+}
+
+static inline int tcp_host_after(void **state)
+{
+	tcp_host_down();
+	return 0;
+}
+
+/* A test that runs between the two. */
+#define tcp_host_test(fn) cmocka_unit_test_setup_teardown(fn, tcp_host_before, tcp_host_after)
+
 static inline int tcp_listener(u16 port, int backlog)
 {
 	int fd = c_socket(AF_INET, SOCK_STREAM, 0);
