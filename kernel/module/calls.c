@@ -183,6 +183,8 @@ int request_module(const char *fmt, ...)
 		ret = -EBUSY;
 	} else {
 		ret = usermode_run("/sbin/modprobe", argv, MODPROBE_TIMEOUT);
+		if (!ret)
+			module_wait_for_others(ktime_get() + OTHER_LOAD_WAIT);
 	}
 	atomic_dec(&running);
 	if (ret > 0)

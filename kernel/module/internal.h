@@ -64,6 +64,7 @@ struct module_state {
 	char name[MODULE_NAME_MAX];
 	bool builtin, out_of_tree;
 	struct module_area core, init; /* init.size becomes 0 once it ran */
+	const struct thread *loader;   /* who runs its init; only compared, while MODULE_COMING */
 	struct module_entry entry;
 	const struct ksym *exports;
 	u32 nr_exports;
@@ -81,7 +82,8 @@ struct module_state {
 	enum module_stage stage;
 	struct list_head refs; /* of struct module_ref: its holders */
 	u32 nr_refs;
-	bool broken; /* its code oopsed */
+	bool broken;  /* its code oopsed */
+	bool waiting; /* for a symbol that another's start may bring */
 	/* guarded by ledger.c's lock */
 	struct list_head ledger;
 };
@@ -103,6 +105,15 @@ void module_state_free(struct module_state *st);	 /* not listed; area memory and
 bool module_name_equal(const char *a, const char *b);
 struct module_state *module_find_locked(const char *name); /* module_mutex held */
 void module_set_stage(struct module_state *st, enum module_stage stage);
+/* modprobe takes what /proc/modules calls Loading for loaded, so who needs a module may come before
+ * it has started. Process context, no locks. Both end with a signal or at the deadline (ktime).
+ * The first, for st, which lacks a symbol: waits for a change of any stage after module_stages_seen
+ * gave seen; false: there was none, and all that are on their way wait themselves. */
+u32 module_stages_seen(void);
+bool module_wait_for_change(struct module_state *st, u32 seen, u64 deadline);
+/* The second: until no module is on its way but those that the caller itself starts. */
+void module_wait_for_others(u64 deadline);
+#define OTHER_LOAD_WAIT (10 * NSEC_PER_SEC)
 
 /* ---- loader.c ---- */
 /* Loads, links and starts a module. args: the insmod string, changed while parsed. -errno. */

@@ -15,7 +15,6 @@
 
 #include "internal.h"
 
-#define OTHER_LOAD_WAIT (10 * NSEC_PER_SEC)
 #define HANDLE_SIZE 64 /* struct module at the head of the data, a cache line */
 
 /* What only lives while a module is being loaded. */

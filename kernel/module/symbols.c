@@ -7,6 +7,7 @@
 #include <weft/alloc.h>
 #include <weft/printk.h>
 #include <weft/string.h>
+#include <weft/time.h>
 #include <weft/version.h>
 
 #include "internal.h"
@@ -63,14 +64,12 @@ static int dep_add(struct module_state *user, struct module_state *provider)
 	return 0;
 }
 
-const void *symbol_resolve(struct module_state *user, const char *name)
+static const void *find_in_modules(struct module_state *user, const char *name)
 {
-	const struct ksym *sym = find_in(ksymtab_start, ksymtab_end, name);
-	struct module_state *st;
 	const void *addr = ERR_PTR(-ENOENT);
+	const struct ksym *sym;
+	struct module_state *st;
 
-	if (sym)
-		return sym->addr;
 	mutex_lock(&module_mutex);
 	list_for_each_entry(st, &modules, node) {
 		if (st == user || st->stage != MODULE_LIVE)
@@ -84,6 +83,22 @@ const void *symbol_resolve(struct module_state *user, const char *name)
 		}
 	}
 	mutex_unlock(&module_mutex);
+	return addr;
+}
+
+const void *symbol_resolve(struct module_state *user, const char *name)
+{
+	const struct ksym *sym = find_in(ksymtab_start, ksymtab_end, name);
+	u64 deadline = ktime_get() + OTHER_LOAD_WAIT;
+	const void *addr;
+	u32 seen;
+
+	if (sym)
+		return sym->addr;
+	do {
+		seen = module_stages_seen();
+		addr = find_in_modules(user, name);
+	} while (addr == ERR_PTR(-ENOENT) && module_wait_for_change(user, seen, deadline));
 	return addr;
 }
 

@@ -148,6 +148,20 @@ def test_module_outside_the_tree(start, tmp_path):
     g.sh("dmesg | grep -q 'good-bye from outside'")
 
 
+def test_modprobe_side_by_side(start):
+    """modprobe takes a module that /proc/modules calls Loading for loaded: those above it wait for it."""
+    g = start(entry="manual").login()
+    for _ in range(8):
+        out = g.sh("modprobe tcp & modprobe udp & modprobe icmp & modprobe ipv6 & wait; rmmod tcp udp icmp ipv6 ip 2>&1", 60)
+        assert "unknown symbol" not in out, out
+
+
+def test_first_sockets_of_two_programs_at_once(start):
+    g = start().login()
+    out = g.sh("for i in $(seq 12); do rmmod tcp_cubic tcp 2>/dev/null; for k in 1 2 3; do nc 127.0.0.1 9 & done; wait; done 2>&1", 120)
+    assert "refused" in out and "not supported" not in out, out
+
+
 @pytest.mark.limit(400)
 def test_builtin_stack_answers_without_a_module(start):
     out = os.path.join(TOP, "build/test/builtin")

@@ -5,10 +5,10 @@ import os
 
 import ipv6_cycle
 
-ROUNDS = int(os.environ.get("WEFT_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("WEFT_ROUNDS", "10"))
 
 
 def test_reloaded_under_an_ipv4_stream(start, net, capsys):
-    said = ipv6_cycle.run(start, net, ROUNDS, undisturbed_seconds=4)
+    said = ipv6_cycle.run(start, net, ROUNDS, undisturbed_seconds=3)
     with capsys.disabled():
         print(f"\n{said}")
