@@ -76,8 +76,13 @@ def target(machines):
 
 
 def works(net):
-    return (net.run(f"ping -c 2 -i 0.2 -W 2 {GUEST}")[1] == 0 and
+    """What was sent before may still wait in the TAP's queue, where a ping finds no room: it is sent again each second."""
+    return (net.run(f"ping -c 1 -w 60 {GUEST}", 70)[1] == 0 and
             net.run(f"curl -s -m 5 http://{GUEST}/")[0].strip() == "served")
+
+
+def state(guest):
+    return guest.run("cd /proc/net; cat weft/pollers weft/pkt dev sockstat; grep -v ' 0$' weft/drops; cat /proc/interrupts; ps", 60)[0]
 
 
 def count(guest, name):
@@ -242,8 +247,12 @@ c = Conn(options=[("MSS", 1460), ("SAckOK", b"")])
 w = c.synack.window
 offs = list(range(2, min(w, 60000), 2))
 random.shuffle(offs)
-for at in offs[:8000]: c.tx("A", b"o", at=at)
-for at in offs[:2000]: c.tx("A", b"overlap-overlap", at=at)
+for n, at in enumerate(offs[:8000]):
+    c.tx("A", b"o", at=at)
+    if n % 20 == 0: time.sleep(0.004) # what QEMU does not take off the TAP is lost there, the RST too
+for n, at in enumerate(offs[:2000]):
+    c.tx("A", b"overlap-overlap", at=at)
+    if n % 20 == 0: time.sleep(0.004)
 c.rx(0.3)
 c.tx("R")
 """),
@@ -391,7 +400,7 @@ def scapy(net, program, number, timeout=60):
 def test_case(target, number):
     guest, net = target
     scapy(net, CASES[number][1], number)
-    assert works(net)
+    assert works(net), state(guest)
 
 
 def test_syn_flood(target):
