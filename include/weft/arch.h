@@ -101,8 +101,8 @@ void arch_halt(void) __noreturn;
 #define PTE_UNCACHED BIT(3)
 #define PTE_SHARED BIT(4) /* software bit: not copied on write */
 #define PTE_COW BIT(5)	  /* software bit: write-protected until a fault copies it */
-#define PTE_NONE \
-	BIT(6) /* keeps the page, gives no access (PROT_NONE); walk, lookup, unmap see it */
+/* Keeps the page, gives no access (PROT_NONE); walk, lookup, unmap see it. */
+#define PTE_NONE BIT(6)
 /* A new table with the kernel half shared: physical address of the root, or 0 without memory. */
 phys_addr_t arch_pgd_alloc(void);
 void arch_pgd_free(phys_addr_t pgd); /* all user pages unmapped before; frees the tables */

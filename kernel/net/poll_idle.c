@@ -10,9 +10,7 @@
 
 #include "poller_internal.h"
 
-#define BUSY_POLL_US                                                                \
-	150 /* more than the least time that common devices keep between interrupts \
-	     */
+#define BUSY_POLL_US 150 /* more than the least time that devices keep between interrupts */
 #define BUSY_POLL_MAX_US 10000
 #define PATIENCE_MIN_NS (50 * NSEC_PER_USEC)
 #define HEAT_MAX 16u

@@ -7,10 +7,8 @@
 #define SCHED_SLICE_NS (4 * NSEC_PER_MSEC)    /* while somebody else waits */
 #define SCHED_SPREAD_NS (100 * NSEC_PER_USEC) /* then an idle CPU is asked to help */
 #define SCHED_SAMPLE_NS (20 * NSEC_PER_MSEC)  /* a thread alone: only to sample its mode */
-#define SCHED_BONUS_NS                                                                           \
-	(3 * NSEC_PER_MSEC)		   /* what a sleeper may keep of the time it did not use \
-					    */
-#define SCHED_GRAIN_NS (1 * NSEC_PER_MSEC) /* no preemption for less than this */
+#define SCHED_BONUS_NS (3 * NSEC_PER_MSEC)    /* what a sleeper may keep of its unused time */
+#define SCHED_GRAIN_NS (1 * NSEC_PER_MSEC)    /* no preemption for less than this */
 #define SOFT_LOCKUP_NS (10 * NSEC_PER_SEC)
 
 struct rq {

@@ -8,9 +8,8 @@
 #include <weft/time.h>
 
 #define FOREVER 0xffffffffu
-#define STAMP_NS                                                                        \
-	(10 * NSEC_PER_MSEC) /* of cstamp and tstamp: hundredths of a second since boot \
-			      */
+/* Of cstamp and tstamp: hundredths of a second since boot. */
+#define STAMP_NS (10 * NSEC_PER_MSEC)
 
 /* ---- telling ---- */
 

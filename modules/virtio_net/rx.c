@@ -13,9 +13,8 @@
 #define RX_HEADROOM 66
 #define RX_ROOM (1536 + 128)
 #define FRAME_MAX (ETH_HLEN + 4 + 65535)
-#define RX_FILL_MAX                                                                   \
-	256 /* buffers lent at a time: what is touched in turn should stay in the TLB \
-	     */
+/* Buffers lent at a time: what is touched in turn should stay in the TLB. */
+#define RX_FILL_MAX 256
 
 static int lend(struct nic *nic, struct pkt *p)
 {
