@@ -33,7 +33,8 @@ LINES = [
     ("trap_exit", "sh -c 'trap \"echo leaving\" EXIT; echo here'", "here\nleaving\n"),
     ("trap_signal", "sh -c 'trap \"echo caught; exit 5\" TERM; kill -TERM $$; sleep 5'; echo $?", "caught\n5\n"),
     ("wait_for_a_job", "sh -c '(sleep 0.2; exit 7) & wait $!; echo $?'", "7\n"),
-    ("kill_a_job", "sh -c 'sleep 100 & sleep 0.2; kill $!; wait $!; echo $?'", "Terminated\n143\n"),
+    # ash says "Terminated" only if the job lives on until wait
+    ("kill_a_job", "sh -c 'sleep 100 & sleep 0.2; kill $!; wait $! 2>/dev/null; echo $?'", "143\n"),
     ("umask", "umask 027; touch /tmp/um; stat -c %a /tmp/um; umask 022", "640\n"),
     ("arguments", "set -- a 'b c' d; echo $# \"$2\"; shift 2; echo $*", "3 b c\nd\n"),
     ("read", "echo 'one two three' | { read a b; echo $b; }", "two three\n"),
