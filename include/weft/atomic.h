@@ -10,6 +10,11 @@
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+/* Between a store to memory that a device looks at and a load of what it writes there. What
+ * smp_mb() becomes would do on a machine; but QEMU up to 7.2, when it translates for one CPU only,
+ * makes plain accesses of locked instructions and nothing of a fence, while its devices run on
+ * another thread. Reading the time-stamp counter takes a lock of its, which is a barrier. */
+#define dma_mb() __asm__ __volatile__("mfence\n\trdtsc" ::: "rax", "rdx", "memory")
 #define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define xchg(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)

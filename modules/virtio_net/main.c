@@ -62,7 +62,6 @@ static u32 tx_outstanding(const struct nic *nic)
  * with a full send buffer. True: it is done already. Transmit lock held. */
 static bool expect_done(struct nic *nic)
 {
-	nic->tx_expected = true;
 	return !vq_interrupt_after(&nic->tx, max(tx_outstanding(nic) * 3 / 4, 1u));
 }
 
@@ -75,12 +74,10 @@ static void wake_senders(struct nic *nic)
 	if (nic->up) {
 		virtio_tx_reclaim(nic);
 		wake = nif->tx_full && virtio_tx_room(nic) >= nic->tx.size / 8;
-		if (tx_outstanding(nic) >= TX_EXPECT || (nif->tx_full && !wake)) {
+		if (tx_outstanding(nic) >= TX_EXPECT || (nif->tx_full && !wake))
 			again = expect_done(nic);
-		} else {
+		else
 			vq_interrupt_off(&nic->tx);
-			nic->tx_expected = false;
-		}
 	}
 	spin_unlock(&nif->tx_lock);
 	if (wake)
@@ -98,7 +95,7 @@ static u32 nic_poll(struct poller *poller, u32 budget)
 		WRITE_ONCE(nic->config_changed, false);
 		netif_carrier(nic->nif, virtio_link_up(nic));
 	}
-	if (virtio_tx_busy(nic))
+	if (virtio_tx_busy(nic) || vq_interrupt_expected(&nic->tx))
 		wake_senders(nic);
 	return done;
 }
@@ -107,6 +104,7 @@ static bool nic_rest(struct poller *poller)
 {
 	struct nic *nic = container_of(poller, struct nic, poller);
 
+	vq_publish(&nic->rx);
 	if (vq_interrupt_on(&nic->rx))
 		return false;
 	vq_interrupt_off(&nic->rx);
@@ -130,7 +128,8 @@ static void tx_flush(struct nic *nic)
 {
 	vq_publish(&nic->tx);
 	virtio_tx_reclaim(nic);
-	if (tx_outstanding(nic) >= TX_EXPECT && !nic->tx_expected && expect_done(nic))
+	if (tx_outstanding(nic) >= TX_EXPECT && !vq_interrupt_expected(&nic->tx) &&
+	    expect_done(nic))
 		poller_schedule(&nic->poller);
 	if (virtio_tx_busy(nic) && !timer_pending(&nic->tx_timer))
 		timer_set(&nic->tx_timer, ktime_get() + TX_TIMER_NS);
@@ -152,9 +151,8 @@ static void tx_timer(struct timer *t)
 {
 	struct nic *nic = container_of(t, struct nic, tx_timer);
 
+	tx_kick(&nic->tx_kick);
 	wake_senders(nic);
-	if (virtio_tx_busy(nic))
-		timer_set(t, ktime_get() + TX_TIMER_NS);
 }
 
 /* ---- the interface's operations ---- */

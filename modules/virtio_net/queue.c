@@ -14,7 +14,7 @@ static u16 *used_event(struct virtq *q)
 	return &q->avail->ring[q->size];
 }
 
-static u16 *avail_event(struct virtq *q)
+static u16 *avail_event(const struct virtq *q)
 {
 	return (u16 *)&q->used->ring[q->size];
 }
@@ -84,23 +84,28 @@ int vq_add(struct virtq *q, const struct vq_piece *pieces, u32 n, struct pkt *p)
 	return head;
 }
 
+/* Has the device asked to be told of something that is in the ring now and that it was not told of?
+ * The question covers all since the last notification (2.7.10), not this step alone: what a device
+ * asked for too late to be seen then is seen the next time. */
+static bool notification_due(const struct virtq *q)
+{
+	if (q->event_idx)
+		return (u16)(q->told - READ_ONCE(*avail_event(q)) - 1) < (u16)(q->told - q->rung);
+	return q->told != q->rung && !(READ_ONCE(q->used->flags) & USED_NO_NOTIFY);
+}
+
 void vq_publish(struct virtq *q)
 {
-	u16 old = q->told, new = q->avail_idx;
-	bool notify;
-
-	if (old == new)
-		return;
-	q->told = new;
-	smp_wmb(); /* descriptors before the index */
-	WRITE_ONCE(q->avail->idx, new);
-	smp_mb();	  /* the index before the look at whether the device sleeps (2.7.13.4.1) */
-	if (q->event_idx) /* 2.7.10: did idx pass the event in this step? */
-		notify = (u16)(new - READ_ONCE(*avail_event(q)) - 1) < (u16)(new - old);
-	else
-		notify = !(READ_ONCE(q->used->flags) & USED_NO_NOTIFY);
-	if (notify)
+	if (q->told != q->avail_idx) {
+		q->told = q->avail_idx;
+		smp_wmb(); /* descriptors before the index */
+		WRITE_ONCE(q->avail->idx, q->told);
+		dma_mb(); /* the index before the look at whether the device sleeps (2.7.13.4.1) */
+	}
+	if (notification_due(q)) {
+		q->rung = q->told;
 		q->nic->regs->notify(q);
+	}
 }
 
 bool vq_pending(const struct virtq *q)
@@ -160,7 +165,7 @@ bool vq_interrupt_on(struct virtq *q)
 		WRITE_ONCE(*used_event(q), q->used_seen);
 	else
 		WRITE_ONCE(q->avail->flags, 0);
-	smp_mb(); /* the wish before the last look */
+	dma_mb(); /* the wish before the last look */
 	return !vq_pending(q);
 }
 
@@ -170,6 +175,13 @@ bool vq_interrupt_after(struct virtq *q, u16 n)
 		WRITE_ONCE(*used_event(q), q->used_seen + n - 1);
 	else
 		WRITE_ONCE(q->avail->flags, 0);
-	smp_mb();
+	dma_mb();
 	return (u16)(READ_ONCE(q->used->idx) - q->used_seen) < n;
+}
+
+bool vq_interrupt_expected(const struct virtq *q)
+{
+	if (q->event_idx)
+		return (u16)(q->avail->ring[q->size] - q->used_seen) < q->size;
+	return !(q->avail->flags & AVAIL_NO_INTERRUPT);
 }

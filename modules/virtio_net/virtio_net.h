@@ -39,7 +39,8 @@ struct virtq {
 	/* one user at a time: the poller (rx), the transmit lock (tx), netif_lock (control) */
 	u16 free_head, nr_free;
 	u16 avail_idx; /* published and not */
-	u16 told;      /* avail_idx at the last look at whether to notify */
+	u16 told;      /* avail_idx as the device may know it ... */
+	u16 rung;      /* ... and as it was at the last notification */
 	u16 used_seen;
 	bool broken; /* the device wrote nonsense: nothing more is taken from it */
 };
@@ -81,7 +82,6 @@ struct nic {
 	/* changed by open and stop in process context, under the transmit lock */
 	bool up;
 	struct virtq rx, tx, control;
-	bool tx_expected; /* the ring was asked for an interrupt; under the transmit lock */
 	struct net_header *tx_headers; /* one a descriptor, with the tx queue's memory */
 	phys_addr_t tx_headers_bus;
 	u8 *command; /* control.c's, one page for DMA */
@@ -112,7 +112,8 @@ struct vq_piece {
 /* Gives the device a chain of n pieces. p (may be NULL) comes back from vq_take. The first
  * descriptor's number, or -ENOSPC. Not seen by the device before vq_publish. */
 int vq_add(struct virtq *q, const struct vq_piece *pieces, u32 n, struct pkt *p);
-/* Shows what was added, rings when the device wants it. */
+/* Shows what was added, and rings if the device wants to know of that or of what it was shown
+ * before. */
 void vq_publish(struct virtq *q);
 /* The next chain that the device is done with: true, *p and *len (bytes written) set. */
 bool vq_take(struct virtq *q, struct pkt **p, u32 *len);
@@ -123,6 +124,8 @@ bool vq_interrupt_on(struct virtq *q);
 /* One when n more chains are done, n > 0 (without EVENT_IDX: when one is). False: they are already.
  */
 bool vq_interrupt_after(struct virtq *q, u16 n);
+/* Will what is not yet taken cause one? Not once the chain that it was to come with is taken. */
+bool vq_interrupt_expected(const struct virtq *q);
 
 /* rx.c: the poller's */
 int virtio_rx_fill(

@@ -109,16 +109,12 @@ static void ring_full_and_free_again(void **state)
 	teardown();
 }
 
-static void device_fills_checksums(void **state)
+/* A packet of protocol 253 for the peer, 114 bytes with Ethernet's header. */
+static struct pkt *packet_253(void)
 {
-	struct netif *nif;
-	const struct frame *f;
-	struct pkt *p;
+	struct pkt *p = pkt_alloc(PKT_POOL_TX, PKT_HEADROOM, 200);
 	u8 *h;
 
-	setup();
-	nif = netif_named("eth0");
-	p = pkt_alloc(PKT_POOL_TX, PKT_HEADROOM, 200);
 	assert_non_null(p);
 	h = pkt_put(p, 114);
 	memset(h, 0x11, 114);
@@ -127,11 +123,105 @@ static void device_fills_checksums(void **state)
 	put_be16(h + 12, 0x0800);
 	h[14] = 0x45;
 	h[23] = 253;
-	put_be16(h + 40, 0x1234); /* a pseudo header's sum */
+	return p;
+}
+
+/* Frames for the device, more than enough for the driver to ask for an interrupt; it keeps them. */
+static void send_burst(void)
+{
+	u32 i;
+
+	virtio.tx_hold = true;
+	for (i = 0; i < MODEL_VIRTIO_QUEUE_SIZE / 3; i++)
+		assert_int_equal(netif_tx(netif_named("eth0"), packet_253()), 0);
+}
+
+/* The interrupt comes while a sender holds the transmit lock, who then takes everything back: the
+ * poll that follows finds nothing. A sender who waits after the next burst must not be left to the
+ * driver's timer. */
+static void interrupt_that_finds_nothing_is_asked_for_again(void **state)
+{
+	u64 irqs;
+
+	setup();
+	send_burst();
+	irqs = virtio.irqs;
+	virtio.tx_at_once = true;
+	preempt_disable();
+	model_virtio_tx_go(&virtio);
+	assert_int_equal(netif_tx(netif_named("eth0"), packet_253()), 0);
+	preempt_enable();
+	assert_int_equal(virtio.irqs - irqs, 1);
+	virtio.tx_at_once = false;
+	sim_run_ms(1);
+
+	send_burst();
+	irqs = virtio.irqs;
+	model_virtio_tx_go(&virtio);
+	sim_run_ms(1);
+	assert_int_equal(virtio.irqs - irqs, 1);
+	teardown();
+}
+
+/* A frame is added while the device goes to sleep: neither sees what the other wrote. The driver
+ * looks again when it sends the next one, and by itself. */
+static void device_that_fell_asleep_is_told(void **state)
+{
+	struct netif *nif;
+	u32 round;
+
+	setup();
+	nif = netif_named("eth0");
+	for (round = 0; round < 2; round++) {
+		u64 notifies = virtio.notifies, sent = virtio.tx_frames;
+
+		model_virtio_at_work(&virtio, QUEUE_TX);
+		assert_int_equal(netif_tx(nif, packet_253()), 0);
+		assert_int_equal(virtio.notifies - notifies, 0);
+		model_virtio_waits(&virtio, QUEUE_TX);
+		if (round == 0)
+			assert_int_equal(netif_tx(nif, packet_253()), 0);
+		sim_run_ms(round == 0 ? 1 : 10);
+		assert_int_equal(virtio.tx_frames - sent, round == 0 ? 2 : 1);
+	}
+	teardown();
+}
+
+/* The same with the buffers for what comes in, of which it had none left: told when the driver
+ * looks at that ring the next time, though it has nothing to add then. */
+static void device_without_buffers_is_told_of_new_ones(void **state)
+{
+	u8 frame[60] = { 0 };
+	u64 notifies;
+
+	setup();
+	memcpy(frame, host_mac, 6);
+	memcpy(frame + 6, peer_mac, 6);
+	put_be16(frame + 12, 0x88b5); /* nobody's: no answer */
+	notifies = virtio.notifies;
+	model_virtio_at_work(&virtio, QUEUE_RX);
+	peer_send(&peer, frame, sizeof(frame));
+	sim_run_ms(1);
+	assert_int_equal(virtio.notifies - notifies, 0);
+	model_virtio_waits(&virtio, QUEUE_RX);
+	model_virtio_link(&virtio, true);
+	sim_run_ms(1);
+	assert_int_equal(virtio.notifies - notifies, 1);
+	teardown();
+}
+
+static void device_fills_checksums(void **state)
+{
+	const struct frame *f;
+	struct pkt *p;
+
+	setup();
+	p = packet_253();
+	put_be16(p->data + 40, 0x1234); /* a pseudo header's sum */
 	p->csum = PKT_CSUM_FILL;
 	p->csum_start = pkt_headroom(p) + 34;
 	p->csum_off = 6;
-	assert_int_equal(netif_tx(nif, p), 0);
+	assert_int_equal(netif_tx(netif_named("eth0"), p), 0);
 	sim_run_ms(1);
 	f = peer_take_proto(&peer, 253);
 	assert_non_null(f);
@@ -294,6 +384,9 @@ static void without_msix(void **state)
 	cmocka_unit_test(rings_wrap), cmocka_unit_test(nothing_offered),                 \
 		cmocka_unit_test(burst_is_served_in_few_interrupts),                     \
 		cmocka_unit_test(ring_full_and_free_again),                              \
+		cmocka_unit_test(interrupt_that_finds_nothing_is_asked_for_again),       \
+		cmocka_unit_test(device_that_fell_asleep_is_told),                       \
+		cmocka_unit_test(device_without_buffers_is_told_of_new_ones),            \
 		cmocka_unit_test(device_fills_checksums),                                \
 		cmocka_unit_test(large_frame_in_many_buffers),                           \
 		cmocka_unit_test(link_comes_and_goes), cmocka_unit_test(filters),        \

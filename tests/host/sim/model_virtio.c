@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model_virtio.c - registers, split queues and interrupts of a virtio network device. Transmission
- * happens a microsecond after the notification and reads the buffers then, so a driver that frees
- * one too early is caught by the address sanitizer. */
+ * happens a microsecond after the notification, unless the test wants it at once, and reads the
+ * buffers then, so a driver that frees one too early is caught by the address sanitizer. */
 #include "model_virtio.h"
 
 #include <weft/bytes.h>
@@ -63,6 +63,11 @@ static struct vq_used *used_of(const struct model_virtq *q)
 	return (struct vq_used *)q->used;
 }
 
+static u16 *avail_event(const struct model_virtq *q)
+{
+	return (u16 *)&used_of(q)->ring[q->size];
+}
+
 static bool event_idx(const struct model_virtio *m)
 {
 	return m->features & F_EVENT_IDX;
@@ -83,7 +88,7 @@ static int next_chain(struct model_virtio *m, struct model_virtq *q)
 		sim_fatal("the driver offers descriptor %u", head);
 	q->seen++;
 	if (event_idx(m))
-		*(u16 *)&used_of(q)->ring[q->size] = q->seen;
+		*avail_event(q) = q->seen;
 	return head;
 }
 
@@ -291,7 +296,20 @@ static void transmit(struct sim_event *e)
 void model_virtio_tx_go(struct model_virtio *m)
 {
 	m->tx_hold = false;
-	sim_event_set(&m->tx_event, sim_now() + TX_DELAY_NS);
+	if (m->tx_at_once)
+		transmit(&m->tx_event);
+	else
+		sim_event_set(&m->tx_event, sim_now() + TX_DELAY_NS);
+}
+
+void model_virtio_at_work(struct model_virtio *m, u32 queue)
+{
+	*avail_event(&m->q[queue]) = m->q[queue].seen - 1;
+}
+
+void model_virtio_waits(struct model_virtio *m, u32 queue)
+{
+	*avail_event(&m->q[queue]) = avail_of(&m->q[queue])->idx - 1;
 }
 
 static u8 obey(struct model_virtio *m, const u8 *c, u32 len)
@@ -332,7 +350,9 @@ static void control(struct model_virtio *m)
 static void notified(struct model_virtio *m, u16 queue)
 {
 	m->notifies++;
-	if (queue == QUEUE_TX)
+	if (queue == QUEUE_TX && m->tx_at_once)
+		transmit(&m->tx_event);
+	else if (queue == QUEUE_TX)
 		sim_event_set(&m->tx_event, sim_now() + TX_DELAY_NS);
 	else if (queue == QUEUE_CONTROL)
 		control(m);

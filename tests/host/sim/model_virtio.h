@@ -21,8 +21,9 @@ struct model_virtio {
 	bool legacy;
 	u64 offered; /* feature bits; set before the driver is loaded */
 	u8 mac[6];
-	bool link_up; /* set by model_virtio_link */
-	bool tx_hold; /* takes nothing until model_virtio_tx_go */
+	bool link_up;	 /* set by model_virtio_link */
+	bool tx_hold;	 /* takes nothing until model_virtio_tx_go */
+	bool tx_at_once; /* within the notification, as a device that runs beside the driver may */
 	/* what it does wrong */
 	bool bad_id;	 /* the next used element names a descriptor that does not exist */
 	u16 bad_buffers; /* not 0: the next frame's header says so many */
@@ -45,6 +46,11 @@ struct model_virtio {
 void model_virtio_init(struct model_virtio *m, bool legacy, u64 offered, const u8 *mac);
 void model_virtio_link(struct model_virtio *m, bool up);
 void model_virtio_tx_go(struct model_virtio *m);
+/* What the device wrote into avail_event last: that it is at work and need not be told of chains
+ * that are added; or that it must be, looking before the last one was there. The real one decides
+ * while the driver adds, and neither may see the other's store. */
+void model_virtio_at_work(struct model_virtio *m, u32 queue);
+void model_virtio_waits(struct model_virtio *m, u32 queue);
 /* A frame as the peer's TSO packet: gso_size set, sums not made, in as many buffers as it takes. */
 void model_virtio_receive_gso(struct model_virtio *m, const u8 *frame, u32 len, u16 gso_size,
 			      u16 csum_start);
