@@ -288,6 +288,11 @@ static void block_free(struct page *p, u32 order)
 	spin_unlock(&z->lock);
 }
 
+void page_scrub(struct page *p, u32 order)
+{
+	memset(page_virt(p), 0, PAGE_SIZE << order);
+}
+
 /* ---- for everybody ---- */
 
 void *pages_alloc(u32 order)

@@ -107,6 +107,7 @@ static struct slab *slab_new(struct kmem_cache *c)
 
 	if (!p)
 		return NULL;
+	page_scrub(p, c->order);
 	s = page_virt(p);
 	s->cache = c;
 	s->in_use = 0;

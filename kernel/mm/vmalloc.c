@@ -145,6 +145,7 @@ static void *area_populate(struct space *s, struct area *a)
 
 		if (!p)
 			break;
+		page_scrub(p, 0);
 		list_add_tail(&p->node, &a->pages);
 		if (arch_kmap(a->base + done, page_to_pa(p), PAGE_SIZE, PTE_WRITE))
 			break;

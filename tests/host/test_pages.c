@@ -245,6 +245,26 @@ static void cache_lives_and_dies(void **state)
 	assert_true(slab_page_count() <= pages);
 }
 
+/* What ran in a page before must not be left in what is only written here and there (page_scrub).
+ */
+static void slabs_start_clean(void **state)
+{
+	struct kmem_cache *c = kmem_cache_create("clean", 64, 0);
+	u8 *page = pages_alloc(0), *obj;
+	u32 dirty = 0;
+
+	fake_cpu = 0;
+	memset(page, 0xcc, PAGE_SIZE);
+	pages_free(page, 0); /* the next one to be taken */
+	obj = kmem_cache_alloc(c);
+	assert_ptr_equal(virt_page(obj), virt_page(page));
+	for (u32 i = sizeof(void *); i < 64; i++) /* behind the link of free ones */
+		dirty += obj[i] == 0xcc;
+	assert_int_equal(dirty, 0);
+	kmem_cache_free(c, obj);
+	kmem_cache_destroy(c);
+}
+
 static void fails_on_purpose(void **state)
 {
 	static u64 user[512]; /* a thread whose proc is not looked at: the poll context is asked */
@@ -324,13 +344,14 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(page_lookup),		cmocka_unit_test(pages_random),
-		cmocka_unit_test(pages_exhaust),	cmocka_unit_test(pages_shared_reference),
-		cmocka_unit_test(user_pages_counted),	cmocka_unit_test(kmalloc_random),
-		cmocka_unit_test(kmalloc_edges),	cmocka_unit_test(cache_lives_and_dies),
-		cmocka_unit_test(fails_on_purpose),	cmocka_unit_test(percpu_slots),
-		cmocka_unit_test(image_becomes_memory), cmocka_unit_test(pages_random),
-		cmocka_unit_test(pages_exhaust),	cmocka_unit_test(kmalloc_random),
+		cmocka_unit_test(page_lookup),	      cmocka_unit_test(pages_random),
+		cmocka_unit_test(pages_exhaust),      cmocka_unit_test(pages_shared_reference),
+		cmocka_unit_test(user_pages_counted), cmocka_unit_test(kmalloc_random),
+		cmocka_unit_test(kmalloc_edges),      cmocka_unit_test(cache_lives_and_dies),
+		cmocka_unit_test(slabs_start_clean),  cmocka_unit_test(fails_on_purpose),
+		cmocka_unit_test(percpu_slots),	      cmocka_unit_test(image_becomes_memory),
+		cmocka_unit_test(pages_random),	      cmocka_unit_test(pages_exhaust),
+		cmocka_unit_test(kmalloc_random),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
