@@ -32,7 +32,8 @@ static bool may_ask(u16 af, bool own)
 	return may;
 }
 
-/* One that may not be asked for now is, when its time comes again. */
+/* A neighbour that must not be asked about now, for the rate is limited, is asked about at its next
+ * turn. */
 void neigh_solicit(struct neigh *n, bool unicast, const struct ip_addr *hint)
 {
 	const struct neigh_resolver *r;
