@@ -123,13 +123,15 @@ static void rest_all(struct poll_cpu *pc)
 		struct poller *p = list_first_entry(&pc->watched, struct poller, node);
 
 		list_del(&p->node);
-		if ((READ_ONCE(p->state) & POLLER_ADDED) && p->rest(p)) {
+		if ((READ_ONCE(p->state) & POLLER_ADDED) && p->rest(p))
 			poller_enqueue(p);
-			cpu_set_pending(CPU_PENDING_POLL);
-		} else {
+		else
 			poller_done(p);
-		}
 	}
+	/* also one whose device interrupted before it was done, which masks it and only leaves a
+	 * note that it was missed: no run is on its way that would find it */
+	if (!list_empty(&pc->ready))
+		cpu_set_pending(CPU_PENDING_POLL);
 }
 
 /* How long a wait may be: twice what waits took that ended well, so that little is spent where work

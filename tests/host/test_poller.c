@@ -172,7 +172,7 @@ static void removed_is_not_polled(void **state)
 }
 
 /* A device that an idle CPU may watch. */
-static bool masked, came_before_rest;
+static bool masked, came_before_rest, interrupts_at_rest;
 static u32 arrives_in; /* turns until a packet comes; 0: none */
 static u32 runs_thread_at;
 
@@ -185,6 +185,12 @@ static bool dev_rest(struct poller *p)
 		return true;
 	}
 	masked = false;
+	if (interrupts_at_rest) { /* as soon as it may */
+		interrupts_at_rest = false;
+		masked = true;
+		work = 1;
+		poller_schedule(p);
+	}
 	return false;
 }
 
@@ -231,7 +237,7 @@ static void interrupt(void)
 static void dev_fresh(void)
 {
 	env_relax = relax;
-	masked = came_before_rest = false;
+	masked = came_before_rest = interrupts_at_rest = false;
 	nr_running = arrives_in = runs_thread_at = turns = 0;
 	sleep_ns(NSEC_PER_SEC);
 	poller_add(&dev);
@@ -276,6 +282,23 @@ static void frequent_work_is_caught_without_interrupts(void **state)
 	poll_idle();
 	poll_run_pending();
 	assert_string_equal(trace, "wrpr");
+	assert_false(masked);
+	poller_remove(&dev);
+}
+
+/* The device is masked then, so nothing but this run will ever look at it. */
+static void an_interrupt_at_the_rest_is_served(void **state)
+{
+	dev_fresh();
+	interrupt();
+	interrupt();
+	trace[0] = '\0';
+	interrupts_at_rest = true;
+	poll_idle();
+	assert_true(env_pending & CPU_PENDING_POLL);
+	poll_run_pending();
+	assert_string_equal(trace, "wrpr");
+	assert_int_equal(work, 0);
 	assert_false(masked);
 	poller_remove(&dev);
 }
@@ -364,6 +387,7 @@ int main(void)
 		T(removed_is_not_polled),
 		T(seldom_work_is_not_watched_for),
 		T(frequent_work_is_caught_without_interrupts),
+		T(an_interrupt_at_the_rest_is_served),
 		T(a_thread_ends_the_watch),
 		T(process_batches),
 		T(too_much_goes_to_the_thread),
