@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* attr.c - changing what stat shows: mode, owner, times, size; and the calls about extended
  * attributes and storage that a file system in memory answers without doing anything. */
-#include "fs.h"
+#include "inotify.h"
 
 #include <core/syscall.h>
 #include <weft/time.h>
@@ -30,6 +30,8 @@ static int set_mode(const struct path *p, u32 mode)
 		inode_changed(ino);
 	}
 	mutex_unlock(&ino->lock);
+	if (!err)
+		inotify_entry(p->entry, IN_ATTRIB);
 	return err;
 }
 
@@ -59,6 +61,8 @@ static int set_owner(const struct path *p, u32 uid, u32 gid)
 		inode_changed(ino);
 	}
 	mutex_unlock(&ino->lock);
+	if (!err)
+		inotify_entry(p->entry, IN_ATTRIB);
 	return err;
 }
 
@@ -165,6 +169,10 @@ static int set_times(const struct path *p, const struct new_times *t)
 		ino->mtime_ns = t->mtime;
 	inode_changed(ino);
 	mutex_unlock(&ino->lock);
+	/* as Linux: one of them alone looks like what else would have set it */
+	inotify_entry(p->entry, t->set_atime && t->set_mtime ? IN_ATTRIB :
+				t->set_atime		     ? IN_ACCESS :
+							       IN_MODIFY);
 	return 0;
 }
 
@@ -307,6 +315,8 @@ SYSCALL(76, truncate)
 	if (!err) {
 		err = inode_truncate(ino, b);
 		inode_put_write(ino);
+		if (!err)
+			inotify_entry(p.entry, IN_MODIFY);
 	}
 	path_put(&p);
 	return err;
@@ -321,6 +331,8 @@ SYSCALL(77, ftruncate)
 		return -EBADF;
 	err = (s64)b < 0 || !(to_vfile(file)->mode & FMODE_WRITE) ? -EINVAL :
 								    inode_truncate(file->inode, b);
+	if (!err)
+		inotify_file(file, IN_MODIFY);
 	file_put(file);
 	return err;
 }
@@ -346,6 +358,8 @@ SYSCALL(285, fallocate)
 		err = -ENODEV;
 	else
 		err = ramfs_fallocate(file->inode, (u32)b, c, d);
+	if (!err)
+		inotify_file(file, IN_MODIFY);
 	file_put(file);
 	return err;
 }

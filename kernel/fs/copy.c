@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* copy.c - data from one descriptor to another without a way through the program: sendfile(2) out
  * of regular files to anything, copy_file_range(2) between regular files. */
+#include "inotify.h"
 #include "rw.h"
 
 #include <core/syscall.h>
@@ -60,6 +61,8 @@ static long copy_piece(struct copying *c, struct file *out, u64 *out_pos, struct
 		nr = collect(c, ino, pos, max);
 		if (nr) {
 			n = write_kernel(out, c->iov, nr, out_pos);
+			if (n > 0)
+				inotify_file(in, IN_ACCESS);
 			for (i = 0; i < nr; i++)
 				page_put(c->pages[i]);
 			return n;

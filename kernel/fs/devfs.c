@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* devfs.c - character devices by number, and the tree of their names that a devtmpfs mount shows.
  * The tree exists whether it is mounted or not; devpts is its directory pts. */
-#include "fs.h"
+#include "inotify.h"
 
 struct super *devfs_super;
 
@@ -123,8 +123,10 @@ static int add_inode(const char *name, struct inode *ino)
 		return PTR_ERR(dir);
 	mutex_lock(&dir->inode->lock);
 	err = entry_link(dir, last, ino, NULL);
-	if (!err)
+	if (!err) {
 		inode_touch(dir->inode);
+		inotify_name(dir->inode, IN_CREATE, last, ino);
+	}
 	mutex_unlock(&dir->inode->lock);
 	entry_put(dir);
 	return err;
@@ -164,6 +166,7 @@ void devfs_remove(const char *name)
 		entry_unlink(e);
 		e->inode->nlink = 0;
 		inode_touch(dir->inode);
+		inotify_name(dir->inode, IN_DELETE, last, e->inode);
 	}
 	mutex_unlock(&dir->inode->lock);
 	if (!IS_ERR(e))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dir.c - making, removing and moving names. Each call resolves the parent, locks it, looks again
  * and then changes tree and link counts in one go. */
-#include "fs.h"
+#include "inotify.h"
 
 #include <core/syscall.h>
 
@@ -35,12 +35,13 @@ int create_locked(struct path *at, const char *name, u32 mode, u64 rdev, struct 
 			ino->mode &= ~(u32)S_ISGID;
 	}
 	err = entry_link(at->entry, name, ino, out);
-	inode_put(ino);
+	inode_put(ino); /* the name holds it now, while the directory is locked */
 	if (err)
 		return err;
 	if (S_ISDIR(mode))
 		dir->nlink++;
 	inode_touch(dir);
+	inotify_name(dir, IN_CREATE, name, ino);
 	return 0;
 }
 
@@ -59,9 +60,11 @@ static int symlink_locked(struct path *at, const char *name, const char *target)
 		return err;
 	err = entry_link(at->entry, name, ino, NULL);
 	inode_put(ino);
-	if (!err)
-		inode_touch(dir);
-	return err;
+	if (err)
+		return err;
+	inode_touch(dir);
+	inotify_name(dir, IN_CREATE, name, ino);
+	return 0;
 }
 
 static int link_locked(struct path *at, const char *name, struct inode *ino)
@@ -83,6 +86,8 @@ static int link_locked(struct path *at, const char *name, struct inode *ino)
 			   __ATOMIC_SEQ_CST); /* other names: other directories' locks */
 	inode_changed(ino);
 	inode_touch(dir);
+	inotify_inode(ino, IN_ATTRIB);
+	inotify_name(dir, IN_CREATE, name, ino);
 	return 0;
 }
 
@@ -258,6 +263,9 @@ static int unlink_locked(struct path *at, struct entry *e, const char *name, boo
 		entry_unlink(e);
 		drop_link(dir, ino);
 		inode_touch(dir);
+		if (!isdir)
+			inotify_inode(ino, IN_ATTRIB);
+		inotify_name(dir, IN_DELETE, name, ino);
 	}
 	if (isdir)
 		mutex_unlock(&ino->lock);
@@ -410,6 +418,17 @@ static int rename_move(struct rename *r)
 	return err;
 }
 
+static void rename_tell(const struct rename *r)
+{
+	struct inode *olddir = r->from.at.entry->inode, *newdir = r->to.at.entry->inode;
+	struct inode *ino = r->old->inode, *vino = r->victim ? r->victim->inode : NULL;
+	bool swap = r->flags & RENAME_EXCHANGE;
+
+	inotify_moved(olddir, r->from.last, newdir, r->to.last, ino, swap ? NULL : vino);
+	if (swap)
+		inotify_moved(newdir, r->to.last, olddir, r->from.last, vino, NULL);
+}
+
 static int rename_locked(struct rename *r)
 {
 	struct inode *olddir = r->from.at.entry->inode, *newdir = r->to.at.entry->inode;
@@ -440,6 +459,7 @@ static int rename_locked(struct rename *r)
 	inode_changed(r->old->inode);
 	inode_touch(olddir);
 	inode_touch(newdir);
+	rename_tell(r);
 	return 0;
 }
 

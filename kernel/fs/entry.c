@@ -3,7 +3,7 @@
  * hash over (directory, name), under the lock of its bucket alone; a directory's list of children
  * gives readdir its order. Loose entries stand for objects that a look-up made up (/proc/PID) or
  * that never had a name (pipes): they live as long as somebody holds them. */
-#include "fs.h"
+#include "inotify.h"
 
 #define BUCKETS 1024
 
@@ -37,6 +37,8 @@ struct entry *entry_get(struct entry *e)
 
 static void entry_free(struct entry *e)
 {
+	if (!READ_ONCE(e->inode->nlink))
+		inotify_gone(e->inode, IN_DELETE_SELF);
 	if (e->name != e->short_name)
 		kfree(e->name);
 	inode_put(e->inode);
@@ -338,9 +340,11 @@ void entry_destroy_tree(struct entry *root)
 		if (e == root)
 			break;
 		parent = e->parent; /* e's own reference keeps it until the loop is back there */
+		inotify_gone(e->inode, IN_UNMOUNT);
 		entry_unlink(e);
 		e = parent;
 	}
+	inotify_gone(root->inode, IN_UNMOUNT);
 	entry_put(root);
 }
 

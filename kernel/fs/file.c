@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* file.c - the open file: counted, with its position and its lock. Whatever is behind it is reached
  * through file_ops; what a callback leaves out answers here with Linux's errno. */
-#include "fs.h"
+#include "inotify.h"
 
 #include <core/syscall.h>
 #include <weft/module.h>
@@ -60,6 +60,8 @@ void file_put(struct file *f)
 
 	if (!f || !refcount_dec_and_test(&f->refs))
 		return;
+	if (v->opened)
+		inotify_file(f, v->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&v->epitems))
 		epoll_file_release(f);
 	if (v->has_flock)
@@ -93,6 +95,7 @@ struct file *file_anon(const char *label, u32 mode, const struct file_ops *ops, 
 	v->f.ops = ops;
 	v->f.priv = priv;
 	v->label = label;
+	v->opened = true;
 	return &v->f;
 }
 
@@ -155,6 +158,7 @@ struct file *file_open_path(const struct path *p, u32 flags)
 	/* a stream (terminal, pipe) has no position, and a blocked reader must not block writers */
 	if (S_ISREG(ino->mode) || S_ISDIR(ino->mode) || (v->f.ops && v->f.ops->seek))
 		v->f.pos_lock = &v->pos_mutex;
+	v->opened = true;
 	return &v->f;
 no_memory:
 	err = -ENOMEM;
@@ -167,20 +171,30 @@ failed:
 
 long file_read_iter(struct file *f, struct iov_iter *to, u64 *pos)
 {
+	long n;
+
 	if (!(to_vfile(f)->mode & FMODE_READ))
 		return -EBADF;
 	if (!f->ops || !f->ops->read)
 		return f->inode && S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
-	return f->ops->read(f, to, pos);
+	n = f->ops->read(f, to, pos);
+	if (n > 0)
+		inotify_file(f, IN_ACCESS);
+	return n;
 }
 
 long file_write_iter(struct file *f, struct iov_iter *from, u64 *pos)
 {
+	long n;
+
 	if (!(to_vfile(f)->mode & FMODE_WRITE))
 		return -EBADF;
 	if (!f->ops || !f->ops->write)
 		return -EINVAL;
-	return f->ops->write(f, from, pos);
+	n = f->ops->write(f, from, pos);
+	if (n > 0)
+		inotify_file(f, IN_MODIFY);
+	return n;
 }
 
 u32 file_poll(struct file *f, struct poll_table *pt)

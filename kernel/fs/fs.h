@@ -243,6 +243,7 @@ struct vfile {
 	struct mutex pos_mutex;
 	u32 mode; /* FMODE_* */
 	bool counts_writer, denies_write, has_flock;
+	bool opened;	   /* its watchers are told when it is closed */
 	const char *label; /* of an anonymous object: "pipe", "socket", "anon_inode:[eventfd]" */
 	char *own_label;   /* the same when it is freed with the file */
 	struct list_head epitems; /* guarded by epoll.c's link lock */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* init.c - brings the VFS up: the supers of nameless objects, the root file system, the types that
  * can be mounted. */
+#include "inotify.h"
 #include "tree.h"
 
 static int make_supers(void)
@@ -42,5 +43,7 @@ int vfs_init(void)
 		err = proc_top_init();
 	if (!err)
 		err = sysfs_init();
+	if (!err)
+		err = inotify_setup();
 	return err;
 }

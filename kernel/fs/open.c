@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* open.c - open(2) and what the kernel opens for itself. */
-#include "fs.h"
+#include "inotify.h"
 
 #include <core/syscall.h>
 
@@ -123,7 +123,11 @@ struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, u32
 		err = inode_truncate(f->inode, 0);
 		if (err)
 			file_put(f);
+		else
+			inotify_file(f, IN_MODIFY);
 	}
+	if (!err)
+		inotify_file(f, IN_OPEN);
 	path_put(&p);
 	return err ? ERR_PTR(err) : f;
 }
@@ -161,6 +165,7 @@ struct file *vfs_open_exec(const char *path)
 			inode_allow_write(ino);
 		} else {
 			to_vfile(f)->denies_write = true;
+			inotify_file(f, IN_OPEN);
 		}
 	}
 	path_put(&p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* readdir.c - getdents: a directory's names as records. They are gathered in kernel memory under
  * the directory's lock and copied out without it. */
-#include "fs.h"
+#include "inotify.h"
 
 #include <core/syscall.h>
 
@@ -119,6 +119,8 @@ static long getdents(int fd, u64 ubuf, u64 size, bool old)
 	file_unlock_pos(f);
 	kfree(r.buf);
 	inode_accessed(f->inode);
+	if (ret >= 0)
+		inotify_file(f, IN_ACCESS);
 	if (!ret)
 		ret = r.used;
 out:

@@ -10,21 +10,22 @@ PACKAGES = ["bash", "curl", "dropbear-bin", "iperf3", "netcat-openbsd", "nginx-l
             "redis-tools", "socat", "wrk"]
 # Those that look at networks, and run them. A shell that is BusyBox prefers its own ping to /bin/ping.
 NETWORK = ["dnsmasq-base", "iputils-ping", "iputils-tracepath", "mtr-tiny", "ndisc6", "radvd", "traceroute"]
-
+# Those that look at the machine.
+TOOLS = ["curl", "dnsmasq-base", "ethtool", "inotify-tools", "iproute2", "lsof", "ncat", "tcpdump"]
+SETS = {"debian": PACKAGES, "network": NETWORK, "tools": TOOLS}
 
 MKEXTRA = os.path.join(TOP, "scripts/mkextra")
 
 
 @functools.cache
 def extra(name="debian"):
-    """The folder with all of PACKAGES, or with NETWORK where that is the name, made once."""
+    """The folder with all packages of a set, made once."""
     where = os.path.join(BUILD, "test", name)
-    packages = PACKAGES if name == "debian" else NETWORK
     stamp = where + ".done"
     with alone(name):
         if os.path.exists(stamp) and os.path.getmtime(stamp) > max(map(os.path.getmtime, (MKEXTRA, __file__))):
             return where
-        made = subprocess.run([MKEXTRA, "-o", where, *packages], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        made = subprocess.run([MKEXTRA, "-o", where, *SETS[name]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert made.returncode == 0, "no Debian packages to be had: " + made.stdout[-300:]
         with open(stamp, "w"):
             pass

@@ -40,6 +40,7 @@ struct inode_ops {
 
 struct inode {
 	struct refcount refs;
+	u32 watched; /* WATCHED_*; 0: nobody wants to hear of it */
 	u64 ino;
 	u32 mode; /* S_IF* | permissions */
 	u32 uid, gid, nlink;
@@ -50,8 +51,9 @@ struct inode {
 	const struct file_ops *fops;
 	struct mutex lock; /* contents, size, directory entries */
 	void *priv;
-	struct atomic writers;	 /* > 0: open for writing; < 0: programs run from it (ETXTBSY) */
-	struct lock_list *locks; /* POSIX and flock locks, kernel/fs/locks.c; NULL: none ever */
+	struct atomic writers;	   /* > 0: open for writing; < 0: programs run from it (ETXTBSY) */
+	struct lock_list *locks;   /* POSIX and flock locks, kernel/fs/locks.c; NULL: none ever */
+	struct hlist_head watches; /* kernel/fs/inotify.c's, as is watched */
 };
 
 /* Opaque outside kernel/fs: a counted handle on a place in the tree (holds its name, inode and
