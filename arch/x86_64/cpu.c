@@ -94,6 +94,7 @@ void cpu_detect(void)
 		r = cpuid(7, 0);
 		f->smep = r.ebx & BIT(7);
 		f->rdseed = r.ebx & BIT(18);
+		f->adx = r.ebx & BIT(19);
 		f->smap = r.ebx & BIT(20);
 		f->umip = r.ecx & BIT(2);
 	}

@@ -61,7 +61,7 @@
 
 struct cpu_features {
 	bool nx, pge, gbpages, smep, smap, umip, xsave, xsaveopt;
-	bool x2apic, tsc_deadline, arat, invariant_tsc, hypervisor, rdrand, rdseed;
+	bool x2apic, tsc_deadline, arat, invariant_tsc, hypervisor, rdrand, rdseed, adx;
 	u64 xcr0;     /* 0 without XSAVE */
 	u32 fpu_size; /* bytes of a saved state, standard format */
 	u32 mxcsr_mask;

@@ -259,9 +259,10 @@ memset_stosb:
 ; u32 csum_partial(const void *p, size_t n, u32 sum): RFC 1071. Words as they lie in memory.
 ; csum_split adds 64-bit words without carries into one sum, and their upper halves into another:
 ; from both follows the lower halves' sum, and nothing is lost below 32 GiB.
-; csum_adc keeps the carry flag through a chain of 64-bit adds: better on hardware, worse emulated.
+; csum_adc keeps the carry flag through a chain of 64-bit adds: better on hardware, worse emulated,
+; where ADC asks for all flags; csum_adcx (ADX) is best there too, for its carry stays a number.
 align 16
-global csum_partial, csum_jump, csum_split, csum_adc
+global csum_partial, csum_jump, csum_split, csum_adc, csum_adcx
 csum_partial:
 	mov eax, edx			; the sum so far
 csum_jump:
@@ -334,26 +335,44 @@ csum_tail:
 	adc eax, 0
 	ret
 
-align 16
-csum_adc:
-	xor r8d, r8d
-.next64:
-	cmp rsi, 64
-	jb .fold
-	add rax, [rdi]
-%assign i 1
-%rep 7
-	adc rax, [rdi + i * 8]
-%assign i i + 1
+; A chain of 64-bit additions by %1 (adc, adcx), the carry handed from one to the next.
+%macro chain_words 2			; %2 bytes at rdi
+	xor r8d, r8d			; the carry is clear
+%assign i 0
+%rep %2 / 8
+	%1 rax, [rdi + i]
+%assign i i + 8
 %endrep
-	adc rax, 0
+	%1 rax, r8
+%endmacro
+
+%macro chain 1
+	sub rsi, 128
+	jb %%short
+%%next128:
+	chain_words %1, 128
+	add rdi, 128
+	sub rsi, 128
+	jae %%next128
+%%short:
+	test esi, 64
+	jz %%fold
+	chain_words %1, 64
 	add rdi, 64
-	sub rsi, 64
-	jmp .next64
-.fold:
+%%fold:
+	and esi, 63
 	mov r8, rax
 	shr r8, 32
 	jmp csum_split.next16
+%endmacro
+
+align 16
+csum_adc:
+	chain adc
+
+align 16
+csum_adcx:
+	chain adcx
 
 ; u64 routine_call(fn, rdi, rsi, rdx, rax): enters one of the forms above, for memselect.c's timing
 align 16

@@ -31,6 +31,7 @@ u64 memset_stosq(u64 a, u64 b, u64 c);
 u64 memset_stosb(u64 a, u64 b, u64 c);
 u64 csum_split(u64 a, u64 b, u64 c);
 u64 csum_adc(u64 a, u64 b, u64 c);
+u64 csum_adcx(u64 a, u64 b, u64 c);
 u64 user_copy_mov8(u64 a, u64 b, u64 c);
 u64 user_copy_movsb(u64 a, u64 b, u64 c);
 u64 routine_call(routine fn, u64 rdi, u64 rsi, u64 rdx, u64 rax);
@@ -49,6 +50,7 @@ static const struct candidate sets[] = {
 static const struct candidate sums[] = {
 	{ "split", csum_split, NULL },
 	{ "adc", csum_adc, NULL },
+	{ "adcx", csum_adcx, NULL }, /* the last: not every processor has it */
 };
 
 static u8 source[TEST_BYTES] __aligned(64);
@@ -103,7 +105,7 @@ void arch_choose_routines(void)
 
 	copy = fastest(copies, ARRAY_SIZE(copies), t, s, TEST_BYTES, t);
 	set = fastest(sets, ARRAY_SIZE(sets), t, 0, TEST_BYTES, t);
-	sum = fastest(sums, ARRAY_SIZE(sums), s, TEST_BYTES, 0, 0);
+	sum = fastest(sums, ARRAY_SIZE(sums) - !features.adx, s, TEST_BYTES, 0, 0);
 	patch_jump(memcpy_jump, copy->fn);
 	patch_jump(memset_jump, set->fn);
 	patch_jump(csum_jump, sum->fn);

@@ -20,35 +20,67 @@ user_copy:
 user_copy_jump:
 	jmp strict near user_copy_mov8
 
+; %1 bytes at offset %2. Its 32-byte rows are numbered from %3 on, for the labels. A fault goes to
+; %4.
+%macro copy_block 4
+%assign n %3
+%assign i 0
+%rep %1 / 32
+.a %+ n:	mov rax, [rsi + %2 + i]
+.b %+ n:	mov r8, [rsi + %2 + i + 8]
+.c %+ n:	mov r9, [rsi + %2 + i + 16]
+.d %+ n:	mov r10, [rsi + %2 + i + 24]
+.e %+ n:	mov [rdi + %2 + i], rax
+.f %+ n:	mov [rdi + %2 + i + 8], r8
+.g %+ n:	mov [rdi + %2 + i + 16], r9
+.h %+ n:	mov [rdi + %2 + i + 24], r10
+	EX_TABLE .a %+ n, %4
+	EX_TABLE .b %+ n, %4
+	EX_TABLE .c %+ n, %4
+	EX_TABLE .d %+ n, %4
+	EX_TABLE .e %+ n, %4
+	EX_TABLE .f %+ n, %4
+	EX_TABLE .g %+ n, %4
+	EX_TABLE .h %+ n, %4
+%assign i i + 32
+%assign n n + 1
+%endrep
+%endmacro
+
 align 16
 global user_copy_mov8
-user_copy_mov8:
-.block:
-%assign i 0
-%rep 2
-.a %+ i:	mov rax, [rsi + i * 32]
-.b %+ i:	mov r8, [rsi + i * 32 + 8]
-.c %+ i:	mov r9, [rsi + i * 32 + 16]
-.d %+ i:	mov r10, [rsi + i * 32 + 24]
-.e %+ i:	mov [rdi + i * 32], rax
-.f %+ i:	mov [rdi + i * 32 + 8], r8
-.g %+ i:	mov [rdi + i * 32 + 16], r9
-.h %+ i:	mov [rdi + i * 32 + 24], r10
-	EX_TABLE .a %+ i, user_copy_bytes
-	EX_TABLE .b %+ i, user_copy_bytes
-	EX_TABLE .c %+ i, user_copy_bytes
-	EX_TABLE .d %+ i, user_copy_bytes
-	EX_TABLE .e %+ i, user_copy_bytes
-	EX_TABLE .f %+ i, user_copy_bytes
-	EX_TABLE .g %+ i, user_copy_bytes
-	EX_TABLE .h %+ i, user_copy_bytes
-%assign i i + 1
-%endrep
+user_copy_mov8:				; rdx >= 64
+	sub rdx, 128
+	jb .below128
+.next128:
+	copy_block 128, 0, 0, .fault
+	add rsi, 128
+	add rdi, 128
+	sub rdx, 128
+	jae .next128
+.below128:
+	add rdx, 128
+	test edx, 64
+	jz .end
+	copy_block 64, 0, 4, user_copy_bytes
 	add rsi, 64
 	add rdi, 64
-	sub rdx, 64
-	cmp rdx, 64
-	jae .block
+	sub edx, 64
+.end:					; rdx < 64: with bytes that were copied before, in one go
+	cmp edx, 32
+	ja .above32
+	test edx, edx
+	jz user_copy_done
+	copy_block 32, rdx - 32, 6, user_copy_bytes
+	jmp .all
+.above32:
+	copy_block 64, rdx - 64, 7, user_copy_bytes
+.all:
+	xor edx, edx
+	jmp user_copy_done
+.fault:
+	add rdx, 128
+	jmp user_copy_bytes
 
 user_copy_tail:				; rdx < 64
 	cmp edx, 8

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tests.mk - host tests and `make check`. tests/host/test_NAME.c is one program, built with ASan and
-# UBSan; the kernel and module sources that it tests stand in its text:
+# UBSan; the kernel and module sources that it tests stand in its text (symbols of .asm files get the
+# prefix asm_):
 #     /* sources: kernel/lib/printf.c kernel/lib/string.c */
 #     /* cflags: -include tests/host/own_names.h */
 
@@ -22,9 +23,12 @@ $(O)/host/$(1): $$(host_src_$(1)) $(O)/gen/host.flags | $(ABI_H)
 	@mkdir -p $$@.d
 	$(Q)rm -f $$@.d/*; for src in $$(host_src_$(1)); do \
 		obj=$$@.d/$$$${src//\//_}.o; \
-		$(HOSTCC) $$(host_cflags_$(1)) $(HOST_CFLAGS) -MMD -MP -MT $$@ -c $$$$src -o $$$$obj || exit 1; \
+		case $$$$src in \
+		*.asm) $(NASM) $(NASMFLAGS) --gprefix asm_ $$$$src -o $$$$obj;; \
+		*) $(HOSTCC) $$(host_cflags_$(1)) $(HOST_CFLAGS) -MMD -MP -MT $$@ -c $$$$src -o $$$$obj;; \
+		esac || exit 1; \
 	done
-	$(Q)$(HOSTCC) -fsanitize=address,undefined $$@.d/*.o -o $$@ -lcmocka
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -Wl,-z,noexecstack $$@.d/*.o -o $$@ -lcmocka
 -include $$(wildcard $(O)/host/$(1).d/*.d)
 endef
 
