@@ -8,7 +8,7 @@
 #include <weft/types.h>
 #include <asm/cpu.h>
 
-/* 1 byte to 4 MiB, 16-byte aligned (64 from 64 bytes on; page aligned from 4096 on). Poll and
+/* 1 byte to 4 MiB, 16-byte aligned (64 for multiples of 64; page aligned from 4096 on). Poll and
  * process context. kfree(NULL) is fine. */
 void *kmalloc(size_t n) __must_check;
 void *kzalloc(size_t n) __must_check;

@@ -55,10 +55,12 @@ struct pkt {
 	u8 ip_proto;
 	u8 looped;		  /* our own group or broadcast packet, come back to ourselves */
 	u16 csum_start, csum_off; /* from data at the time of netif_tx: offsets from head */
-	u16 gso_size, gso_type;	  /* payload bytes a segment, 0: a single packet; PKT_GSO_* */
-	u8 pool;		  /* enum pkt_pool */
-	u64 stamp_ns;		  /* ktime at reception */
-	u8 cb[48];		  /* the present holder's */
+	u16 gso_size;		  /* payload bytes a segment, 0: a single packet */
+	u16 frag_size; /* of the longest fragment, where it came in some (IP_RX_FRAGMENTED) */
+	u8 gso_type;   /* PKT_GSO_* */
+	u8 pool;       /* enum pkt_pool */
+	u64 stamp_ns;  /* ktime at reception */
+	u8 cb[48];     /* the present holder's */
 #ifdef WEFT_DEBUG
 	struct list_head debug_node; /* of all packets alive */
 	const void *debug_site;	     /* who allocated it; NULL: freed */
@@ -104,6 +106,9 @@ bool pkt_move_local(struct pkt *p) __must_check;
 void pkt_orphan(struct pkt *p);
 /* Of the RX pool's budget little is left: only what must not be lost may stay for long. */
 extern bool pkt_rx_scarce;
+/* What is left is for packets on their way alone: nothing more may wait for a reader, not even one
+ * packet each, or the cards would have no buffers for anybody. */
+extern bool pkt_rx_last;
 /* A private copy with its own buffer, at least headroom in front. NULL without memory. */
 struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom) __must_check;
 /* Returns p itself when it is unshared and has the headroom, else a copy, having freed p. A packet

@@ -74,13 +74,13 @@ struct socket {
 	/* changed under lock, read under RCU */
 	struct socket_filter *filter;
 	/* guarded by lock */
-	bool filter_locked; /* SO_LOCK_FILTER */
 	struct mutex lock;
 	u32 sndtimeo_ms, rcvtimeo_ms; /* 0: none */
 	bool reuseaddr, reuseport, broadcast, keepalive, dontroute, oobinline, passcred;
 	bool timestamp, timestampns; /* SO_TIMESTAMP, SO_TIMESTAMPNS: see msg_put_timestamp */
 	bool listening;
-	bool closed; /* ops->close has run */
+	bool closed;	    /* ops->close has run */
+	bool filter_locked; /* SO_LOCK_FILTER */
 	int rcvlowat;
 	u32 wake_seen;		      /* the core's: wake_seq when the holder of lock last looked */
 	u32 priority, mark, bound_if; /* SO_BINDTODEVICE: interface index */
@@ -100,10 +100,9 @@ struct socket {
 	bool dead;		/* its protocol was taken away: every call gives -ECONNABORTED */
 	struct wait_queue wait; /* readiness; woken with POLL* keys */
 	u32 uid;
+	u32 visit; /* this and all_node are the core's */
 	u64 ino;
-	/* the core's */
 	struct list_head all_node;
-	u32 visit;
 	struct rcu_head rcu;
 };
 

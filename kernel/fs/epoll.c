@@ -50,8 +50,8 @@ struct epitem {
 	struct file *file; /* no reference */
 	int fd;
 	/* guarded by ep->lock; events is read by wake-ups */
-	struct hlist_node hash_node;
 	u32 events;
+	struct hlist_node hash_node;
 	u64 data;
 	struct hook *hooks;
 	struct hook first; /* most files have one queue */

@@ -14,8 +14,9 @@
 #define MAX_SMALL 3072
 #define STEP 16
 
-static const u16 class_size[] = { 16,  32,  48,	 64,   128,  192,  256,
-				  384, 512, 768, 1024, 1536, 2048, 3072 };
+/* 160 and 320 are what an open socket is made of */
+static const u16 class_size[] = { 16,  32,  48,	 64,  128,  160,  192,	256,
+				  320, 384, 512, 768, 1024, 1536, 2048, 3072 };
 static struct kmem_cache *classes[ARRAY_SIZE(class_size)];
 static u8 class_of[MAX_SMALL / STEP + 1]; /* by size in steps of 16, rounded up */
 static struct atomic64 large_bytes, large_blocks;

@@ -338,6 +338,14 @@ EXPORT(kmem_cache_in_use);
 
 /* ---- caches ---- */
 
+/* Or, if it takes a block of several pages anyway, one that wastes too much of it? */
+static bool slab_too_small(const struct kmem_cache *c)
+{
+	size_t room = (PAGE_SIZE << c->order) - SLAB_HEADER;
+
+	return room / c->stride < MIN_OBJECTS || (c->order > 1 && room % c->stride > room / 32);
+}
+
 static void cache_setup(struct kmem_cache *c, const char *name, size_t size, size_t align)
 {
 	memset(c, 0, sizeof(*c));
@@ -348,10 +356,8 @@ static void cache_setup(struct kmem_cache *c, const char *name, size_t size, siz
 	c->size = size;
 	c->link = debug ? size + sizeof(u64) : 0;
 	c->stride = ALIGN_UP(debug ? size + 2 * sizeof(u64) : size, align);
-	for (c->order = 0; c->order < MAX_SLAB_ORDER; c->order++) {
-		if (((PAGE_SIZE << c->order) - SLAB_HEADER) / c->stride >= MIN_OBJECTS)
-			break;
-	}
+	while (c->order < MAX_SLAB_ORDER && slab_too_small(c))
+		c->order++;
 	c->per_slab = ((PAGE_SIZE << c->order) - SLAB_HEADER) / c->stride;
 	c->limit = min(max(MAGAZINE_BYTES / c->stride, 4u), 64u);
 	spin_lock(&caches_lock);
@@ -369,7 +375,8 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	struct module *owner = CALLER_MODULE;
 	struct kmem_cache *c;
 
-	align = max(align, size >= 64 ? (size_t)64 : (size_t)16);
+	/* cache lines of their own only for those who fill them */
+	align = max(align, size % 64 ? (size_t)16 : (size_t)64);
 	/* objects start behind the slab's header, so that is the largest alignment there is */
 	if (!size || size > 8192 || align > SLAB_HEADER || align & (align - 1))
 		return NULL;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* pkt.c - packet buffers. The pools are budgets (pkt_budget.c) over one store of equal buffers, so
  * control packets always find room, and who does not read what was sent to him takes it from nobody
- * else. Each CPU keeps a short last-in-first-out list (the warmest memory first); memory beyond the
- * lists goes back to the slab. Buffers are never cleared. */
+ * else. Each CPU keeps two short stacks (the warmest memory first) and hands full ones to the
+ * others (pkt_depot.c); memory beyond these goes back to the slab. Buffers are never cleared. */
 #define LOG_NAME "pkt: "
 #include <core/net.h>
 #include <core/module.h>
+#include <core/vm.h>
 #include <weft/alloc.h>
 #include <weft/arch.h>
 #include <weft/printk.h>
@@ -13,7 +14,6 @@
 
 #include "pkt_internal.h"
 
-#define CPU_LIST_MAX 128   /* buffers a CPU keeps: 256 KiB */
 #define CONTROL_RESERVE 16 /* buffers only control packets get when memory is out */
 
 struct pkt_cpu pkt_cpus[MAX_CPUS];
@@ -104,11 +104,31 @@ static inline void unit_push(struct pkt_cpu *pc, struct pkt *p)
 	pc->nr_free++;
 }
 
+static void unit_refill(struct pkt_cpu *pc)
+{
+	pc->free = pc->spare ? pc->spare : pkt_depot_take();
+	pc->nr_free = pc->free ? PKT_STACK : 0;
+	pc->spare = NULL;
+}
+
+/* The stack is full: begins another one. False: all have enough. */
+static bool unit_room(struct pkt_cpu *pc)
+{
+	if (pc->spare && !pkt_depot_give(pc->spare))
+		return false;
+	pc->spare = pc->free;
+	pc->free = NULL;
+	pc->nr_free = 0;
+	return true;
+}
+
 /* Preemption off. */
 static struct pkt *unit_get(struct pkt_cpu *pc, u32 pool)
 {
 	struct pkt *p;
 
+	if (!pc->free)
+		unit_refill(pc);
 	if (pc->free)
 		return unit_pop(pc);
 	p = unit_new();
@@ -121,7 +141,7 @@ static void unit_put(struct pkt_cpu *pc, struct pkt *p)
 {
 	if (unlikely(READ_ONCE(nr_reserve) < CONTROL_RESERVE) && reserve_give(p))
 		return;
-	if (pc->nr_free >= CPU_LIST_MAX) {
+	if (pc->nr_free >= PKT_STACK && !unit_room(pc)) {
 		unit_destroy(p);
 		return;
 	}
@@ -222,15 +242,14 @@ static struct pkt *other_alloc(struct pkt_cpu *pc, u32 pool, u32 size)
 	return p;
 }
 
+/* Preemption off, and on again behind it. */
 static __noinline struct pkt *alloc_slow(enum pkt_pool pool, u32 headroom, u32 room,
 					 const void *caller)
 {
+	struct pkt_cpu *pc = &pkt_cpus[cpu_id()];
 	u64 size = (u64)headroom + room;
-	struct pkt_cpu *pc;
 	struct pkt *p;
 
-	preempt_disable();
-	pc = &pkt_cpus[cpu_id()];
 	if (size <= PKT_BUF_SIZE)
 		p = unit_alloc(pc, pool);
 	else
@@ -251,10 +270,8 @@ struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room)
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
 	if (unlikely((u64)headroom + room > PKT_BUF_SIZE || pc->credit[pool] < PKT_UNIT_SIZE ||
-		     !pc->free)) {
-		preempt_enable();
+		     !pc->free))
 		return alloc_slow(pool, headroom, room, __builtin_return_address(0));
-	}
 	pc->credit[pool] -= PKT_UNIT_SIZE;
 	p = unit_pop(pc);
 	pc->units++;
@@ -358,7 +375,7 @@ static inline void unit_release(struct pkt *p)
 	pkt_debug_free(p);
 	preempt_disable();
 	pc = &pkt_cpus[cpu_id()];
-	if (unlikely(pc->nr_free >= CPU_LIST_MAX || READ_ONCE(nr_reserve) < CONTROL_RESERVE ||
+	if (unlikely(pc->nr_free >= PKT_STACK || READ_ONCE(nr_reserve) < CONTROL_RESERVE ||
 		     pc->credit[p->pool] + PKT_UNIT_SIZE > PKT_CREDIT_MAX)) {
 		preempt_enable();
 		unit_release_slow(p);
@@ -472,12 +489,31 @@ struct pkt *pkt_get(struct pkt *p)
 }
 EXPORT(pkt_get);
 
+/* ---- memory is short ---- */
+
+/* What waits for any CPU; a CPU's own stacks are few. In any context that allocates. */
+static void shrink(void)
+{
+	struct list_head *stack, *next;
+
+	preempt_disable();
+	while ((stack = pkt_depot_take())) {
+		for (u32 i = 0; i < PKT_STACK; i++, stack = next) {
+			next = stack->next;
+			unit_destroy(list_entry(stack, struct pkt, node));
+		}
+	}
+	preempt_enable();
+	pkt_large_shrink();
+}
+
 /* ---- boot ---- */
 
 void pkt_init(void)
 {
 	pkt_budget_init();
 	pkt_large_init();
+	shrinker_add(shrink);
 	pkt_struct_cache = kmem_cache_create("pkt", sizeof(struct pkt), 64);
 	buffer_cache = kmem_cache_create("pkt_buf", PKT_BUF_SIZE, 64);
 	if (!pkt_struct_cache || !buffer_cache)

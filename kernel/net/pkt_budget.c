@@ -16,8 +16,9 @@ struct pkt_budget {
 	s64 limit;	      /* guarded by pkt_limit_lock */
 } __cacheline_aligned;
 
-bool pkt_rx_scarce;
+bool pkt_rx_scarce, pkt_rx_last;
 EXPORT(pkt_rx_scarce);
+EXPORT(pkt_rx_last);
 
 static struct pkt_budget budgets[PKT_NR_POOLS];
 static struct spinlock pkt_limit_lock = SPINLOCK_INIT;
@@ -33,6 +34,10 @@ static void note_left(u32 pool, s64 left)
 		WRITE_ONCE(pkt_rx_scarce, true);
 	else if (unlikely(pkt_rx_scarce) && left > limit / 4)
 		WRITE_ONCE(pkt_rx_scarce, false);
+	if (unlikely(left < limit / 16))
+		WRITE_ONCE(pkt_rx_last, true);
+	else if (unlikely(pkt_rx_last) && left > limit / 8)
+		WRITE_ONCE(pkt_rx_last, false);
 }
 
 bool pkt_budget_draw(struct pkt_cpu *pc, u32 pool, s64 n)

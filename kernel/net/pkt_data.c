@@ -45,6 +45,7 @@ struct pkt *pkt_copy(const struct pkt *p, enum pkt_pool pool, u32 headroom)
 		return NULL;
 	memcpy(c->head + shift, p->head, (size_t)before + p->len);
 	pkt_copy_fields(c, p, shift);
+	c->frag_size = p->frag_size;
 	return c;
 }
 EXPORT(pkt_copy);

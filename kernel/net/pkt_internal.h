@@ -7,12 +7,14 @@
 
 /* a pool buffer with its struct */
 #define PKT_UNIT_SIZE ((s64)(PKT_BUF_SIZE + sizeof(struct pkt)))
+#define PKT_STACK 64		    /* buffers change hands by so many */
 #define PKT_CREDIT_MAX (128 * 1024) /* bytes of a budget that a CPU keeps at most */
 
 /* Used by its own CPU with preemption off; others may read the counters. */
 struct pkt_cpu {
 	struct list_head *free; /* a stack of pool buffers, by node.next */
 	u32 nr_free;
+	struct list_head *spare; /* another one, of PKT_STACK buffers, or NULL */
 	s64 credit[PKT_NR_POOLS];
 	u64 units; /* pool buffers handed out */
 	u64 units_back;
@@ -47,11 +49,17 @@ static inline void pkt_budget_give(struct pkt_cpu *pc, u32 pool, s64 n)
 void pkt_limit_set(enum pkt_pool pool, s64 bytes);
 void pkt_budget_init(void);
 
+/* ---- pkt_depot.c: stacks of PKT_STACK pool buffers for all CPUs. Preemption off ---- */
+
+bool pkt_depot_give(struct list_head *stack); /* false: there are enough */
+struct list_head *pkt_depot_take(void);	      /* NULL: there is none */
+
 /* ---- pkt_large.c ---- */
 
 extern const struct pkt_owner pkt_large_owner;
 struct pkt *pkt_large_get(void); /* NULL without memory. Preemption off, as for the next */
 void pkt_large_put(struct pkt *p);
+void pkt_large_shrink(void); /* memory is short */
 void pkt_large_init(void);
 
 /* ---- pkt_show.c, pkt_data.c ---- */

@@ -3,7 +3,6 @@
  * keeps a short list of them, because making one costs more than all else a packet does; the lists
  * are given back when memory is short. */
 #include <core/net.h>
-#include <core/vm.h>
 #include <weft/alloc.h>
 
 #include "pkt_internal.h"
@@ -72,8 +71,8 @@ void pkt_large_put(struct pkt *p)
 		destroy(p);
 }
 
-/* Memory is short. Any context that may allocate. */
-static void shrink(void)
+/* Any context that may allocate. */
+void pkt_large_shrink(void)
 {
 	struct pkt *p, *next;
 
@@ -97,5 +96,4 @@ void pkt_large_init(void)
 		list_init(&larges[cpu].list);
 		spin_init(&larges[cpu].lock);
 	}
-	shrinker_add(shrink);
 }

@@ -75,7 +75,7 @@ static bool take_charge(struct socket *s, struct pkt *p)
 {
 	pkt_orphan(p);
 	/* what the network needs to go on is not for those who have something to read already */
-	if (unlikely(pkt_rx_scarce) && p->pool == PKT_POOL_RX && s->rx_bytes)
+	if (unlikely(pkt_rx_scarce) && p->pool == PKT_POOL_RX && (s->rx_bytes || pkt_rx_last))
 		return false;
 	return likely(p->pool == PKT_POOL_RX) || pkt_move_local(p);
 }

@@ -189,7 +189,7 @@ static void kmalloc_random(void **state)
 		h->p = kmalloc(h->n);
 		assert_non_null(h->p);
 		assert_true(ksize(h->p) >= h->n);
-		assert_int_equal((u64)h->p & (h->n >= 4096 ? 4095 : h->n >= 64 ? 63 : 15), 0);
+		assert_int_equal((u64)h->p & (h->n >= 4096 ? 4095 : h->n % 64 ? 15 : 63), 0);
 		stamp(h);
 	}
 	for (u32 i = 0; i < NR; i++) {

@@ -4,7 +4,7 @@
  * packets that still go out when memory has none to give. */
 /* cflags: -Itests/host/module */
 /* sources: kernel/net/pkt.c kernel/net/pkt_budget.c kernel/net/pkt_large.c kernel/net/pkt_data.c
- * kernel/module/list.c */
+ * kernel/net/pkt_depot.c kernel/module/list.c */
 /* sources: tests/host/fake_module_env.c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,6 +216,36 @@ static void large_kept(void **state)
 	env_fail_at = 0;
 }
 
+/* One CPU receives, another one reads: what the second frees is what the first gets, without a new
+ * one being made, and goes when memory does. */
+static void change_hands(void **state)
+{
+	struct pkt *held[400];
+	int blocks;
+
+	for (u32 n = 0; n < 30; n++) {
+		if (n == 10)
+			env_fail_at = 1;
+		fake_cpu = 0;
+		for (u32 i = 0; i < 400; i++) {
+			held[i] = pkt_alloc(PKT_POOL_RX, 0, 1500);
+			assert_non_null(held[i]);
+			memset(pkt_put(held[i], 1500), i, 1500);
+		}
+		fake_cpu = 1;
+		for (u32 i = 0; i < 400; i++) {
+			assert_int_equal(held[i]->data[0], (u8)i);
+			pkt_free(held[i]);
+		}
+	}
+	env_fail_at = 0;
+	assert_int_equal(stats().used[PKT_POOL_RX], 0);
+	blocks = env_blocks();
+	env_shrink();
+	assert_true(env_blocks() <= blocks - 2 * 256);
+	fake_cpu = 0;
+}
+
 static u32 returned;
 static void lent_free(struct pkt *p)
 {
@@ -282,8 +312,9 @@ static void reserve(void **state)
 	struct pkt *held[300];
 	u32 n, control = 0;
 
-	/* Empties this CPU's list, then memory is gone. */
+	/* Empties the depot and this CPU's list, then memory is gone. */
 	fake_cpu = 3;
+	env_shrink();
 	for (n = 0; n < 250; n++)
 		held[n] = pkt_alloc(PKT_POOL_TX, 0, 10);
 	env_fail_at = 1;
@@ -346,8 +377,8 @@ static void random_order(void **state)
 			pkt_free(held[at]);
 		held[at] = NULL;
 	}
-	/* what is kept is bounded: four lists of each kind, two blocks a buffer */
-	assert_true(env_blocks() <= (int)before + 4 * (128 + 16) * 2);
+	/* what is kept is bounded: four lists of each kind and the depot, two blocks a buffer */
+	assert_true(env_blocks() <= (int)before + (4 * (128 + 16) + 8 * 64) * 2);
 }
 
 static int set_up(void **state)
@@ -427,7 +458,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(rooms),      T(large),	T(copies),	 T(lent),   T(charged),
 		T(bound),      T(reserve),	T(random_order), T(clones), T(clone_uncharged),
-		T(large_kept), T(unread_moves), T(scarce),
+		T(large_kept), T(change_hands), T(unread_moves), T(scarce),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
