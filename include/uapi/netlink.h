@@ -248,6 +248,30 @@ struct nduseroptmsg {
 
 #define NDUSEROPT_SRCADDR 1
 
+#define RTM_NEWPREFIX 52
+
+struct prefixmsg {
+	u8 prefix_family;
+	u8 prefix_pad1;
+	u16 prefix_pad2;
+	int prefix_ifindex;
+	u8 prefix_type;
+	u8 prefix_len;
+	u8 prefix_flags; /* IF_PREFIX_* */
+	u8 prefix_pad3;
+};
+
+#define IF_PREFIX_ONLINK 0x01
+#define IF_PREFIX_AUTOCONF 0x02
+
+struct prefix_cacheinfo {
+	u32 preferred_time;
+	u32 valid_time;
+};
+
+#define PREFIX_ADDRESS 1
+#define PREFIX_CACHEINFO 2
+
 /* ---- the policy table of RFC 6724 ---- */
 #define RTM_NEWADDRLABEL 72
 #define RTM_DELADDRLABEL 73
@@ -272,5 +296,6 @@ struct ifaddrlblmsg {
 #define RTNLGRP_IPV4_ROUTE 7
 #define RTNLGRP_IPV6_IFADDR 9
 #define RTNLGRP_IPV6_ROUTE 11
+#define RTNLGRP_IPV6_PREFIX 18
 #define RTNLGRP_ND_USEROPT 20
 #define RTNLGRP_MAX 36

@@ -59,3 +59,22 @@ struct sysctl {
 int sysctl_add_owner(struct sysctl *s, struct module *owner);
 void sysctl_remove(struct sysctl *s);
 #define sysctl_add(s) sysctl_add_owner(s, THIS_MODULE)
+/* n in a row, all or none; removing what was never added is a no-op here too. */
+static inline void sysctl_remove_all(struct sysctl *s, u32 n)
+{
+	while (n--)
+		sysctl_remove(&s[n]);
+}
+static inline int sysctl_add_all_owner(struct sysctl *s, u32 n, struct module *owner)
+{
+	for (u32 i = 0; i < n; i++) {
+		int err = sysctl_add_owner(&s[i], owner);
+
+		if (err) {
+			sysctl_remove_all(s, i);
+			return err;
+		}
+	}
+	return 0;
+}
+#define sysctl_add_all(s, n) sysctl_add_all_owner(s, n, THIS_MODULE)

@@ -187,20 +187,6 @@ static struct pkt *pad(struct pkt *p)
 	return p;
 }
 
-/* The emulated 82574 sums the pseudo header anew, with the padding counted as payload: what was
- * padded is summed here. The zeros behind the payload add nothing. */
-static void sum_short(struct pkt *p)
-{
-	u8 *start = p->head + p->csum_start;
-	u16 sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
-
-	/* RFC 768: 0 would mean that there is none */
-	if (!sum)
-		sum = 0xffff;
-	memcpy(start + p->csum_off, &sum, sizeof(sum));
-	p->csum = PKT_CSUM_NONE;
-}
-
 static int queue_frame(struct tx_ring *tx, struct pkt *p)
 {
 	bool fill = p->csum == PKT_CSUM_FILL;
@@ -209,8 +195,10 @@ static int queue_frame(struct tx_ring *tx, struct pkt *p)
 		p = pad(p);
 		if (!p)
 			return -ENOMEM;
+		/* the emulated 82574 sums the pseudo header anew, with the padding counted as
+		 * payload; to this sum the zeros add nothing */
 		if (fill)
-			sum_short(p);
+			netif_fill_checksum(p);
 		fill = false;
 	}
 	if (fill)

@@ -9,6 +9,7 @@
 #include <weft/string.h>
 
 static int echo_ignore_all, echo_ignore_multicast, echo_ignore_anycast;
+static int anycast_replies; /* come from the anycast address that was asked */
 int icmp6_ratelimit_ms = 100, icmp6_error_anycast;
 static int reflect_label;
 #define REFLECT_ECHO 4 /* of Linux's bits the one that is meant for this module */
@@ -49,7 +50,7 @@ static int echo(struct pkt *p, const struct ip_rx *rx)
 	    (anycast && READ_ONCE(echo_ignore_anycast)) || p->data[1] != 0)
 		return ip_drop(p, DROP_IGNORED);
 	/* RFC 4443 4.2: the source of the reply is one interface's */
-	if (group || anycast)
+	if (group || (anycast && !READ_ONCE(anycast_replies)))
 		f.src = ip_addr_any(AF_INET6);
 	if (is_local_scope(&rx->src) || is_local_scope(&rx->dst))
 		f.oif = rx->ifindex;
@@ -105,6 +106,7 @@ static struct sysctl sysctls[] = {
 	SETTING("echo_ignore_anycast", echo_ignore_anycast, 1),
 	SETTING("error_anycast_as_unicast", icmp6_error_anycast, 1),
 	SETTING("ratelimit", icmp6_ratelimit_ms, 1000000),
+	{ .path = "net/ipv6/anycast_src_echo_reply", .value = &anycast_replies, .max = 1 },
 	{ .path = "net/ipv6/flowlabel_reflect",
 	  .value = &reflect_label,
 	  .max = REFLECT_ECHO,
@@ -191,8 +193,8 @@ int icmp6_init(void)
 
 	if (!err)
 		err = procfile_add(&mask_file);
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls) && !err; i++)
-		err = sysctl_add(&sysctls[i]);
+	if (!err)
+		err = sysctl_add_all(sysctls, ARRAY_SIZE(sysctls));
 	if (err)
 		icmp6_exit();
 	return err;
@@ -201,7 +203,6 @@ int icmp6_init(void)
 /* Also of those that init did not come to: that does nothing. */
 void icmp6_exit(void)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls); i++)
-		sysctl_remove(&sysctls[i]);
+	sysctl_remove_all(sysctls, ARRAY_SIZE(sysctls));
 	procfile_remove(&mask_file);
 }

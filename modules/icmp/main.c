@@ -47,27 +47,6 @@ static struct ip_error_sender senders[] = {
 	{ .af = AF_INET6, .name = "icmpv6", .send = icmp6_send_error },
 };
 
-static int add_sysctls(void)
-{
-	int err;
-
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls); i++) {
-		err = sysctl_add(&sysctls[i]);
-		if (err) {
-			while (i--)
-				sysctl_remove(&sysctls[i]);
-			return err;
-		}
-	}
-	return 0;
-}
-
-static void remove_sysctls(void)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls); i++)
-		sysctl_remove(&sysctls[i]);
-}
-
 static void unplug(u32 nr_protos, u32 nr_senders)
 {
 	while (nr_senders--)
@@ -104,7 +83,7 @@ static int __init icmp_init(void)
 	if (err)
 		return err;
 	icmp_limit_init();
-	err = add_sysctls();
+	err = sysctl_add_all(sysctls, ARRAY_SIZE(sysctls));
 	if (err)
 		goto mib;
 	err = icmp6_init();
@@ -122,7 +101,7 @@ ping:
 icmp6:
 	icmp6_exit();
 sysctls:
-	remove_sysctls();
+	sysctl_remove_all(sysctls, ARRAY_SIZE(sysctls));
 mib:
 	icmp_mib_exit();
 	return err;
@@ -133,7 +112,7 @@ static void __exit icmp_exit(void)
 	unplug(ARRAY_SIZE(protos), ARRAY_SIZE(senders));
 	ping_exit();
 	icmp6_exit();
-	remove_sysctls();
+	sysctl_remove_all(sysctls, ARRAY_SIZE(sysctls));
 	icmp_mib_exit();
 }
 

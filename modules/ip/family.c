@@ -106,6 +106,19 @@ void ip_family_group_event(struct netif *nif, struct ip_group *g)
 	door_leave(&fam->door);
 }
 
+int ip_family_anycast(struct netif *nif, const struct ip_addr *addr, u32 *ticket, bool on)
+{
+	struct ip_family *fam = family_enter(ip_addr_family(addr));
+	int err = -EADDRNOTAVAIL;
+
+	if (!fam)
+		return err;
+	if (fam->anycast)
+		err = fam->anycast(nif, addr, ticket, on);
+	door_leave(&fam->door);
+	return err;
+}
+
 void ip_family_show(struct seq *s)
 {
 	seq_puts(s, "family    name       ethertype module\n");

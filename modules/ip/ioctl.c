@@ -334,33 +334,6 @@ static long in6_address(u32 cmd, unsigned long arg)
 	return err;
 }
 
-/* linux/ethtool.h: the two questions that programs ask by ioctl alone. */
-#define ETHTOOL_GDRVINFO 3
-#define ETHTOOL_GLINK 10
-
-static long ethtool(struct request *r)
-{
-	struct {
-		u32 cmd;
-		char driver[32], version[32], fw[32], bus[32], erom[32], reserved[12];
-		u32 numbers[5];
-	} info = { 0 };
-	u32 words[2];
-	int err = copy_from_user(words, (void __user *)r->ifr.u.data, sizeof(u32));
-
-	if (err)
-		return err;
-	if (words[0] == ETHTOOL_GLINK) {
-		words[1] = netif_running(r->nif);
-		return copy_to_user((void __user *)r->ifr.u.data, words, sizeof(words));
-	}
-	if (words[0] != ETHTOOL_GDRVINFO)
-		return -EOPNOTSUPP;
-	info.cmd = words[0];
-	strscpy(info.driver, r->nif->driver->name, sizeof(info.driver));
-	return copy_to_user((void __user *)r->ifr.u.data, &info, sizeof(info));
-}
-
 /* ---- dispatch ---- */
 
 static bool is_get(u32 cmd)
@@ -449,7 +422,7 @@ static long interface_ioctl(struct socket *s, u32 cmd, unsigned long arg)
 	else if (is_get(cmd))
 		err = get(&r, cmd);
 	else
-		err = cmd == SIOCETHTOOL ? ethtool(&r) : set(&r, cmd);
+		err = cmd == SIOCETHTOOL ? netif_ethtool(r.nif, r.ifr.u.data) : set(&r, cmd);
 	netif_unlock();
 	if (!err && is_get(cmd))
 		err = copy_to_user((void __user *)arg, &r.ifr, sizeof(r.ifr));

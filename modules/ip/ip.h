@@ -113,6 +113,7 @@ void ip_proto_show(struct seq *s);
 int ip_family_addr_check(struct ifaddr *a);
 void ip_family_addr_event(struct ifaddr *a, bool added);
 void ip_family_group_event(struct netif *nif, struct ip_group *g);
+int ip_family_anycast(struct netif *nif, const struct ip_addr *addr, u32 *ticket, bool on);
 
 /* ---- route.c, routelife.c ---- */
 void routelife_init(void);
@@ -120,6 +121,10 @@ void routelife_exit(void);
 void route_age(const struct route *r); /* it may have got an end; netif_lock held */
 void route_nif_up(struct netif *nif);  /* its dormant routes are back */
 int route_del_address(struct netif *nif, const struct ip_addr *addr);
+
+/* ---- sock.c ---- */
+/* May what it binds to, and sends from, be nobody's address? */
+bool inet_any_source(const struct inet_sock *is, bool v4);
 
 /* ---- sockctl.c ---- */
 /* What m's control messages want of a flow. */
@@ -134,6 +139,7 @@ u8 inet_tos_allowed(const struct inet_sock *is, u8 old, u8 wanted);
  * interface; -EINVAL: the socket is bound to one. */
 int inet_set_transparent(struct inet_sock *is, bool on);
 int inet_set_unicast_if(const struct inet_sock *is, struct inet_settings *set, u32 index_be);
+int inet_set_min_ttl(struct inet_settings *set, int v); /* -EINVAL */
 /* The MTU of the path to the connected peer; -ENOTCONN. */
 int inet_path_mtu(struct inet_sock *is);
 int inet6_setsockopt(struct inet_sock *is, int opt, const void *val, u32 len);
@@ -150,12 +156,17 @@ int inet6_control_header(struct inet_headers *hs, const struct cmsg_view *c);
 void inet6_flow_headers(struct flow *f, const struct inet_headers *hs);
 
 /* ---- mcast.c: a socket's groups ---- */
-void inet_leave_groups(struct inet_sock *is);
+void inet_leave_groups(struct inet_sock *is, u16 af); /* 0: of both versions */
 /* IP_ADD_MEMBERSHIP, MCAST_JOIN_GROUP and their kin. -ENOPROTOOPT: not one of them. */
 int inet_set_group_option(struct inet_sock *is, int level, int opt, const void *val, u32 len);
 int inet_get_group_option(struct inet_sock *is, int level, int opt, void *val, u32 *len);
 int mcast_init(void);
 void mcast_exit(void);
+
+/* ---- anycast.c: a socket's anycast addresses ---- */
+/* IPV6_JOIN_ANYCAST and IPV6_LEAVE_ANYCAST. */
+int inet_anycast_option(struct inet_sock *is, bool join, const u8 *val, u32 len);
+void inet_leave_anycasts(struct inet_sock *is);
 
 /* ---- flowlabel.c ---- */
 /* IPV6_FLOWLABEL_MGR. What it answers in val: so many bytes, or the errno. */
@@ -188,6 +199,9 @@ void raw_error(const struct ip_error *e, const u8 *quote, u32 quote_len);
 
 /* ---- rtioctl.c ---- */
 long route_ioctl(struct socket *s, u32 cmd, unsigned long arg);
+
+/* ---- ethtool.c ---- */
+long netif_ethtool(const struct netif *nif, u64 data); /* data: user memory; netif_lock held */
 
 /* ---- netsys.c: /sys/class/net/NAME ---- */
 void netsys_add(struct netif *nif);

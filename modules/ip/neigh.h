@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* neigh.h - what the parts of the neighbour cache share: neightable.c, which entries there are;
  * neigh.c, asking and sending; neighstate.c, answers and time; neighconf.c, the users' side;
- * neighproxy.c, for whom else this host answers.
+ * neighproxy.c, for whom else this host answers; neighwatch.c, who hears of entries.
  * Locks, outer first: table lock, an entry's lock, the timer's, the waiters'. Nothing is sent and
  * no resolver told anything with any of them held. */
 #pragma once
@@ -33,6 +33,12 @@ void neigh_drop_parked(struct neigh *n);
 /* Parked datagrams make room for one of size bytes. False: there are none worth less than it, which
  * is for somebody like n, by hint from this host's address or not. Under RCU, no lock held. */
 bool neigh_unpark(const struct neigh *n, u32 size, const struct ip_addr *hint);
+
+/* ---- neighconf.c ---- */
+void neigh_snapshot(struct neigh *n, struct neigh_info *out);
+
+/* ---- neighwatch.c. Under RCU, no lock held ---- */
+void neigh_tell(struct neigh *n, bool gone);
 
 /* ---- neighproxy.c. Under netif_lock ---- */
 void neigh_proxy_tell(const struct neigh_resolver *r, bool on); /* it comes, or goes */

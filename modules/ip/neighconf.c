@@ -72,7 +72,7 @@ int neigh_del(struct netif *nif, const struct ip_addr *addr)
 }
 EXPORT(neigh_del);
 
-static void snapshot(struct neigh *n, struct neigh_info *out)
+void neigh_snapshot(struct neigh *n, struct neigh_info *out)
 {
 	spin_lock(&n->lock);
 	*out = (struct neigh_info){
@@ -99,7 +99,7 @@ int neigh_get_info(struct netif *nif, const struct ip_addr *addr, struct neigh_i
 	rcu_read_lock();
 	n = neigh_find(nif, addr);
 	if (n)
-		snapshot(n, out);
+		neigh_snapshot(n, out);
 	rcu_read_unlock();
 	return n ? 0 : -ENXIO;
 }
@@ -116,7 +116,7 @@ int neigh_for_each(u16 af, void (*fn)(const struct neigh_info *i, void *arg), vo
 		rcu_read_lock();
 		n = rcu_dereference(neigh_slots[i]);
 		if (n && (!af || n->af == af) && netif_present(n->nif)) {
-			snapshot(n, &info);
+			neigh_snapshot(n, &info);
 			found = true;
 		}
 		rcu_read_unlock();

@@ -34,6 +34,26 @@ static void tell(const struct neigh *n, enum news news)
 	rcu_read_unlock();
 }
 
+/* What of an entry watchers hear: they are told when it has changed. Its lock held. */
+struct look {
+	u8 state, hw[LINK_ADDR_MAX];
+	bool router;
+};
+
+static struct look look_at(const struct neigh *n)
+{
+	struct look l = { .state = n->state, .router = n->router };
+
+	memcpy(l.hw, n->hw, sizeof(l.hw));
+	return l;
+}
+
+static bool changed(const struct neigh *n, const struct look *before)
+{
+	return n->state != before->state || n->router != before->router ||
+	       memcmp(n->hw, before->hw, sizeof(n->hw));
+}
+
 /* ---- time ---- */
 
 void neigh_timer_want(u64 at)
@@ -193,7 +213,9 @@ void neigh_release_waiting(struct neigh *n)
 int neigh_update(struct netif *nif, const struct ip_addr *addr, const u8 *hw, u32 flags)
 {
 	enum news news = NEWS_NONE;
+	struct look before;
 	struct neigh *n;
+	bool new;
 	int err;
 
 	if ((hw && !nif->link->valid_addr(hw)) || !netif_resolves(nif))
@@ -207,11 +229,15 @@ int neigh_update(struct netif *nif, const struct ip_addr *addr, const u8 *hw, u3
 		return hw && flags & NEIGH_UPDATE_CREATE ? -ENOBUFS : -ENOENT;
 	}
 	spin_lock(&n->lock);
+	before = look_at(n);
 	err = update_locked(n, hw, flags, &news);
+	new = changed(n, &before);
 	spin_unlock(&n->lock);
 	if (!err)
 		neigh_release_waiting(n);
 	tell(n, news);
+	if (new)
+		neigh_tell(n, false);
 	rcu_read_unlock();
 	return err;
 }
@@ -234,6 +260,7 @@ void neigh_confirm(const struct flow *f)
 			news = confirm_locked(n);
 		spin_unlock(&n->lock);
 		tell(n, news);
+		neigh_tell(n, false);
 	}
 	rcu_read_unlock();
 }
@@ -254,6 +281,7 @@ void neigh_set_permanent(struct neigh *n, const u8 *hw, bool permanent)
 	}
 	spin_unlock(&n->lock);
 	tell(n, news);
+	neigh_tell(n, false);
 }
 
 /* ---- steps in time ---- */
@@ -365,8 +393,11 @@ static void step(struct neigh *n, u64 now)
 	enum step what = STEP_NONE;
 	enum news news = NEWS_NONE;
 	struct pkt *lost = NULL;
+	struct look before;
+	bool new;
 
 	spin_lock(&n->lock);
+	before = look_at(n);
 	if (!n->deadline && n->state == NEIGH_INCOMPLETE && now - n->updated > NEIGH_TICK_NS)
 		what = STEP_REMOVE; /* made, but never asked for */
 	else if (n->deadline && n->deadline <= now && !n->dead)
@@ -377,6 +408,7 @@ static void step(struct neigh *n, u64 now)
 	}
 	if (n->deadline)
 		neigh_timer_want(n->deadline);
+	new = changed(n, &before);
 	spin_unlock(&n->lock);
 	if (what == STEP_ASK_ALL || what == STEP_ASK_ONE)
 		neigh_solicit(n, what == STEP_ASK_ONE, NULL);
@@ -387,6 +419,8 @@ static void step(struct neigh *n, u64 now)
 	if (lost)
 		reject_parked(n, lost);
 	tell(n, news);
+	if (new)
+		neigh_tell(n, false);
 }
 
 static void timer_fn(struct timer *t)

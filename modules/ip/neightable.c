@@ -11,7 +11,8 @@
 static struct spinlock table_lock = SPINLOCK_INIT;
 static struct hlist_head buckets[BUCKETS]; /* table_lock to change, RCU to read, as the next */
 struct neigh *neigh_slots[NEIGH_SLOTS];
-static u32 last_id, hand;  /* table_lock */
+static u32 last_id, hand;  /* table_lock, as the next */
+static struct neigh *gone; /* of whose leaving nobody has been told */
 static u32 counts[AF_MAX]; /* table_lock to change */
 static struct atomic unresolved[AF_MAX];
 
@@ -96,7 +97,22 @@ static void remove_locked(struct neigh *n)
 	neigh_drop_parked(n);
 	spin_unlock(&n->lock);
 	waiters_fire(&n->waiters);
+	n->next_gone = gone;
+	gone = n;
 	call_rcu(&n->rcu, neigh_free_rcu);
+}
+
+/* Under RCU, or they might not live so long. */
+static void unlock_and_tell(void)
+{
+	struct neigh *n = gone, *next;
+
+	gone = NULL;
+	spin_unlock(&table_lock);
+	for (; n; n = next) {
+		next = n->next_gone;
+		neigh_tell(n, true);
+	}
 }
 
 void neigh_remove(struct neigh *n)
@@ -104,11 +120,12 @@ void neigh_remove(struct neigh *n)
 	spin_lock(&table_lock);
 	if (neigh_slots[n->slot] == n)
 		remove_locked(n);
-	spin_unlock(&table_lock);
+	unlock_and_tell();
 }
 
 void neigh_flush(const struct netif *nif, u16 af, bool all)
 {
+	rcu_read_lock();
 	spin_lock(&table_lock);
 	for (u32 i = 0; i < NEIGH_SLOTS && neigh_count(); i++) {
 		struct neigh *n = neigh_slots[i];
@@ -117,7 +134,8 @@ void neigh_flush(const struct netif *nif, u16 af, bool all)
 		    (all || n->state != NEIGH_PERMANENT))
 			remove_locked(n);
 	}
-	spin_unlock(&table_lock);
+	unlock_and_tell();
+	rcu_read_unlock();
 }
 
 void neigh_flush_nif(struct netif *nif, bool all)
@@ -273,7 +291,7 @@ struct neigh *neigh_create(struct netif *nif, const struct ip_addr *addr, bool k
 		n->nif = netif_get(nif);
 		insert_locked(n, slot, known);
 	}
-	spin_unlock(&table_lock);
+	unlock_and_tell();
 	if (slot >= 0) {
 		neigh_timer_want(n->updated + NEIGH_TICK_NS);
 		return n;

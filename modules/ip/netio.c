@@ -39,12 +39,11 @@ void netif_untap(struct netif_tap *t)
 }
 EXPORT(netif_untap);
 
+/* The poll context is an RCU section. */
 void netif_rx(struct netif *nif, struct pkt *p)
 {
-	struct netif_stats *st;
+	struct netif_stats *st = netif_stats_this(nif);
 
-	rcu_read_lock();
-	st = netif_stats_this(nif);
 	st->rx_packets++;
 	st->rx_bytes += p->len;
 	p->nif = nif;
@@ -53,28 +52,28 @@ void netif_rx(struct netif *nif, struct pkt *p)
 	if (unlikely(!netif_is_up(nif))) {
 		st->rx_dropped++;
 		ip_drop(p, DROP_IF_DOWN);
-	} else {
-		if (unlikely(READ_ONCE(nr_taps)))
-			show_taps(nif, p, false);
-		nif->link->input(nif, p);
+		return;
 	}
-	rcu_read_unlock();
+	if (unlikely(READ_ONCE(nr_taps)))
+		show_taps(nif, p, false);
+	nif->link->input(nif, p);
 }
 EXPORT(netif_rx);
 
 /* RFC 1071 over the transport's part; the field holds the pseudo-header's sum already. */
-static void fill_checksum(struct pkt *p)
+void netif_fill_checksum(struct pkt *p)
 {
-	u8 *start = p->head + p->csum_start;
-	u16 sum;
+	u8 *start = pkt_at(p, p->csum_start);
+	u16 sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
 
-	/* 0 means "none" for UDP and is the same number as 0xffff in one's complement (RFC 768) */
-	sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
+	/* 0 means "none" for UDP (RFC 768; RFC 8200 8.1: it may not) and is the same number as
+	 * 0xffff in one's complement */
 	if (!sum)
 		sum = 0xffff;
 	memcpy(start + p->csum_off, &sum, sizeof(sum));
 	p->csum = PKT_CSUM_NONE;
 }
+EXPORT(netif_fill_checksum);
 
 static int tx_refuse(struct netif *nif, struct pkt *p, enum drop_reason why, int err)
 {
@@ -95,7 +94,7 @@ static int tx_check(struct netif *nif, struct pkt *p)
 	if (unlikely(!p->gso_size && p->len > nif->mtu + nif->link->header_len))
 		return tx_refuse(nif, p, DROP_TOO_LONG, -EMSGSIZE);
 	if (p->csum == PKT_CSUM_FILL && !p->gso_size && !(nif->features & NETIF_F_TX_CSUM))
-		fill_checksum(p);
+		netif_fill_checksum(p);
 	return 0;
 }
 
@@ -120,7 +119,7 @@ int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *
 	int err;
 
 	if (p->csum == PKT_CSUM_FILL && !(nif->features & NETIF_F_TX_CSUM))
-		fill_checksum(p);
+		netif_fill_checksum(p);
 	if (unlikely(p->gso_size) && !(nif->flags & IFF_LOOPBACK)) {
 		frames = gso_segments(p, &headers);
 		if (!headers || headers + p->gso_size > nif->mtu + nif->link->header_len)

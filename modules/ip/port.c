@@ -146,8 +146,8 @@ int port_init(void)
 	int err = procfile_add(&reserved_file);
 
 	random_bytes(&offset_key, sizeof(offset_key));
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls) && !err; i++)
-		err = sysctl_add(&sysctls[i]);
+	if (!err)
+		err = sysctl_add_all(sysctls, ARRAY_SIZE(sysctls));
 	if (err)
 		port_exit();
 	return err;
@@ -156,7 +156,6 @@ int port_init(void)
 /* Also of those that init did not come to: that does nothing. */
 void port_exit(void)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls); i++)
-		sysctl_remove(&sysctls[i]);
+	sysctl_remove_all(sysctls, ARRAY_SIZE(sysctls));
 	procfile_remove(&reserved_file);
 }

@@ -21,6 +21,12 @@ static struct list_head *layer_bucket(u16 ethertype)
 
 /* ---- network layers ---- */
 
+static __noinline int unknown_layer(struct netif *nif, struct pkt *p)
+{
+	netif_stats_this(nif)->rx_dropped++;
+	return ip_drop(p, DROP_ETHERTYPE);
+}
+
 int net_input(struct netif *nif, struct pkt *p)
 {
 	struct net_layer *n;
@@ -30,8 +36,7 @@ int net_input(struct netif *nif, struct pkt *p)
 		if (n->ethertype == p->ethertype)
 			return n->input(nif, p);
 	}
-	netif_stats_this(nif)->rx_dropped++;
-	return ip_drop(p, DROP_ETHERTYPE);
+	return unknown_layer(nif, p);
 }
 EXPORT(net_input);
 

@@ -13,6 +13,8 @@ struct raw_sock {
 	struct rcu_head rcu;
 	u32 icmp_filter[8]; /* bit n: type n is not wanted; IPv4's has the first 32 */
 	s32 checksum;	    /* IPV6_CHECKSUM: where in the data it stands, -1: nowhere */
+	s32 alert;	    /* the router alert it wants of what is passed on, -1: none */
+	bool alert_told;    /* what was last said of that was not 0, which is what Linux tells */
 	u8 proto;
 };
 
@@ -66,6 +68,14 @@ static bool checksum_good(const struct raw_sock *rs, const struct pkt *p, const 
 	return csum_fold(csum_partial(p->data, p->len, sum)) == 0;
 }
 
+static void raw_queue(struct raw_sock *rs, struct pkt *p)
+{
+	if (!inet_filter(&rs->is, p, pkt_headroom(p)))
+		ip_drop(p, DROP_SOCKET_FILTER);
+	else if (socket_queue(rs->is.s, p))
+		ip_drop_count(DROP_SOCKET_FULL);
+}
+
 bool raw_deliver(struct pkt *p, struct ip_rx *rx)
 {
 	u16 af = ip_addr_family(&rx->dst);
@@ -89,13 +99,59 @@ bool raw_deliver(struct pkt *p, struct ip_rx *rx)
 		}
 		if (af == AF_INET)
 			pkt_push(copy, rx->header_len);
-		if (!inet_filter(&rs->is, copy, pkt_headroom(copy)))
-			ip_drop(copy, DROP_SOCKET_FILTER);
-		else if (socket_queue(rs->is.s, copy))
-			ip_drop_count(DROP_SOCKET_FULL);
+		raw_queue(rs, copy);
 	}
 	return seen;
 }
+
+/* ---- router alerts in what is passed on ---- */
+
+/* Linux asks IPv4's where their protocol is, IPv6's of IPPROTO_RAW. */
+static struct hlist_head *alert_socks(const struct ip_rx *rx)
+{
+	return &raw_socks[ip_addr_is_v4(&rx->dst) ? rx->proto : IPPROTO_RAW];
+}
+
+static bool wants_alert(const struct raw_sock *rs, const struct ip_rx *rx, u16 value)
+{
+	u32 bound = READ_ONCE(rs->is.s->bound_if);
+
+	return READ_ONCE(rs->alert) == value && (!bound || bound == rx->ifindex) &&
+	       rs->is.s->family == ip_addr_family(&rx->dst);
+}
+
+bool ip_alert_wanted(const struct ip_rx *rx, u16 value)
+{
+	struct raw_sock *rs;
+
+	hlist_for_each_entry(rs, alert_socks(rx), node) {
+		if (wants_alert(rs, rx, value))
+			return true;
+	}
+	return false;
+}
+EXPORT(ip_alert_wanted);
+
+int ip_deliver_alert(struct pkt *p, u16 value)
+{
+	const struct ip_rx *rx = ip_rx_const(p);
+	struct raw_sock *rs;
+
+	hlist_for_each_entry(rs, alert_socks(rx), node) {
+		struct pkt *copy;
+
+		if (!wants_alert(rs, rx, value))
+			continue;
+		copy = pkt_copy(p, PKT_POOL_RX, pkt_headroom(p));
+		if (copy)
+			raw_queue(rs, copy);
+		else
+			ip_drop_count(DROP_NO_MEMORY);
+	}
+	pkt_free(p);
+	return IP_TAKEN;
+}
+EXPORT(ip_deliver_alert);
 
 void raw_error(const struct ip_error *e, const u8 *quote, u32 quote_len)
 {
@@ -238,6 +294,39 @@ static int set_checksum(struct raw_sock *rs, int level, const void *val, u32 len
 	return 0;
 }
 
+static bool is_alert(const struct socket *s, int level, int opt)
+{
+	return s->family == AF_INET6 ? level == SOL_IPV6 && opt == IPV6_ROUTER_ALERT :
+				       level == SOL_IP && opt == IP_ROUTER_ALERT;
+}
+
+/* One value of IPv6's alerts, negative: none; of IPv4's, of which all have the value 0, yes or no.
+ * The errnos are Linux's. */
+static int set_alert(struct raw_sock *rs, const void *val, u32 len)
+{
+	bool v6 = rs->is.s->family == AF_INET6, told;
+	int v;
+
+	if (len < sizeof(v) && (v6 || !len))
+		return -EINVAL;
+	if (len < sizeof(v))
+		v = *(const u8 *)val;
+	else
+		memcpy(&v, val, sizeof(v));
+	if (v6 != (rs->proto == IPPROTO_RAW))
+		return v6 ? -ENOPROTOOPT : -EINVAL;
+	told = v;
+	if (!v6)
+		v = v ? 0 : -1;
+	if (v >= 0 && rs->alert >= 0)
+		return -EADDRINUSE;
+	if (v < 0 && rs->alert < 0)
+		return -ENOBUFS;
+	rs->alert_told = told;
+	WRITE_ONCE(rs->alert, v < 0 ? -1 : v);
+	return 0;
+}
+
 static int raw_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
 {
 	struct raw_sock *rs = raw_of(s);
@@ -252,13 +341,15 @@ static int raw_setsockopt(struct socket *s, int level, int opt, const void *val,
 	}
 	if (is_checksum(rs, level, opt))
 		return set_checksum(rs, level, val, len);
+	if (is_alert(s, level, opt))
+		return set_alert(rs, val, len);
 	return inet_setsockopt(&rs->is, level, opt, val, len);
 }
 
 static int raw_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
 {
 	struct raw_sock *rs = raw_of(s);
-	int err;
+	int v, err;
 	u32 size = filter_len(rs, level, opt, &err);
 
 	if (err)
@@ -268,10 +359,14 @@ static int raw_getsockopt(struct socket *s, int level, int opt, void *val, u32 *
 		memcpy(val, rs->icmp_filter, *len);
 		return 0;
 	}
-	if (!is_checksum(rs, level, opt))
+	if (is_checksum(rs, level, opt))
+		v = rs->checksum;
+	else if (is_alert(s, level, opt))
+		v = rs->alert_told;
+	else
 		return inet_getsockopt(&rs->is, level, opt, val, len);
-	*len = min(*len, (u32)sizeof(rs->checksum));
-	memcpy(val, &rs->checksum, *len);
+	*len = min(*len, (u32)sizeof(v));
+	memcpy(val, &v, *len);
 	return 0;
 }
 
@@ -320,6 +415,7 @@ int raw_create(struct socket *s)
 	inet_sock_init(&rs->is, s);
 	s->filters = true;
 	rs->proto = s->protocol;
+	rs->alert = -1;
 	rs->checksum = s->family == AF_INET6 && rs->proto == IPPROTO_ICMPV6 ? 2 : -1;
 	rs->is.lport = rs->proto; /* shown where others show a port */
 	if (rs->proto == IPPROTO_RAW)

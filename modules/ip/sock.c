@@ -5,8 +5,16 @@
 
 #include <weft/sched.h>
 
-int inet_bindv6only;
+int inet_bindv6only, inet_nonlocal_bind, inet_nonlocal_bind_v6;
 EXPORT(inet_bindv6only);
+EXPORT(inet_nonlocal_bind);
+EXPORT(inet_nonlocal_bind_v6);
+
+static const struct inet_settings defaults = {
+	.flags = INET_MCAST_LOOP | INET_MCAST_ALL,
+	.mcast_ttl = 1, /* RFC 1112 6.1, RFC 3493 5.2 */
+	.pmtudisc = IP_PMTUDISC_WANT,
+};
 
 static void flow_possible(struct ip_waiter *w)
 {
@@ -15,12 +23,6 @@ static void flow_possible(struct ip_waiter *w)
 
 void inet_sock_init(struct inet_sock *is, struct socket *s)
 {
-	static const struct inet_settings defaults = {
-		.flags = INET_MCAST_LOOP | INET_MCAST_ALL,
-		.mcast_ttl = 1, /* RFC 1112 6.1, RFC 3493 5.2 */
-		.pmtudisc = IP_PMTUDISC_WANT,
-	};
-
 	memset(is, 0, sizeof(*is));
 	is->s = s;
 	is->laddr = is->raddr = ip_addr_any(s ? s->family : AF_INET);
@@ -30,6 +32,7 @@ void inet_sock_init(struct inet_sock *is, struct socket *s)
 	list_init(&is->memberships);
 	list_init(&is->errors);
 	list_init(&is->labels);
+	list_init(&is->anycasts);
 	ip_waiter_init(&is->waiter, flow_possible);
 }
 EXPORT(inet_sock_init);
@@ -48,13 +51,52 @@ EXPORT(inet_inherit);
 void inet_sock_release(struct inet_sock *is)
 {
 	ip_waiter_cancel(&is->waiter);
-	inet_leave_groups(is);
+	inet_leave_groups(is, 0);
+	inet_leave_anycasts(is);
 	inet_release_labels(is);
 	inet_drop_errors(is);
 }
 EXPORT(inet_sock_release);
 
+int inet_may_become_v4(const struct inet_sock *is, bool connected, const void *val, u32 len)
+{
+	int v;
+
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (v != AF_INET)
+		return -EINVAL;
+	if (!connected)
+		return -ENOTCONN;
+	return (is->flags & INET_V6ONLY) || !ip_addr_is_v4(&is->raddr) ? -EADDRNOTAVAIL : 0;
+}
+EXPORT(inet_may_become_v4);
+
+void inet_become_v4(struct inet_sock *is)
+{
+	inet_leave_groups(is, AF_INET6);
+	inet_leave_anycasts(is);
+	inet_release_labels(is);
+	is->v6 = defaults;
+	is->headers = (struct inet_headers){ 0 };
+	is->preferences = 0;
+	is->flow_label = is->frag_size = is->from_if = 0;
+	is->from = ip_addr_any(AF_INET);
+	if (ip_addr_is_any(&is->laddr))
+		is->laddr = ip_addr_any(AF_INET);
+	flow_reset(&is->flow);
+	WRITE_ONCE(is->s->family, AF_INET);
+}
+EXPORT(inet_become_v4);
+
 /* ---- names ---- */
+
+bool inet_any_source(const struct inet_sock *is, bool v4)
+{
+	return (is->flags & INET_ANY_SOURCE) ||
+	       READ_ONCE(*(v4 ? &inet_nonlocal_bind : &inet_nonlocal_bind_v6));
+}
 
 /* May packets come to and from a? Not while it is being checked for duplicates. */
 static bool address_in_use(const struct ifaddr *a)
@@ -72,7 +114,7 @@ static int bind_check_v4(const struct inet_sock *is, const struct ip_addr *addr)
 
 	if (is->s->family == AF_INET6 && is->s->type == SOCK_RAW)
 		return -EADDRNOTAVAIL;
-	if (ip_addr_is_any(addr) || (is->flags & INET_ANY_SOURCE) || kind == IP_KIND_MULTICAST ||
+	if (ip_addr_is_any(addr) || inet_any_source(is, true) || kind == IP_KIND_MULTICAST ||
 	    kind == IP_KIND_BROADCAST)
 		return 0;
 	if (kind == IP_KIND_INVALID || route_classify(addr) == ROUTE_UNICAST)
@@ -95,7 +137,7 @@ static int bind_check_v6(const struct inet_sock *is, const struct ip_addr *addr)
 		if (!nif)
 			return -ENODEV;
 	}
-	if (ip_addr_is_multicast(addr) || (is->flags & INET_ANY_SOURCE))
+	if (ip_addr_is_multicast(addr) || inet_any_source(is, false))
 		return 0;
 	a = ifaddr_find(nif, addr);
 	return a && address_in_use(a) ? 0 : -EADDRNOTAVAIL;
@@ -347,7 +389,7 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
 		f->flags |= FLOW_BROADCAST;
 	if (s->dontroute)
 		f->flags |= FLOW_DONTROUTE;
-	if (is->flags & INET_ANY_SOURCE)
+	if (inet_any_source(is, v4))
 		f->flags |= FLOW_ANY_SOURCE;
 	if (group ? !set->mcast_ttl : set->flags & INET_HOPS_0)
 		f->flags |= FLOW_HOPS_0;

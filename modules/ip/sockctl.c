@@ -95,6 +95,14 @@ static int mapped_pktinfo(const struct cmsg_view *c, struct flow *f)
 	return 0;
 }
 
+/* One of ours, also if others have it too: such an anycast address stands on no interface. Under
+ * RCU. */
+static bool may_be_source(const struct netif *nif, const struct ip_addr *addr)
+{
+	return ifaddr_find(nif, addr) ||
+	       (!ifaddr_find(NULL, addr) && route_classify(addr) == ROUTE_LOCAL);
+}
+
 /* RFC 3542 6.2: the source and the interface. */
 static int apply_pktinfo(const struct inet_sock *is, const struct cmsg_view *c, struct flow *f)
 {
@@ -117,8 +125,8 @@ static int apply_pktinfo(const struct inet_sock *is, const struct cmsg_view *c, 
 		nif = netif_by_index(f->oif);
 	if (f->oif && !nif)
 		err = -ENODEV;
-	else if (!ip_addr_is_any(&info.addr) && !(is->flags & INET_ANY_SOURCE) &&
-		 !ifaddr_find(scoped ? nif : NULL, &info.addr))
+	else if (!ip_addr_is_any(&info.addr) && !inet_any_source(is, false) &&
+		 !may_be_source(scoped ? nif : NULL, &info.addr))
 		err = -EINVAL;
 	rcu_read_unlock();
 	if (!err && !ip_addr_is_any(&info.addr))
@@ -193,6 +201,15 @@ int inet_send_control(struct inet_sock *is, const struct msg *m, struct flow *f)
 	return err;
 }
 
+/* Of what came in fragments, how long the longest of them was, headers and all. */
+static void put_frag_size(struct msg *m, int level, int type, const struct pkt *p)
+{
+	int size = p->frag_size;
+
+	if (ip_rx_const(p)->flags & (IP_RX_FRAGMENTED | IP_RX_REASSEMBLED))
+		msg_put_control(m, level, type, &size, sizeof(size));
+}
+
 /* ---- receiving: IPv4 ---- */
 
 static void put_pktinfo(struct msg *m, const struct ip_rx *rx)
@@ -227,6 +244,8 @@ static void control_v4(const struct inet_sock *is, struct msg *m, const struct i
 	if (p && (flags & INET_RECVOPTS) && rx->header_len > 20)
 		msg_put_control(m, SOL_IP, IP_RECVOPTS, pkt_at(p, p->net_off) + 20,
 				rx->header_len - 20);
+	if (p && (flags & INET_RECVFRAGSIZE))
+		put_frag_size(m, SOL_IP, IP_RECVFRAGSIZE, p);
 }
 
 /* ---- receiving: IPv6 ---- */
@@ -315,6 +334,8 @@ static void control_v6(const struct inet_sock *is, struct msg *m, const struct i
 		msg_put_control(m, SOL_IPV6, IPV6_2292HOPLIMIT, &hops, sizeof(hops));
 	if (flags & INET_RECVORIGDST)
 		put_original(is, m, rx);
+	if (p && (flags & INET_RECVFRAGSIZE))
+		put_frag_size(m, SOL_IPV6, IPV6_RECVFRAGSIZE, p);
 }
 
 void inet_rx_control(struct inet_sock *is, struct msg *m, const struct ip_rx *rx, struct pkt *p)

@@ -71,7 +71,7 @@ static const struct {
 	{ IP_PKTINFO, INET_PKTINFO },	      { IP_RECVERR, INET_RECVERR },
 	{ IP_RECVTTL, INET_RECVTTL },	      { IP_RECVTOS, INET_RECVTOS },
 	{ IP_RECVOPTS, INET_RECVOPTS },	      { IP_MULTICAST_LOOP, INET_MCAST_LOOP },
-	{ IP_MULTICAST_ALL, INET_MCAST_ALL },
+	{ IP_MULTICAST_ALL, INET_MCAST_ALL }, { IP_RECVFRAGSIZE, INET_RECVFRAGSIZE },
 };
 
 static u32 switch_of(int opt)
@@ -124,10 +124,25 @@ int inet_set_unicast_if(const struct inet_sock *is, struct inet_settings *set, u
 	return 0;
 }
 
+bool inet_min_ttl_used;
+EXPORT(inet_min_ttl_used);
+
+int inet_set_min_ttl(struct inet_settings *set, int v)
+{
+	if (v < 0 || v > 255)
+		return -EINVAL;
+	WRITE_ONCE(set->min_ttl, v);
+	if (v)
+		WRITE_ONCE(inet_min_ttl_used, true);
+	return 0;
+}
+
 static int set_number(struct inet_sock *is, int opt, int v)
 {
 	u32 flag = switch_of(opt);
 
+	if (opt == IP_RECVFRAGSIZE && is->s->type == SOCK_STREAM)
+		return -EINVAL;
 	if (flag) {
 		is->v4.flags = v ? is->v4.flags | flag : is->v4.flags & ~flag;
 		return 0;
@@ -148,6 +163,8 @@ static int set_number(struct inet_sock *is, int opt, int v)
 			return -EINVAL;
 		is->v4.ttl = v == -1 ? 0 : v;
 		return 0;
+	case IP_MINTTL:
+		return inet_set_min_ttl(&is->v4, v);
 	case IP_MULTICAST_TTL:
 		if (v < -1 || v > 255)
 			return -EINVAL;
@@ -158,6 +175,8 @@ static int set_number(struct inet_sock *is, int opt, int v)
 			return -EINVAL;
 		is->v4.pmtudisc = v;
 		return 0;
+	case IP_ROUTER_ALERT: /* some raw sockets' own */
+		return -EINVAL;
 	case IP_HDRINCL:
 		if (is->s->type != SOCK_RAW)
 			return -ENOPROTOOPT;
@@ -247,6 +266,12 @@ static int get_number(struct inet_sock *is, int opt, int *v)
 		fam = ip_family_find(AF_INET);
 		*v = is->v4.ttl ? is->v4.ttl : fam ? *fam->default_ttl : 64;
 		rcu_read_unlock();
+		return 0;
+	case IP_ROUTER_ALERT:
+		*v = 0;
+		return 0;
+	case IP_MINTTL:
+		*v = is->v4.min_ttl;
 		return 0;
 	case IP_MULTICAST_TTL:
 		*v = is->v4.mcast_ttl;

@@ -32,6 +32,7 @@ static const struct {
 	{ IPV6_RECVPATHMTU, INET_RECVPATHMTU },
 	{ IPV6_DONTFRAG, INET_DONTFRAG },
 	{ IPV6_FLOWINFO_SEND, INET_SEND_LABEL },
+	{ IPV6_RECVFRAGSIZE, INET_RECVFRAGSIZE },
 };
 
 static u32 switch_of(int opt)
@@ -46,8 +47,10 @@ static u32 switch_of(int opt)
 static bool is_number(int opt)
 {
 	switch (opt) {
+	case IPV6_ADDRFORM:
 	case IPV6_V6ONLY:
 	case IPV6_UNICAST_HOPS:
+	case IPV6_MINHOPCOUNT:
 	case IPV6_MULTICAST_HOPS:
 	case IPV6_MULTICAST_IF:
 	case IPV6_MTU_DISCOVER:
@@ -131,19 +134,28 @@ static bool for_datagrams(int opt)
 	return opt == IPV6_MULTICAST_IF || opt == IPV6_MULTICAST_HOPS;
 }
 
+static int set_hops(struct inet_settings *set, int v)
+{
+	if (v < -1 || v > 255)
+		return -EINVAL;
+	set->ttl = v == -1 ? 0 : v;
+	set_flag(&set->flags, INET_HOPS_0, v == 0);
+	return 0;
+}
+
 static int set_number(struct inet_sock *is, int opt, int v)
 {
 	struct inet_settings *set = &is->v6;
 
 	switch (opt) {
+	case IPV6_ADDRFORM: /* of some transports, and theirs then */
+		return v == AF_INET ? -ENOPROTOOPT : -EINVAL;
 	case IPV6_V6ONLY:
 		return set_v6only(is, v);
 	case IPV6_UNICAST_HOPS:
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		set->ttl = v == -1 ? 0 : v;
-		set_flag(&set->flags, INET_HOPS_0, v == 0);
-		return 0;
+		return set_hops(set, v);
+	case IPV6_MINHOPCOUNT:
+		return inet_set_min_ttl(set, v);
 	case IPV6_MULTICAST_HOPS:
 		if (v < -1 || v > 255)
 			return -EINVAL;
@@ -224,6 +236,8 @@ int inet6_setsockopt(struct inet_sock *is, int opt, const void *val, u32 len)
 		return set_pktinfo(is, val, len);
 	if (inet6_is_header(opt))
 		return inet6_set_header(is, opt, val, len);
+	if (opt == IPV6_JOIN_ANYCAST || opt == IPV6_LEAVE_ANYCAST)
+		return inet_anycast_option(is, opt == IPV6_JOIN_ANYCAST, val, len);
 	if (opt == IPV6_FLOWLABEL_MGR)
 		return inet_set_flow_label(is, (void *)val, len);
 	if (!is_number(opt) || (is->s->type == SOCK_STREAM && for_datagrams(opt)))
@@ -253,11 +267,20 @@ static int get_number(struct inet_sock *is, int opt, int *v)
 	const struct inet_settings *set = &is->v6;
 
 	switch (opt) {
+	case IPV6_ROUTER_ALERT:
+		*v = 0;
+		return 0;
+	case IPV6_ADDRFORM:
+		*v = AF_INET6;
+		return ip_addr_is_any(&is->raddr) ? -ENOTCONN : 0;
 	case IPV6_V6ONLY:
 		*v = !!(is->flags & INET_V6ONLY);
 		return 0;
 	case IPV6_UNICAST_HOPS:
 		*v = set->ttl || (set->flags & INET_HOPS_0) ? set->ttl : default_hops();
+		return 0;
+	case IPV6_MINHOPCOUNT:
+		*v = set->min_ttl;
 		return 0;
 	case IPV6_MULTICAST_HOPS:
 		*v = set->mcast_ttl;
@@ -313,12 +336,20 @@ static int get_path_mtu(struct inet_sock *is, u8 *val, u32 *len)
 	return 0;
 }
 
+/* Those that may turn into sockets of the other family. */
+static bool has_form(const struct socket *s)
+{
+	return s->type == SOCK_STREAM || (s->type == SOCK_DGRAM && s->protocol != IPPROTO_ICMPV6);
+}
+
 int inet6_getsockopt(struct inet_sock *is, int opt, void *val, u32 *len)
 {
 	int v, err = inet_get_group_option(is, SOL_IPV6, opt, val, len);
 
 	if (err != -ENOPROTOOPT)
 		return err;
+	if (opt == IPV6_ADDRFORM && !has_form(is->s))
+		return -ENOPROTOOPT;
 	if (opt == IPV6_PATHMTU)
 		return get_path_mtu(is, val, len);
 	if (inet6_is_header(opt))

@@ -82,6 +82,17 @@ void ip_notify_option(const struct ip_user_option *o)
 }
 EXPORT(ip_notify_option);
 
+void ip_notify_prefix(const struct ip_prefix_option *o)
+{
+	struct ip_watcher *w;
+
+	list_for_each_entry(w, &ip_watchers, node) {
+		if (w->prefix)
+			w->prefix(w, o);
+	}
+}
+EXPORT(ip_notify_prefix);
+
 static void undo_ip_watch(struct ledger_entry *e)
 {
 	ip_unwatch(container_of(e, struct ip_watcher, ledger));

@@ -8,6 +8,25 @@
 
 int ipv4_forwarding;
 
+/* Somebody here reads what has a router alert, as a whole. */
+static int alert(struct pkt *p, const struct ipv4_header *h)
+{
+	struct ip_rx rx = *ip_rx(p);
+	struct ipv4_header whole;
+
+	if (h->mf || h->frag_off) {
+		p = ipv4_reassemble(p, h);
+		if (!p)
+			return IP_TAKEN;
+		if (ipv4_parse(p->data, p->len, &whole))
+			return ip_drop(p, DROP_FRAG_BAD);
+		rx.header_len = whole.header_len;
+		rx.flags |= IP_RX_REASSEMBLED;
+		*ip_rx(p) = rx;
+	}
+	return ip_deliver_alert(p, 0);
+}
+
 int ipv4_forward(struct netif *nif, struct pkt *p, const struct ipv4_header *h)
 {
 	struct flow f = {
@@ -25,6 +44,9 @@ int ipv4_forward(struct netif *nif, struct pkt *p, const struct ipv4_header *h)
 	if (!READ_ONCE(ipv4_forwarding) || (nif->flags & IFF_LOOPBACK) ||
 	    ip_addr_is_link_local(&f.dst) || ip_addr_is_link_local(&f.src))
 		return ip_drop(p, READ_ONCE(ipv4_forwarding) ? DROP_NOT_LOCAL : DROP_NO_FORWARD);
+	if (unlikely(h->header_len > IPV4_HEADER) && ipv4_options_alert(p->data, h->header_len) &&
+	    ip_alert_wanted(ip_rx(p), 0))
+		return alert(p, h);
 	/* RFC 1812 5.3.1 */
 	if (h->ttl <= 1) {
 		ip_count(IP_IN_HDR_ERRORS);

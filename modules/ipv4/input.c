@@ -150,9 +150,10 @@ struct stream {
 
 static struct stream streams[MAX_CPUS];
 
-/* The header's first word as it lies in memory: version 4 and five words (bits 0-7), then service,
- * total length, ID; MF and the fragment's offset (bits 48-63). */
-#define PLAIN_MASK ((u64)htons(IPV4_MF | IPV4_OFFSET_MASK) << 48 | 0xff)
+/* The header's first word as it lies in memory: version 4 and five words (bits 0-7), then service
+ * (ECN, which is counted, in bits 8-9), total length, ID; MF and the fragment's offset in bits
+ * 48-63. */
+#define PLAIN_MASK ((u64)htons(IPV4_MF | IPV4_OFFSET_MASK) << 48 | 0x3ff)
 #define PLAIN 0x45ull
 
 /* routes: route_generation before p was looked at. */
@@ -168,14 +169,16 @@ static void stream_learn(const struct pkt *p, u32 routes)
 /* RFC 1071 over a header of five words whose last two are given. */
 static bool header_sum_good(u64 first, u32 third, u64 addrs)
 {
-	u64 sum =
-		(first & 0xffffffff) + (first >> 32) + third + (addrs & 0xffffffff) + (addrs >> 32);
+	u64 sum;
+	bool carry = __builtin_add_overflow(first, addrs, &sum);
 	u32 half;
 
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	half = (u32)sum + ((u32)sum << 16 | (u32)sum >> 16); /* its upper half is the folded sum */
-	return half >> 16 == 0xffff;
+	/* what is carried out of this leaves a small sum, which takes it */
+	carry = __builtin_add_overflow(sum, (u64)third + carry, &sum);
+	sum += carry;
+	/* the upper half of a number and its halves exchanged is its folded sum */
+	half = (sum + (sum << 32 | sum >> 32)) >> 32;
+	return (half + (half << 16 | half >> 16)) >> 16 == 0xffff;
 }
 
 /* True: p goes on with its stream, and ip_deliver is next. */
@@ -197,8 +200,8 @@ static bool stream_next(const struct netif *nif, struct pkt *p)
 	_Static_assert(PKT_HOST == 0, "pkttype may be tested so");
 	total = ntohs(first >> 16);
 	if (unlikely(total < IPV4_HEADER || total > p->len ||
-		     !header_sum_good(first, third, addrs) || (first >> 8 & 3)))
-		return false; /* which wants to be counted */
+		     !header_sum_good(first, third, addrs)))
+		return false;
 	*rx = s->rx;
 	rx->tos = first >> 8;
 	rx->ttl = third;

@@ -71,6 +71,8 @@ int ipv4_input(struct netif *nif, struct pkt *p);
 /* options.c: looks at the options of a received header (RFC 791 3.1, RFC 1122 3.2.1.8). 0, or a
  * drop reason with *pointer at the bad byte. Source routes are refused (RFC 7126 4.3). */
 int ipv4_options_check(const u8 *h, u32 header_len, u32 *pointer);
+/* RFC 2113: is there one among them, which were checked, that asks routers to look? */
+bool ipv4_options_alert(const u8 *h, u32 header_len);
 /* The options that each fragment carries (copied bit set): writes them padded to a multiple of 4,
  * returns the length. out has room for 40 bytes. */
 u32 ipv4_options_copied(const u8 *opts, u32 len, u8 *out);

@@ -4,6 +4,7 @@
 
 #include <weft/module.h>
 #include <weft/net/ether.h>
+#include <weft/net/sock.h>
 #include <weft/seqfile.h>
 
 int ipv4_default_ttl = 64;
@@ -103,6 +104,7 @@ static struct net_layer ipv4_layer = { .ethertype = ETH_P_IP, .name = "ipv4", .i
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv4/ip_forward", .value = &ipv4_forwarding, .min = 0, .max = 1 },
 	{ .path = "net/ipv4/conf/all/accept_redirects", .value = &accept_redirects, .max = 1 },
+	{ .path = "net/ipv4/ip_nonlocal_bind", .value = &inet_nonlocal_bind, .max = 1 },
 	{ .path = "net/ipv4/ip_default_ttl", .value = &ipv4_default_ttl, .min = 1, .max = 255 },
 };
 
@@ -120,30 +122,18 @@ static struct procfile conflicts_file = {
 
 static int add_files(void)
 {
-	u32 i;
 	int err = procfile_add(&conflicts_file);
 
+	if (!err)
+		err = sysctl_add_all(sysctls, ARRAY_SIZE(sysctls));
 	if (err)
-		return err;
-	for (i = 0; i < ARRAY_SIZE(sysctls); i++) {
-		err = sysctl_add(&sysctls[i]);
-		if (err)
-			goto remove;
-	}
-	return 0;
-remove:
-	while (i--)
-		sysctl_remove(&sysctls[i]);
-	procfile_remove(&conflicts_file);
+		procfile_remove(&conflicts_file);
 	return err;
 }
 
 static void remove_files(void)
 {
-	u32 i = ARRAY_SIZE(sysctls);
-
-	while (i--)
-		sysctl_remove(&sysctls[i]);
+	sysctl_remove_all(sysctls, ARRAY_SIZE(sysctls));
 	procfile_remove(&conflicts_file);
 }
 

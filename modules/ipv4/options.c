@@ -4,6 +4,7 @@
  * source routes are refused as RFC 7126 4.3 advises. */
 #include "ipv4.h"
 
+#include <weft/bytes.h>
 #include <weft/string.h>
 
 #define OPT_END 0
@@ -12,6 +13,7 @@
 #define OPT_TIMESTAMP 68
 #define OPT_LOOSE_SOURCE_ROUTE 131
 #define OPT_STRICT_SOURCE_ROUTE 137
+#define OPT_ROUTER_ALERT 148 /* RFC 2113 */
 #define OPT_COPIED 0x80
 
 /* The pointer field counts from 1 at the option's first byte; the smallest legal one is min. */
@@ -63,6 +65,18 @@ int ipv4_options_check(const u8 *h, u32 header_len, u32 *pointer)
 		i += len;
 	}
 	return 0;
+}
+
+bool ipv4_options_alert(const u8 *h, u32 header_len)
+{
+	u32 i = IPV4_HEADER;
+
+	while (i < header_len && h[i] != OPT_END) {
+		if (h[i] == OPT_ROUTER_ALERT && h[i + 1] == 4 && !get_be16(h + i + 2))
+			return true;
+		i += h[i] == OPT_NOP ? 1 : h[i + 1];
+	}
+	return false;
 }
 
 u32 ipv4_options_copied(const u8 *opts, u32 len, u8 *out)

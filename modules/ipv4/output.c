@@ -93,19 +93,6 @@ static int complete_header(const struct flow *f, struct pkt *p)
 	return 0;
 }
 
-/* A transport's checksum cannot be left to the device when the datagram is cut. */
-static void fill_checksum(struct pkt *p)
-{
-	u8 *start = pkt_at(p, p->csum_start);
-	u16 sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
-
-	/* the same number in one's complement, and to UDP not "no checksum" (RFC 768) */
-	if (!sum)
-		sum = 0xffff;
-	memcpy(start + p->csum_off, &sum, sizeof(sum));
-	p->csum = PKT_CSUM_NONE;
-}
-
 /* One fragment: header with the given options, len bytes of the payload from off. NULL:
  * no buffer. */
 static struct pkt *make_fragment(const struct pkt *p, const struct flow *f, const u8 *header,
@@ -144,8 +131,9 @@ static int fragment(struct netif *nif, struct flow *f, struct pkt *p)
 		ip_drop(p, DROP_NEEDS_FRAG);
 		return -EMSGSIZE;
 	}
+	/* it cannot be left to the device when the datagram is cut */
 	if (p->csum == PKT_CSUM_FILL)
-		fill_checksum(p);
+		netif_fill_checksum(p);
 	memcpy(header, p->data, full_len);
 	while (left) {
 		u32 room = (f->mtu - header_len) & ~7u;

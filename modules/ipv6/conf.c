@@ -223,6 +223,7 @@ static void if_up(struct ipv6_if *i)
 	if ((nif->flags & IFF_LOOPBACK) && !ifaddr_find(nif, &loopback))
 		ipv6_addr_set(nif, &loopback, 128, IFADDR_PERMANENT, ~0u, ~0u);
 	add_group_route(nif);
+	anycast_up(i);
 	check_addresses(nif);
 	slaac_link_local(i);
 }
@@ -336,6 +337,7 @@ static void if_going(struct ipv6_if *i)
 	settings_remove(i);
 	if_down(i, KEEP_USERS);
 	set_router(i, false);
+	anycast_flush(i);
 	ifaddr_for_each(a, i->nif) {
 		if (a->af == AF_INET6)
 			ipv6_addr_leave(a);

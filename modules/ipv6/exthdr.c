@@ -76,6 +76,7 @@ static int options(struct pkt *p, struct ipv6_chain *c, u32 off, u32 end)
 			if (len != 2)
 				return discard(p, DROP_BAD_OPTION);
 			c->router_alert = true;
+			c->alert = get_be16(p->data + off + 2);
 		} else if (type != IPV6_OPT_PADN) {
 			err = unknown_option(p, off);
 			if (err)

@@ -56,7 +56,8 @@ static int no_way(struct pkt *p, const struct flow *f, int err)
 	}
 }
 
-int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h)
+int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h,
+		 const struct ipv6_chain *c)
 {
 	struct flow f = {
 		.dst = h->dst,
@@ -74,6 +75,8 @@ int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h)
 		ip6_count(IP6_IN_ADDR_ERRORS);
 		return ip_drop(p, ipv6_is_router(nif) ? DROP_NOT_LOCAL : DROP_NO_FORWARD);
 	}
+	if (unlikely(c->router_alert) && ip_alert_wanted(ip_rx(p), c->alert))
+		return ip_deliver_alert(p, c->alert);
 	if (h->hop_limit <= 1) {
 		ip6_count(IP6_IN_HDR_ERRORS);
 		return ip_reject(p, DROP_TTL, IP_ERR_TTL, 0);

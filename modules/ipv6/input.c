@@ -71,6 +71,13 @@ static int martian(const struct netif *nif, const struct pkt *p, const struct ip
 
 enum destination { FOR_US, FOR_GROUP, FOR_OTHERS, FOR_NOBODY };
 
+static bool is_anycast(const struct netif *nif, const struct ip_addr *dst)
+{
+	const struct ipv6_if *i = ipv6_if(nif);
+
+	return i && anycast_is(i, dst);
+}
+
 /* Is an address of this host one for what came in on nif? A link-local one only on its link, and
  * none before it is known to be ours alone (RFC 4862 5.4). */
 static enum destination own(const struct netif *nif, const struct ip_addr *dst)
@@ -78,9 +85,9 @@ static enum destination own(const struct netif *nif, const struct ip_addr *dst)
 	bool lo = nif->flags & IFF_LOOPBACK;
 	const struct ifaddr *a = ifaddr_find(ip_addr_is_link_local(dst) && !lo ? nif : NULL, dst);
 
-	/* a local route that is no address's is the user's */
+	/* a local route that is no address's is the user's, or an anycast address's */
 	if (!a)
-		return ip_addr_is_link_local(dst) ? FOR_NOBODY : FOR_US;
+		return ip_addr_is_link_local(dst) && !is_anycast(nif, dst) ? FOR_NOBODY : FOR_US;
 	if (a->flags & IFADDR_DADFAILED ||
 	    ((a->flags & (IFADDR_TENTATIVE | IFADDR_OPTIMISTIC)) == IFADDR_TENTATIVE))
 		return FOR_NOBODY;
@@ -339,7 +346,7 @@ static __noinline int input_any(struct netif *nif, struct pkt *p)
 	if (unlikely(h.next == IPV6_NH_HOP) && !hop_by_hop(p, &h, &c))
 		return IP_TAKEN;
 	if (unlikely(d == FOR_OTHERS))
-		return ipv6_forward(nif, p, &h);
+		return ipv6_forward(nif, p, &h, &c);
 	if (likely(d == FOR_US && is_stream(h.next) && !p->looped))
 		stream_learn(nif, p, routes);
 	return accept(p, &h, &c);

@@ -83,6 +83,7 @@ struct ipv6_chain {
 	u32 off;      /* from the fixed header */
 	u32 next_off; /* where the byte that named it stands, for pointers in errors */
 	bool router_alert;
+	u16 alert; /* its value (RFC 2711 2.1) */
 };
 /* 0: chain stands at what is none of hop-by-hop, destination options, routing. Else p was consumed
  * (dropped, with the error that the RFC wants). first: only the hop-by-hop header, as a router. */
@@ -101,7 +102,8 @@ int ipv6_reasm_init(void);
 void ipv6_reasm_exit(void);
 
 /* forward.c: for somebody else. Consumes. Poll context. */
-int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h);
+int ipv6_forward(struct netif *nif, struct pkt *p, const struct ipv6_header *h,
+		 const struct ipv6_chain *c);
 void ipv6_output_init(void);
 
 /* ================ interfaces and addresses: conf.c addr.c ================ */
@@ -322,11 +324,16 @@ bool dad_heard(struct netif *nif, const struct ip_addr *target, u8 type, const u
 int dad_init(void);
 void dad_exit(void);
 
-/* anycast.c: the subnet-router addresses. Under netif_lock: a of a router's interface is there, or
- * about to leave; i became a router, or is one no more. */
+/* anycast.c: the subnet-router addresses and those of sockets. Under netif_lock: a of a router's
+ * interface is there, or about to leave; i became a router, or is one no more; i is up again and
+ * may have lost its routes; i goes. */
 void anycast_join(struct ipv6_if *i, const struct ifaddr *a);
 void anycast_leave(struct ipv6_if *i, const struct ifaddr *a);
 void anycast_router(struct ipv6_if *i);
+void anycast_up(struct ipv6_if *i);
+void anycast_flush(struct ipv6_if *i);
+/* The family's. */
+int anycast_member(struct netif *nif, const struct ip_addr *addr, u32 *ticket, bool on);
 bool anycast_is(const struct ipv6_if *i, const struct ip_addr *addr); /* under RCU */
 int anycast_init(void);
 void anycast_exit(void);

@@ -47,6 +47,7 @@ static struct ip_family ipv6_family = {
 	.addr_check = ipv6_addr_check,
 	.addr_event = ipv6_addr_event,
 	.group_event = mld_group_event,
+	.anycast = anycast_member,
 	.quote = ipv6_quote,
 };
 
@@ -74,6 +75,7 @@ static void layer_exit(void)
 
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv6/bindv6only", .value = &inet_bindv6only, .max = 1 },
+	{ .path = "net/ipv6/ip_nonlocal_bind", .value = &inet_nonlocal_bind_v6, .max = 1 },
 	{ .path = "net/ipv6/mld_max_msf", .value = &inet_max_sources_v6, .max = 250 },
 	{ .path = "net/ipv6/auto_flowlabels", .value = &ipv6_auto_flowlabels, .max = 3 },
 	{ .path = "net/ipv6/max_hbh_opts_number", .value = &ipv6_max_hop_options, .max = 1024 },
@@ -82,22 +84,12 @@ static struct sysctl sysctls[] = {
 
 static void sysctls_exit(void)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls); i++)
-		sysctl_remove(&sysctls[i]);
+	sysctl_remove_all(sysctls, ARRAY_SIZE(sysctls));
 }
 
 static int sysctls_init(void)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls); i++) {
-		int err = sysctl_add(&sysctls[i]);
-
-		if (!err)
-			continue;
-		while (i--)
-			sysctl_remove(&sysctls[i]);
-		return err;
-	}
-	return 0;
+	return sysctl_add_all(sysctls, ARRAY_SIZE(sysctls));
 }
 
 static const struct {

@@ -133,19 +133,6 @@ static int build_header(const struct netif *nif, const struct flow *f, struct pk
 
 /* ---- fragments ---- */
 
-/* A transport's checksum cannot be left to the device when the datagram is cut. */
-static void fill_checksum(struct pkt *p)
-{
-	u8 *start = pkt_at(p, p->csum_start);
-	u16 sum = csum_fold(csum_partial(start, p->data + p->len - start, 0));
-
-	/* the same number in one's complement, and to UDP not "no checksum" (RFC 8200 8.1) */
-	if (!sum)
-		sum = 0xffff;
-	memcpy(start + p->csum_off, &sum, sizeof(sum));
-	p->csum = PKT_CSUM_NONE;
-}
-
 /* RFC 8200 4.5: what routers on the way look at stands in each fragment: all up to the routing
  * header, or the hop-by-hop options. Its length; *named: where the type of what follows stands. */
 static u32 unfragmentable(const u8 *h, u32 len, u32 *named)
@@ -206,8 +193,9 @@ static int fragment(struct netif *nif, struct flow *f, struct pkt *p)
 		ip_drop(p, DROP_NEEDS_FRAG);
 		return -EMSGSIZE;
 	}
+	/* it cannot be left to the device when the datagram is cut */
 	if (p->csum == PKT_CSUM_FILL)
-		fill_checksum(p);
+		netif_fill_checksum(p);
 	room = (f->mtu - head - FRAGMENT_HEADER) & ~7u;
 	left = p->len - head;
 	id = next_id(p->data);

@@ -100,6 +100,25 @@ static void on_link(struct ipv6_if *i, const struct ip_addr *addr, u8 plen, u32 
 	route_set(&r);
 }
 
+static void notify(const struct ipv6_if *i, const struct ip_addr *addr, const u8 *opt)
+{
+	struct ip_prefix_option o = {
+		.nif = i->nif,
+		.prefix = *addr,
+		.af = AF_INET6,
+		.type = opt[0],
+		.plen = opt[2],
+		.on_link = opt[3] & FLAG_ON_LINK,
+		.autonomous = opt[3] & FLAG_AUTONOMOUS,
+		.valid = get_be32(opt + 4),
+		.preferred = get_be32(opt + 8),
+	};
+
+	/* RFC 4862 5.5.3 c: nothing that anybody should act on */
+	if (o.preferred <= o.valid)
+		ip_notify_prefix(&o);
+}
+
 void prefix_option(struct ipv6_if *i, const struct ip_addr *from, const u8 *opt)
 {
 	u32 valid = get_be32(opt + 4), preferred = get_be32(opt + 8);
@@ -120,6 +139,7 @@ void prefix_option(struct ipv6_if *i, const struct ip_addr *from, const u8 *opt)
 		on_link(i, &addr, plen, valid);
 	if (flags & FLAG_AUTONOMOUS)
 		slaac_prefix(i, &addr, plen, preferred, valid);
+	notify(i, &addr, opt);
 }
 
 u64 prefix_tick(struct ipv6_if *i, u64 now)

@@ -29,12 +29,11 @@ static bool speaks_for(const struct netif *nif, const struct ip_addr *addr, bool
 {
 	const struct ipv6_if *i = ipv6_if(nif);
 
-	if (!i || !ipv6_is_router(nif))
-		return false;
-	*router = true;
-	if (anycast_is(i, addr))
+	*router = ipv6_is_router(nif);
+	if (i && anycast_is(i, addr))
 		return true;
-	return (READ_ONCE(ipv6_conf_all.proxy_ndp) || READ_ONCE(i->conf.proxy_ndp)) &&
+	return i && *router &&
+	       (READ_ONCE(ipv6_conf_all.proxy_ndp) || READ_ONCE(i->conf.proxy_ndp)) &&
 	       neigh_proxy_find(nif, addr, router);
 }
 

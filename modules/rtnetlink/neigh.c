@@ -20,7 +20,7 @@ static u32 ticks_since(u64 then)
 	return then < now ? (now - then) / TICK_NS : 0;
 }
 
-static void message(struct nl_out *o, const struct neigh_info *i)
+void neigh_message(struct nl_out *o, const struct neigh_info *i, u16 type)
 {
 	u16 af = ip_addr_family(&i->addr);
 	struct ndmsg body = {
@@ -36,7 +36,7 @@ static void message(struct nl_out *o, const struct neigh_info *i)
 		.ndm_updated = ticks_since(i->updated),
 	};
 
-	nl_begin(o, RTM_NEWNEIGH, &body, sizeof(body));
+	nl_begin(o, type, &body, sizeof(body));
 	nl_put_addr(o, NDA_DST, &i->addr, af);
 	if (neigh_has_address(i->state))
 		nl_put(o, NDA_LLADDR, i->hw, i->hw_len);
@@ -49,7 +49,7 @@ static void dump_one(const struct neigh_info *i, void *arg)
 
 	if (!nl_dump_next(d))
 		return;
-	message(&d->out, i);
+	neigh_message(&d->out, i, RTM_NEWNEIGH);
 	nl_dump_end(d);
 }
 
@@ -148,7 +148,7 @@ static int get(const struct nl_request *rq, struct nl_out *o)
 	netif_unlock();
 	if (err)
 		return err == -ENXIO ? -ENOENT : err;
-	message(o, &info);
+	neigh_message(o, &info, RTM_NEWNEIGH);
 	nl_end(o);
 	return 0;
 }

@@ -165,6 +165,18 @@ bool netlink_has_listeners(u32 group)
 	return any;
 }
 
+void netlink_missed(u32 group)
+{
+	struct nl_sock *ns;
+
+	spin_lock(&all_lock);
+	list_for_each_entry(ns, &all, all_node) {
+		if (ns->groups >> (group - 1) & 1)
+			overrun(ns);
+	}
+	spin_unlock(&all_lock);
+}
+
 void netlink_broadcast(struct nl_out *o, u32 group)
 {
 	struct nl_sock *ns;

@@ -99,6 +99,7 @@ int netlink_create(struct socket *s);
 /* To all members of group (RTNLGRP_*); frees o's packet. Process or poll context. */
 void netlink_broadcast(struct nl_out *o, u32 group);
 bool netlink_has_listeners(u32 group);
+void netlink_missed(u32 group); /* there was no memory to tell them */
 void netlink_show(struct seq *s);
 
 /* ---- request.c ---- */
@@ -114,6 +115,7 @@ extern const struct nl_handler link_get, link_set, link_del, addr_get, addr_new,
 void link_message(struct nl_out *o, struct netif *nif, u16 type);
 void addr_message(struct nl_out *o, const struct ifaddr *a, u16 type);
 void route_message(struct nl_out *o, const struct route *r, u16 type);
+void neigh_message(struct nl_out *o, const struct neigh_info *i, u16 type);
 
 /* ---- event.c ---- */
 void events_init(void);

@@ -119,13 +119,28 @@ static int udp_shutdown(struct socket *s, int how)
 	return -ENOTCONN;
 }
 
+/* IPV6_ADDRFORM */
+static int set_form(struct udp_sock *us, const void *val, u32 len)
+{
+	int err = inet_may_become_v4(&us->is, !ip_addr_is_any(&us->is.raddr), val, len);
+
+	if (err != -EINVAL && us->cork.started && !ip_addr_is_v4(&us->cork.flow.dst))
+		err = -EBUSY;
+	if (!err)
+		udp_become_v4(us);
+	return err;
+}
+
 static int udp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
 {
 	struct udp_sock *us = udp_of(s);
 	int err, on;
 
 	if (level != SOL_UDP) {
-		err = inet_setsockopt(&us->is, level, opt, val, len);
+		if (level == SOL_IPV6 && opt == IPV6_ADDRFORM && s->family == AF_INET6)
+			err = set_form(us, val, len);
+		else
+			err = inet_setsockopt(&us->is, level, opt, val, len);
 		changed(us);
 		return err;
 	}

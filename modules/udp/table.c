@@ -45,6 +45,15 @@ static void count_socket(const struct udp_sock *us, int by)
 	WRITE_ONCE(*n, *n + by);
 }
 
+void udp_become_v4(struct udp_sock *us)
+{
+	inet_become_v4(&us->is);
+	spin_lock(&table_lock);
+	WRITE_ONCE(nr_sockets[1], nr_sockets[1] - 1);
+	count_socket(us, 1);
+	spin_unlock(&table_lock);
+}
+
 static struct hlist_head *port_bucket(u16 port)
 {
 	return &by_port[port % PORT_BUCKETS];

@@ -93,6 +93,8 @@ struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport);
 /* Calls fn for each socket that a broadcast or multicast is for. Under RCU. */
 void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
 		  void (*fn)(struct udp_sock *us, void *arg), void *arg);
+/* A connected socket of AF_INET6 becomes one of AF_INET. The socket's lock. */
+void udp_become_v4(struct udp_sock *us);
 u32 udp_sockets(u16 af); /* that have a port */
 /* Calls fn for each bound socket, bucket by bucket. Under RCU. */
 void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), void *arg);

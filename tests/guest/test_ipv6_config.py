@@ -253,6 +253,24 @@ def test_iproute2_neighbours_labels_and_monitor(debian_ip):
     assert "inet6 2001:db8:66::1/64 scope global" in heard and "Deleted 2: eth0" in heard, heard
 
 
+def test_iproute2_monitors_neighbours_and_prefixes(debian_ip):
+    g, ip = debian_ip, "/sbin/ip"
+    g.sh(f"{ip} neigh flush all; ({ip} monitor neigh > /tmp/neigh 2>&1 &); ({ip} monitor prefix > /tmp/prefix 2>&1 &); sleep 1")
+    g.sh("ping -c 1 -W 5 10.0.2.2; ping -c 1 -W 1 10.0.2.77; true", 30)
+    g.sh(f"{ip} neigh add 10.0.2.99 lladdr 02:00:00:00:00:01 dev eth0; {ip} neigh del 10.0.2.99 dev eth0")
+    g.sh(f"{ip} -6 neigh add fe80::99 lladdr 02:00:00:00:00:01 dev eth0; {ip} -6 neigh del fe80::99 dev eth0")
+    wait_sh(g, "cat /tmp/neigh", r"^Deleted 10.0.2.77 dev eth0 +FAILED")
+    heard = g.sh("cat /tmp/neigh")
+    assert re.search(r"^10.0.2.2 dev eth0 lladdr 52:55:0a:00:02:02 REACHABLE", heard, re.M), heard
+    assert re.search(r"^10.0.2.77 dev eth0 +FAILED", heard, re.M), heard
+    for one in ("10.0.2.99", "fe80::99"):
+        said = f"{one} dev eth0 lladdr 02:00:00:00:00:01 PERMANENT"
+        assert re.search(rf"^{said}.*^Deleted {said}", heard, re.M | re.S), heard
+    g.sh("ifconfig eth0 down; ifconfig eth0 up")
+    wait_sh(g, "cat /tmp/prefix", r"^prefix fec0::/64 ?dev eth0 onlink autoconf valid \d+ preferred \d+", 60)
+    g.sh("kill $(pidof ip); rm /tmp/neigh /tmp/prefix")
+
+
 def test_sysctl_reads_everything(debian_ip):
     out = debian_ip.sh("/sbin/sysctl -a 2>&1", 60)
     assert "net.ipv6.conf.eth0.proxy_ndp = 0" in out and "net.ipv6.neigh.eth0.retrans_time_ms = 1000" in out

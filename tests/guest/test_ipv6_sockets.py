@@ -35,7 +35,7 @@ def test_the_first_socket_loads_the_module(start):
     assert re.search(r"^ipv6 ", g.sh("lsmod"), re.M)
 
 
-@pytest.mark.parametrize("name", ["ip6sock", "ip6opts", "ip6adv", "ip6raw"])
+@pytest.mark.parametrize("name", ["ip6sock", "ip6opts", "ip6adv", "ip6form", "ip6raw"])
 def test_program(g, name):
     out, status = g.run(f"/test/{name}", 150)
     failures = [line for line in out.splitlines() if not line.startswith("ok ")]

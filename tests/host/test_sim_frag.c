@@ -174,6 +174,36 @@ static void impossible_pieces(void **state)
 	stack_down();
 }
 
+/* RFC 3168 5.3 */
+static void congestion_is_not_lost(void **state)
+{
+	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1, .id = 1 };
+	const struct frame *f;
+
+	setup();
+	make_message(PAYLOAD);
+	h.flags_off = 0x2000;
+	h.tos = 2;
+	peer_ipv4(&peer, host_mac, &h, message, 32);
+	h.flags_off = 4;
+	h.tos = 3;
+	peer_ipv4(&peer, host_mac, &h, message + 32, 32);
+	sim_run_ms(1);
+	f = peer_take_icmp(&peer, 0, 0);
+	assert_non_null(f);
+	assert_int_equal(frame_ip(f)[1], 3);
+	/* one that cannot have met it */
+	h.id++;
+	h.tos = 3;
+	peer_ipv4(&peer, host_mac, &h, message + 32, 32);
+	h.flags_off = 0x2000;
+	h.tos = 0;
+	peer_ipv4(&peer, host_mac, &h, message, 32);
+	assert_false(answered());
+	assert_int_equal(drops_since(DROP_FRAG_BAD), 2);
+	stack_down();
+}
+
 static void time_exceeded_for_the_first(void **state)
 {
 	const struct frame *f;
@@ -274,8 +304,10 @@ static void pieces_die_with_the_module(void **state)
 	make_message(PAYLOAD);
 	send_piece(1, 0, 32, true);
 	sim_run_ms(1);
+	assert_non_null(strstr(sim_read("/proc/net/weft/ipv4_reassembly"), "datagrams 1\n"));
 	assert_int_equal(sim_rmmod("icmp", false), 0);
 	assert_int_equal(sim_rmmod("ipv4", false), 0);
+	assert_null(sim_read("/proc/net/weft/ipv4_reassembly"));
 	sim_run_s(40);
 	stack_down();
 }
@@ -287,6 +319,7 @@ int main(void)
 		cmocka_unit_test(random_cuts_with_repeats),
 		cmocka_unit_test(overlaps_condemn),
 		cmocka_unit_test(impossible_pieces),
+		cmocka_unit_test(congestion_is_not_lost),
 		cmocka_unit_test(time_exceeded_for_the_first),
 		cmocka_unit_test(flood_is_bounded),
 		cmocka_unit_test(largest_echo),

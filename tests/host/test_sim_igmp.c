@@ -2,16 +2,20 @@
 /* test_sim_igmp.c - the host side of IGMP on a simulated wire: joins and leaves are told and told
  * again, queries of each version are answered within their time, source filters of several sockets
  * are merged (RFC 2236, RFC 9776), and forged or malformed queries change nothing. */
+#include "listener.h"
 #include "stack.h"
 
 #define GROUP IP4(239, 1, 2, 3)
 #define GROUP2 IP4(239, 1, 2, 4)
+#define UNKNOWN IP4(239, 9, 9, 9)
+#define EVERY_GROUP 0
+#define NEWEST 3
+#define OLDER 2
+#define OLDER_REPORT 0x16
 #define ALL_HOSTS IP4(224, 0, 0, 1)
-#define V3_ROUTERS IP4(224, 0, 0, 22)
+#define NEWEST_ROUTERS IP4(224, 0, 0, 22)
 #define ROUTERS IP4(224, 0, 0, 2)
 #define SOURCE(n) IP4(10, 9, 8, n)
-
-enum { IS_IN = 1, IS_EX, TO_IN, TO_EX, ALLOW, BLOCK };
 
 static const u8 group_mac[6] = { 1, 0, 0x5e, 0, 0, 1 };
 
@@ -44,6 +48,15 @@ static int mreq(struct socket *s, int opt, u32 group, u32 source)
 	return sock_setopt(s, SOL_IP, opt, v, source ? 12 : 8);
 }
 
+static int change(struct socket *s, enum change what, u32 group, u8 n)
+{
+	static const int opt[] = { IP_ADD_MEMBERSHIP,	     IP_DROP_MEMBERSHIP,
+				   IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP,
+				   IP_BLOCK_SOURCE,	     IP_UNBLOCK_SOURCE };
+
+	return mreq(s, opt[what], group, what <= LEAVE ? 0 : SOURCE(n));
+}
+
 /* Takes the next IGMP message; its body, or NULL. Checks what all have in common. */
 static const u8 *heard(u32 dst)
 {
@@ -69,9 +82,9 @@ static const u8 *heard(u32 dst)
 }
 
 /* A version 3 report with one record of so many sources. */
-static void heard_record(u8 type, u32 group, u32 nr, const u32 *sources)
+static void heard_record(u8 type, u32 group, u32 nr, const u8 *sources)
 {
-	const u8 *m = heard(V3_ROUTERS);
+	const u8 *m = heard(NEWEST_ROUTERS);
 	u32 k, j;
 
 	assert_non_null(m);
@@ -81,18 +94,27 @@ static void heard_record(u8 type, u32 group, u32 nr, const u32 *sources)
 	assert_int_equal(get_be16(m + 10), nr);
 	assert_int_equal(get_be32(m + 12), group);
 	for (k = 0; k < nr; k++) {
-		for (j = 0; j < nr && get_be32(m + 16 + 4 * j) != sources[k]; j++)
+		for (j = 0; j < nr && get_be32(m + 16 + 4 * j) != SOURCE(sources[k]); j++)
 			;
 		assert_true(j < nr);
 	}
 }
 
-static void query(u32 group, u8 version, u8 code, u32 nr, const u32 *sources, u32 lies)
+static u32 records_of(const u8 *m, u32 group, u8 type)
+{
+	u32 n = get_be16(m + 6), found = 0;
+
+	for (m += 8; n--; m += 8 + 4 * get_be16(m + 2))
+		found += m[0] == type && get_be32(m + 4) == group;
+	return found;
+}
+
+static void query(u32 group, u8 version, u32 ms, u32 nr, const u8 *sources, u32 lies)
 {
 	struct ipv4_fields h = {
 		.src = PEER, .dst = group ? group : ALL_HOSTS, .proto = 2, .ttl = lies & 1 ? 64 : 1
 	};
-	u8 mac[6] = { 1, 0, 0x5e }, q[64] = { 0x11, version == 1 ? 0 : code };
+	u8 mac[6] = { 1, 0, 0x5e }, q[64] = { 0x11, version == 1 ? 0 : ms / 100 };
 	u32 len = version == 3 ? 12 + 4 * nr : 8, k;
 
 	put_be32(q + 4, group);
@@ -101,7 +123,7 @@ static void query(u32 group, u8 version, u8 code, u32 nr, const u32 *sources, u3
 		q[9] = 125;
 		put_be16(q + 10, nr);
 		for (k = 0; k < nr; k++)
-			put_be32(q + 12 + 4 * k, sources[k]);
+			put_be32(q + 12 + 4 * k, SOURCE(sources[k]));
 	}
 	if (lies & 2)
 		h.src = IP4(172, 16, 5, 5);
@@ -115,191 +137,49 @@ static void query(u32 group, u8 version, u8 code, u32 nr, const u32 *sources, u3
 	sim_run_ms(1);
 }
 
-static void joins_and_leaves_are_told_twice(void **state)
+static void speak_older(void)
 {
-	struct socket *s;
-	u32 i;
-
-	setup();
-	s = sock();
-	assert_int_equal(mreq(s, IP_ADD_MEMBERSHIP, GROUP, 0), 0);
-	sim_run_ms(2);
-	heard_record(TO_EX, GROUP, 0, NULL);
-	assert_null(heard(V3_ROUTERS));
-	sim_run_ms(1100);
-	heard_record(TO_EX, GROUP, 0, NULL);
-	sim_run_s(20);
-	assert_null(heard(V3_ROUTERS));
-	assert_int_equal(mreq(s, IP_ADD_MEMBERSHIP, GROUP, 0), -EADDRINUSE);
-	assert_int_equal(mreq(s, IP_DROP_MEMBERSHIP, GROUP, 0), 0);
-	for (i = 0; i < 2; i++) {
-		sim_run_ms(1100);
-		heard_record(TO_IN, GROUP, 0, NULL);
-	}
-	sim_run_s(20);
-	assert_null(heard(V3_ROUTERS));
-	assert_int_equal(mreq(s, IP_DROP_MEMBERSHIP, GROUP, 0), -EADDRNOTAVAIL);
-	sock_close(s);
-	teardown();
+	assert_int_equal(sim_write("/proc/sys/net/ipv4/conf/eth0/force_igmp_version", "2"), 0);
 }
 
-static void close_leaves(void **state)
+static void other_reports(void)
 {
-	struct socket *a, *b;
+	struct ipv4_fields h = { .src = PEER, .dst = GROUP, .proto = 2, .ttl = 1 };
+	u8 r[8] = { 0x16 }, mac[6] = { 1, 0, 0x5e, 1, 2, 3 };
 
-	setup();
-	a = sock();
-	b = sock();
-	mreq(a, IP_ADD_MEMBERSHIP, GROUP, 0);
-	mreq(b, IP_ADD_MEMBERSHIP, GROUP, 0);
-	sim_run_s(5);
-	peer_forget(&peer);
-	sock_close(a);
-	sim_run_s(5);
-	assert_null(heard(V3_ROUTERS)); /* b is still there */
-	sock_close(b);
-	sim_run_ms(2);
-	heard_record(TO_IN, GROUP, 0, NULL);
-	teardown();
+	put_be32(r + 4, GROUP);
+	put_be16(r + 2, wire_sum(r, 8));
+	peer_ipv4(&peer, mac, &h, r, 8);
 }
 
-static void general_query_is_answered_in_time(void **state)
+static void check_shown(u32 nr)
 {
-	struct socket *s;
-	const u8 *m;
-
-	setup();
-	s = sock();
-	mreq(s, IP_ADD_MEMBERSHIP, GROUP, 0);
-	mreq(s, IP_ADD_MEMBERSHIP, GROUP2, 0);
-	sim_run_s(5);
-	peer_forget(&peer);
-	query(0, 3, 50, 0, NULL, 0);
-	sim_run_ms(5000);
-	m = heard(V3_ROUTERS);
-	assert_non_null(m);
-	assert_int_equal(get_be16(m + 6), 2); /* both in one */
-	assert_int_equal(m[8], IS_EX);
-	assert_int_equal(m[16], IS_EX);
-	assert_null(heard(V3_ROUTERS));
-	query(GROUP, 3, 10, 0, NULL, 0);
-	sim_run_ms(1000);
-	heard_record(IS_EX, GROUP, 0, NULL);
-	query(IP4(239, 9, 9, 9), 3, 10, 0, NULL, 0);
-	sim_run_ms(1100);
-	assert_null(heard(V3_ROUTERS));
-	sock_close(s);
-	teardown();
+	assert_int_equal(strstr(sim_read("/proc/net/igmp"), "030201EF") != NULL, nr > 0);
 }
+
+#include "listener_cases.h"
 
 static void unwanted_queries(void **state)
 {
-	struct socket *s;
+	struct socket *s = setup_member();
 	u32 lies;
 
-	setup();
-	s = sock();
-	mreq(s, IP_ADD_MEMBERSHIP, GROUP, 0);
-	sim_run_s(5);
-	peer_forget(&peer);
 	for (lies = 1; lies < 16; lies++)
-		query(0, 3, 1, 0, NULL, lies);
+		query(EVERY_GROUP, 3, 100, 0, NULL, lies);
 	for (lies = 1; lies < 4; lies++)
-		query(GROUP, 2, 1, 0, NULL, lies);
+		query(GROUP, 2, 100, 0, NULL, lies);
 	sim_run_s(30);
-	assert_null(heard(V3_ROUTERS));
+	assert_null(heard(NEWEST_ROUTERS));
 	assert_non_null(strstr(sim_read("/proc/net/igmp"), "V3"));
-	sock_close(s);
-	teardown();
-}
-
-static void sources_are_told(void **state)
-{
-	u32 s12[] = { SOURCE(1), SOURCE(2) }, asked[] = { SOURCE(2), SOURCE(7) };
-	struct socket *s;
-
-	setup();
-	s = sock();
-	assert_int_equal(mreq(s, IP_ADD_SOURCE_MEMBERSHIP, GROUP, SOURCE(1)), 0);
-	sim_run_ms(2);
-	heard_record(ALLOW, GROUP, 1, s12);
-	sim_run_s(2);
-	heard_record(ALLOW, GROUP, 1, s12);
-	assert_int_equal(mreq(s, IP_ADD_SOURCE_MEMBERSHIP, GROUP, SOURCE(2)), 0);
-	assert_int_equal(mreq(s, IP_ADD_SOURCE_MEMBERSHIP, GROUP, SOURCE(2)), -EADDRNOTAVAIL);
-	assert_int_equal(mreq(s, IP_BLOCK_SOURCE, GROUP, SOURCE(3)), -EINVAL);
-	sim_run_s(2);
-	heard_record(ALLOW, GROUP, 1, s12 + 1);
-	heard_record(ALLOW, GROUP, 1, s12 + 1);
-	query(GROUP, 3, 10, 0, NULL, 0);
-	sim_run_ms(1000);
-	heard_record(IS_IN, GROUP, 2, s12);
-	query(GROUP, 3, 10, 2, asked, 0);
-	sim_run_ms(1000);
-	heard_record(IS_IN, GROUP, 1, asked);
-	assert_int_equal(mreq(s, IP_DROP_SOURCE_MEMBERSHIP, GROUP, SOURCE(1)), 0);
-	sim_run_s(2);
-	heard_record(BLOCK, GROUP, 1, s12);
-	heard_record(BLOCK, GROUP, 1, s12);
-	assert_int_equal(mreq(s, IP_DROP_SOURCE_MEMBERSHIP, GROUP, SOURCE(2)), 0);
-	sim_run_ms(2);
-	heard_record(BLOCK, GROUP, 1, s12 + 1);
-	assert_null(strstr(sim_read("/proc/net/igmp"), "030201EF"));
-	sock_close(s);
-	teardown();
-}
-
-static void filters_are_merged(void **state)
-{
-	u32 s1[] = { SOURCE(1) }, s2[] = { SOURCE(2) };
-	struct socket *a, *b;
-
-	setup();
-	a = sock();
-	b = sock();
-	/* all but 1 and 2; all but 2: all but 2 */
-	mreq(a, IP_ADD_MEMBERSHIP, GROUP, 0);
-	mreq(a, IP_BLOCK_SOURCE, GROUP, SOURCE(1));
-	mreq(a, IP_BLOCK_SOURCE, GROUP, SOURCE(2));
-	sim_run_s(5);
-	peer_forget(&peer);
-	mreq(b, IP_ADD_MEMBERSHIP, GROUP, 0);
-	mreq(b, IP_BLOCK_SOURCE, GROUP, SOURCE(2));
-	sim_run_s(5);
-	peer_forget(&peer);
-	query(GROUP, 3, 1, 0, NULL, 0);
-	sim_run_ms(200);
-	heard_record(IS_EX, GROUP, 1, s2);
-	/* and one who wants 2 alone: everything */
-	sock_close(b);
-	b = sock();
-	mreq(b, IP_ADD_SOURCE_MEMBERSHIP, GROUP, SOURCE(2));
-	sim_run_s(5);
-	peer_forget(&peer);
-	query(GROUP, 3, 1, 0, NULL, 0);
-	sim_run_ms(200);
-	heard_record(IS_EX, GROUP, 1, s1);
-	sock_close(a);
-	sim_run_s(5);
-	peer_forget(&peer);
-	query(GROUP, 3, 1, 0, NULL, 0);
-	sim_run_ms(200);
-	heard_record(IS_IN, GROUP, 1, s2);
-	sock_close(b);
-	teardown();
+	done(s);
 }
 
 static void older_queriers(void **state)
 {
-	struct socket *s;
+	struct socket *s = setup_member();
 	const u8 *m;
 
-	setup();
-	s = sock();
-	mreq(s, IP_ADD_MEMBERSHIP, GROUP, 0);
-	sim_run_s(5);
-	peer_forget(&peer);
-	query(0, 2, 20, 0, NULL, 0);
+	query(EVERY_GROUP, 2, 2000, 0, NULL, 0);
 	sim_run_ms(2000);
 	m = heard(GROUP);
 	assert_non_null(m);
@@ -311,7 +191,7 @@ static void older_queriers(void **state)
 	m = heard(ROUTERS);
 	assert_non_null(m);
 	assert_int_equal(m[0], 0x17);
-	query(0, 1, 0, 0, NULL, 0);
+	query(EVERY_GROUP, 1, 0, 0, NULL, 0);
 	mreq(s, IP_ADD_MEMBERSHIP, GROUP2, 0);
 	sim_run_ms(2);
 	m = heard(GROUP2);
@@ -325,50 +205,19 @@ static void older_queriers(void **state)
 	heard_record(TO_EX, GROUP, 0, NULL);
 	assert_non_null(strstr(sim_read("/proc/net/igmp"), "V3"));
 	/* the first that is heard of it is a departure */
-	query(0, 2, 20, 0, NULL, 0);
+	query(EVERY_GROUP, 2, 2000, 0, NULL, 0);
 	sim_run_s(300);
 	peer_forget(&peer);
 	mreq(s, IP_DROP_MEMBERSHIP, GROUP, 0);
 	sim_run_ms(2);
 	heard_record(TO_IN, GROUP, 0, NULL);
-	sock_close(s);
-	teardown();
-}
-
-/* Version 2: who hears another's report keeps quiet, and leaves quietly. */
-static void others_speak_first(void **state)
-{
-	struct ipv4_fields h = { .src = PEER, .dst = GROUP, .proto = 2, .ttl = 1 };
-	u8 r[8] = { 0x16 }, mac[6] = { 1, 0, 0x5e, 1, 2, 3 };
-	struct socket *s;
-
-	setup();
-	assert_int_equal(sim_write("/proc/sys/net/ipv4/conf/eth0/force_igmp_version", "2"), 0);
-	s = sock();
-	mreq(s, IP_ADD_MEMBERSHIP, GROUP, 0);
-	sim_run_ms(2);
-	assert_int_equal(heard(GROUP)[0], 0x16);
-	query(0, 2, 100, 0, NULL, 0);
-	put_be32(r + 4, GROUP);
-	put_be16(r + 2, wire_sum(r, 8));
-	peer_ipv4(&peer, mac, &h, r, 8);
-	sim_run_s(11);
-	assert_null(heard(GROUP));
-	mreq(s, IP_DROP_MEMBERSHIP, GROUP, 0);
-	sim_run_s(2);
-	assert_null(heard(ROUTERS));
-	sock_close(s);
-	teardown();
+	done(s);
 }
 
 static void a_link_comes_back(void **state)
 {
-	struct socket *s;
+	struct socket *s = setup_member();
 
-	setup();
-	s = sock();
-	mreq(s, IP_ADD_MEMBERSHIP, GROUP, 0);
-	sim_run_s(5);
 	ifconfig_down("eth0");
 	sim_run_s(1);
 	peer_forget(&peer);
@@ -376,8 +225,7 @@ static void a_link_comes_back(void **state)
 	sim_run_s(3);
 	heard_record(TO_EX, GROUP, 0, NULL);
 	heard_record(TO_EX, GROUP, 0, NULL);
-	sock_close(s);
-	teardown();
+	done(s);
 }
 
 static u32 got(struct socket *s)
@@ -479,8 +327,7 @@ static void whole_filters(void **state)
 	assert_int_equal(sock_setopt(s, SOL_IP, MCAST_LEAVE_GROUP, any, 136), 0);
 	for (i = 0; i < 21; i++)
 		assert_int_equal(mreq(s, IP_ADD_MEMBERSHIP, GROUP + i, 0), i < 20 ? 0 : -ENOBUFS);
-	sock_close(s);
-	teardown();
+	done(s);
 }
 
 static void random_messages(void **state)
@@ -541,7 +388,7 @@ static void without_memory(void **state)
 			mreq(s[i], IP_ADD_MEMBERSHIP, GROUP + i, 0);
 			mreq(s[i], IP_BLOCK_SOURCE, GROUP + i, SOURCE(1));
 			mreq(s[i], IP_ADD_SOURCE_MEMBERSHIP, GROUP, SOURCE(2));
-			query(0, 3, 5, 0, NULL, 0);
+			query(EVERY_GROUP, 3, 500, 0, NULL, 0);
 			sim_run_s(1);
 			mreq(s[i], IP_DROP_MEMBERSHIP, GROUP + i, 0);
 		}
@@ -557,14 +404,9 @@ static void without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(joins_and_leaves_are_told_twice),
-		cmocka_unit_test(close_leaves),
-		cmocka_unit_test(general_query_is_answered_in_time),
+		LISTENER_CASES,
 		cmocka_unit_test(unwanted_queries),
-		cmocka_unit_test(sources_are_told),
-		cmocka_unit_test(filters_are_merged),
 		cmocka_unit_test(older_queriers),
-		cmocka_unit_test(others_speak_first),
 		cmocka_unit_test(a_link_comes_back),
 		cmocka_unit_test(each_socket_has_its_filter),
 		cmocka_unit_test(whole_filters),

@@ -458,6 +458,34 @@ static void pieces_die_with_the_interface(void **state)
 	stack_down6(); /* finds what is left */
 }
 
+/* rmmod drops what is the module's, and nothing of the other family's. */
+static void each_family_has_its_own(void **state)
+{
+	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1, .id = 7 };
+	u8 m[PAYLOAD], data[PAYLOAD - 8] = { 0 };
+
+	setup();
+	icmp_message(m, 8, 0, 0x00070001, data, sizeof(data));
+	make_message(PAYLOAD);
+	piece(0, 32, true);
+	h.flags_off = 0x2000;
+	peer_ipv4(&peer, host_mac, &h, m, 32);
+	sim_run_ms(1);
+	assert_non_null(strstr(sim_read("/proc/net/weft/ipv6_reassembly"), "datagrams 1\n"));
+	assert_int_equal(sim_rmmod("ipv6", false), 0);
+	assert_int_equal(drops_since(DROP_UNLOADED), 1);
+	assert_null(sim_read("/proc/net/weft/ipv6_reassembly"));
+	assert_non_null(strstr(sim_read("/proc/net/weft/ipv4_reassembly"), "datagrams 1\n"));
+	h.flags_off = 4;
+	peer_ipv4(&peer, host_mac, &h, m + 32, 32);
+	sim_run_ms(1);
+	assert_non_null(peer_take_icmp(&peer, 0, 0));
+	assert_non_null(
+		strstr(sim_read("/proc/net/weft/ipv4_reassembly"), "datagrams 0\nbytes 0 "));
+	assert_int_equal(sim_insmod("ipv6", NULL), 0);
+	stack_down6();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +502,7 @@ int main(void)
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(the_largest),
 		cmocka_unit_test(pieces_die_with_the_interface),
+		cmocka_unit_test(each_family_has_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
  */
 #include "stack.h"
 
+#include <kernel/net/pkt_internal.h>
 #include <kernel/net/socket_internal.h>
 
 #define UDP IPPROTO_UDP
@@ -500,10 +501,37 @@ static void unread_over_lo(void **state)
 	teardown();
 }
 
+/* However many hold as little as one packet each: the network goes on. */
+static void unread_datagrams_of_many_sockets(void **state)
+{
+	static struct socket *s[1500];
+	u32 i;
+
+	setup();
+	stack_know_peer();
+	pkt_limit_set(PKT_POOL_RX, 2 << 20);
+	for (i = 0; i < ARRAY_SIZE(s); i++) {
+		s[i] = bound(0, 10000 + i);
+		peer_udp(HOST, 7777, 10000 + i, "unread", 6);
+		sim_run(10 * NSEC_PER_USEC);
+	}
+	assert_true(pkt_rx_last);
+	peer_forget(&peer);
+	for (i = 0; i < 50; i++)
+		peer_echo(&peer, host_mac, HOST, 3, i, 100);
+	sim_run_ms(1);
+	assert_int_equal(peer_count_icmp(&peer, 0), 50);
+	for (i = 0; i < ARRAY_SIZE(s); i++)
+		sock_close(s[i]);
+	assert_false(pkt_rx_last);
+	teardown();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_in),
+		cmocka_unit_test(unread_datagrams_of_many_sockets),
 		cmocka_unit_test(goes_out),
 		cmocka_unit_test(fragments_are_summed),
 		cmocka_unit_test(connected_first),

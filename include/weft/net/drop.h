@@ -72,6 +72,7 @@
 	X(DROP_NO_SOCKET, "no_socket")                                         \
 	X(DROP_SOCKET_FULL, "socket_buffer_full")                              \
 	X(DROP_SOCKET_FILTER, "socket_filter")                                 \
+	X(DROP_MIN_TTL, "below_least_ttl")                                     \
 	X(DROP_BAD_LENGTH, "bad_length")                                       \
 	X(DROP_BAD_PORT, "bad_port")                                           \
 	X(DROP_UNKNOWN_TYPE, "unknown_type")                                   \

@@ -37,6 +37,7 @@ struct neigh {
 	bool router;	 /* RFC 4861's IsRouter */
 	bool unresolved; /* no link address known, and counted as such */
 	bool own;	 /* this host itself has something to send to it; read without lock */
+	bool told;	 /* watchers have heard of it */
 	u8 hw[LINK_ADDR_MAX];
 	u64 deadline; /* ktime of the next step, 0: none */
 	u64 confirmed, updated;
@@ -47,7 +48,8 @@ struct neigh {
 	u32 header_seq;
 	u8 header[LINK_HEADER_MAX]; /* the link header to it */
 	/* plain words */
-	u64 used; /* last look-up, for LRU */
+	u64 used;		 /* last look-up, for LRU */
+	struct neigh *next_gone; /* the table's: of those that have just left */
 };
 
 /* ---- resolvers ---- */
@@ -136,6 +138,23 @@ bool neigh_proxy_find(const struct netif *nif, const struct ip_addr *addr, bool 
 void neigh_proxy_for_each(void (*fn)(const struct netif *nif, const struct ip_addr *addr,
 				     bool router, void *arg),
 			  void *arg);
+
+/* ---- watchers ---- */
+/* An entry has another state, link address or role, or has left. What only goes on between this
+ * host and its cache is not told, as on Linux: that it begins to ask, or that an entry is in use
+ * again. Poll or process context, under RCU, without locks of the cache, but not in order where two
+ * CPUs are at it: i says how it is. */
+struct neigh_watcher {
+	const char *name;
+	void (*event)(struct neigh_watcher *w, const struct neigh_info *i, bool gone);
+	struct module *owner;
+	struct list_head node;
+	struct ledger_entry ledger;
+};
+/* Both without netif_lock. After unwatch nobody is inside. */
+void neigh_watch_owner(struct neigh_watcher *w, struct module *owner);
+void neigh_unwatch(struct neigh_watcher *w);
+#define neigh_watch(w) neigh_watch_owner(w, THIS_MODULE)
 
 static inline bool neigh_has_address(u8 state)
 {

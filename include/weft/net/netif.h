@@ -143,6 +143,9 @@ void netif_carrier(struct netif *nif, bool on);
  * context; stop is called under tx_lock, from xmit; wake without it. */
 void netif_tx_stop(struct netif *nif);
 void netif_tx_wake(struct netif *nif);
+/* Makes the checksum of a packet with PKT_CSUM_FILL, which nobody else will: what a driver's device
+ * cannot do for this frame, what is about to be cut into fragments. Any context. */
+void netif_fill_checksum(struct pkt *p);
 /* This CPU's counters; preemption off. */
 static inline struct netif_stats *netif_stats_this(struct netif *nif)
 {

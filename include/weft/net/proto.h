@@ -82,6 +82,10 @@ struct ip_family {
 	/* What members want of a group on nif has changed; with the last of them gone g has no
 	 * users. For IGMP or MLD. Under netif_lock. Default: none. */
 	void (*group_event)(struct netif *nif, struct ip_group *g);
+	/* A socket joins an anycast address on nif and gets a ticket, or leaves with it.
+	 * -EADDRNOTAVAIL nobody would send it here, -ENODEV, -ENOMEM. Under netif_lock. Default:
+	 * -EADDRNOTAVAIL. */
+	int (*anycast)(struct netif *nif, const struct ip_addr *addr, u32 *ticket, bool on);
 	/* Reads the network header of a packet that an ICMP error quotes; options and further
 	 * headers are skipped. 0, or -EINVAL: nothing that could be ours. Pure. Default: -EINVAL.
 	 */
@@ -91,7 +95,7 @@ struct ip_family {
 	u64 no_routes, unknown_protos; /* counted */
 	struct module *owner;
 	struct ledger_entry ledger;
-	struct door door; /* for addr_* and group_event */
+	struct door door; /* for addr_*, group_event and anycast */
 };
 /* -EEXIST, -EINVAL */
 int ip_family_register_owner(struct ip_family *fam, struct module *owner);
@@ -229,6 +233,11 @@ void ip_proto_unregister(struct ip_proto *p);
  * p->trans_off, ip_rx(p) and its proto set. Raw sockets see it, then the transport; nobody:
  * protocol unreachable. Consumes. Poll context. */
 int ip_deliver(struct pkt *p);
+/* RFC 2113, RFC 2711: p, its data at the network header and ip_rx(p) set, is for somebody else and
+ * asks routers on its way to look, as value says. Does a raw socket want such? Then deliver gives a
+ * copy to each, and as on Linux the packet has come to its end. Consumes. Both in poll context. */
+bool ip_alert_wanted(const struct ip_rx *rx, u16 value);
+int ip_deliver_alert(struct pkt *p, u16 value);
 /* For error receivers: to raw sockets and the transport that sent the quoted packet. quote
  * starts at the quoted transport header. Poll context. */
 void ip_deliver_error(const struct ip_error *e, const u8 *quote, u32 quote_len);

@@ -107,8 +107,18 @@ struct ip_user_option {
 	const u8 *data;
 	u32 len;
 };
-/* Tells watchers. Under netif_lock. */
+/* What a router said of a prefix (RFC 4861 4.6.2), lifetimes in seconds. */
+struct ip_prefix_option {
+	const struct netif *nif;
+	struct ip_addr prefix;
+	u16 af;
+	u8 type, plen; /* type: the option's */
+	bool on_link, autonomous;
+	u32 preferred, valid;
+};
+/* Tell watchers. Under netif_lock. */
 void ip_notify_option(const struct ip_user_option *o);
+void ip_notify_prefix(const struct ip_prefix_option *o);
 
 /* Each address (when it changes, again) and each route that comes or goes, once, in process context
  * with netif_lock held: it is in its table at the call. Unset: not told. A new watcher hears
@@ -118,6 +128,7 @@ struct ip_watcher {
 	void (*addr)(struct ip_watcher *w, const struct ifaddr *a, bool added);
 	void (*route)(struct ip_watcher *w, const struct route *r, bool added);
 	void (*option)(struct ip_watcher *w, const struct ip_user_option *o);
+	void (*prefix)(struct ip_watcher *w, const struct ip_prefix_option *o);
 	struct module *owner;
 	struct list_head node;
 	struct ledger_entry ledger;

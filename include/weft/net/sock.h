@@ -40,12 +40,13 @@
 #define INET_SEND_LABEL BIT(19)	  /* sin6_flowinfo means something */
 #define INET_NO_AUTOLABEL BIT(20) /* the family makes no flow labels */
 #define INET_HOPS_0 BIT(21)	  /* ttl 0 is meant */
+#define INET_RECVFRAGSIZE BIT(22)
 /* whoever has one of these wants control messages with what it receives */
 #define INET_RECV_CONTROL                                                                    \
 	(INET_PKTINFO | INET_RECVTTL | INET_RECVTOS | INET_RECVOPTS | INET_RECVORIGDST |     \
 	 INET_RECVLABEL | INET_RECVHOPOPTS | INET_RECVDSTOPTS | INET_RECVRTHDR |             \
 	 INET_PKTINFO_OLD | INET_RECVTTL_OLD | INET_RECVHOPOPTS_OLD | INET_RECVDSTOPTS_OLD | \
-	 INET_RECVRTHDR_OLD)
+	 INET_RECVRTHDR_OLD | INET_RECVFRAGSIZE)
 
 #define INET_ERRQ_MAX 16 /* errors kept for MSG_ERRQUEUE */
 
@@ -56,6 +57,7 @@ struct inet_settings {
 	u8 tos, ttl; /* ttl 0: default */
 	u8 mcast_ttl;
 	u8 pmtudisc;		  /* IP_PMTUDISC_* */
+	u8 min_ttl;		  /* what came farther is dropped (RFC 5082); 0: nothing is */
 	u32 mcast_if, unicast_if; /* where to send through what says nothing itself, 0: by route */
 };
 
@@ -76,20 +78,22 @@ struct inet_sock {
 	u8 opt_len;
 	u8 opts[40]; /* IP_OPTIONS */
 	struct inet_headers headers;
-	u32 flow_label;		      /* to the connected peer */
-	struct list_head labels;      /* leased ones: flowlabel.c's */
-	u32 frag_size;		      /* IPV6_MTU: packets are cut to it, 0: the path's MTU */
-	struct ip_addr from;	      /* IPV6_PKTINFO: the source, any: the bound one; ... */
-	u32 from_if;		      /* ... and the interface to send through */
-	struct list_head memberships; /* read under RCU */
+	u32 flow_label;		 /* to the connected peer */
+	struct list_head labels; /* leased ones: flowlabel.c's */
+	u32 frag_size;		 /* IPV6_MTU: packets are cut to it, 0: the path's MTU */
+	struct ip_addr from;	 /* IPV6_PKTINFO: the source, any: the bound one; ... */
+	u32 from_if;		 /* ... and the interface to send through */
 	u32 nr_memberships;
-	struct flow flow; /* of a connected socket, revalidated at each use */
+	struct list_head memberships; /* read under RCU */
+	u32 nr_anycasts;
+	struct list_head anycasts; /* joined ones */
+	struct flow flow;	   /* of a connected socket, revalidated at each use */
 	struct ip_waiter waiter;
 	u64 park_until; /* ktime: a neighbour was slow, so until then sends park at once */
 	/* guarded by s->rx_lock */
 	bool closed;
-	struct list_head errors; /* of struct inet_error */
 	u32 nr_errors;
+	struct list_head errors;     /* of struct inet_error */
 	struct inet_error *path_mtu; /* what IPV6_RECVPATHMTU is to be told */
 };
 
@@ -108,8 +112,19 @@ static inline bool inet_wants_errors(const struct inet_sock *is, const struct ip
 	return inet_settings(is, remote)->flags & INET_RECVERR;
 }
 
-/* Settings under net/ipv6, which the family shows: bindv6only, for new sockets, and mld_max_msf. */
+/* Settings that the families show. Under net/ipv6: bindv6only, for new sockets, and mld_max_msf;
+ * under each: ip_nonlocal_bind. */
 extern int inet_bindv6only, inet_max_sources_v6;
+extern int inet_nonlocal_bind, inet_nonlocal_bind_v6;
+
+/* Has any socket ever set min_ttl? Until then nobody pays for it. */
+extern bool inet_min_ttl_used;
+/* Did it come from farther than is wants to hear? Streams ask and drop; Linux's others do not. */
+static inline bool inet_too_far(const struct inet_sock *is, const struct ip_rx *rx)
+{
+	return unlikely(READ_ONCE(inet_min_ttl_used)) &&
+	       rx->ttl < READ_ONCE(inet_settings(is, &rx->src)->min_ttl);
+}
 
 /* s may be NULL: a connection that nobody has accepted yet. */
 void inet_sock_init(struct inet_sock *is, struct socket *s);
@@ -119,6 +134,11 @@ void inet_sock_release(struct inet_sock *is);
 /* SOL_IP and SOL_IPV6, as far as all share them. -ENOPROTOOPT: not one of them. */
 int inet_setsockopt(struct inet_sock *is, int level, int opt, const void *val, u32 len);
 int inet_getsockopt(struct inet_sock *is, int level, int opt, void *val, u32 *len);
+
+/* IPV6_ADDRFORM: may an AF_INET6 socket, which is connected or not, turn into one of AF_INET? 0,
+ * -EINVAL, -ENOTCONN, -EADDRNOTAVAIL: its peer has no IPv4 address. become then makes it one. */
+int inet_may_become_v4(const struct inet_sock *is, bool connected, const void *val, u32 len);
+void inet_become_v4(struct inet_sock *is);
 
 /* Everything that options said, for a connection out of a listener. */
 void inet_inherit(struct inet_sock *child, const struct inet_sock *l);

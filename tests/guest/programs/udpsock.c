@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* udpsock.c - what UDP sockets promise, over loopback and to groups on the first interface. As
- * `udpsock echo PORT` it answers whoever writes to that port, until it is killed. */
+ * `udpsock echo PORT` it answers whoever writes to that port, until it is killed; `udpsock blast
+ * HOST PORT SECONDS` sends datagrams of 64 bytes as fast as it can and tells how many. */
 #include "check.h"
 
 #include <arpa/inet.h>
@@ -597,6 +598,21 @@ static int echo(int port)
 	}
 }
 
+static int blast(const char *host, int port, int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	struct sockaddr_in to = in(host, port);
+	int fd = udp();
+	long sent = 0;
+
+	check(connect(fd, (void *)&to, sizeof(to)) == 0);
+	while (sent % 64 || time(NULL) < end)
+		/* nobody listens at times, and says so */
+		sent += send(fd, big, 64, 0) == 64 || errno == ECONNREFUSED;
+	printf("%ld\n", sent);
+	return 0;
+}
+
 static const struct test tests[] = {
 	TEST(there_and_back), TEST(connected),	   TEST(refused),    TEST(error_queue),
 	TEST(binding),	      TEST(sharing),	   TEST(reading),    TEST(all_sizes),
@@ -609,5 +625,7 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "echo"))
 		return echo(atoi(argv[2]));
+	if (argc == 5 && !strcmp(argv[1], "blast"))
+		return blast(argv[2], atoi(argv[3]), atoi(argv[4]));
 	return run_tests(argc, argv, tests, LENGTH(tests), 30);
 }

@@ -3,6 +3,8 @@
  * as a seed says, and can write what it carries to a file that packet analysers read. */
 #pragma once
 
+#include <weft/bytes.h>
+
 #include "sim.h"
 
 /* Hardware's side: called from a simulated event, interrupts off. */
@@ -35,3 +37,15 @@ void sim_link_send(struct sim_end *from, const u8 *frame, u32 len);
 /* Every frame that is sent goes to this file too (pcap, nanoseconds). False: cannot be made. */
 bool sim_link_trace(struct sim_link *l, const char *path);
 void sim_link_trace_end(struct sim_link *l);
+
+/* RFC 1071: the ones' complement sum of n octets and what was summed before. */
+static inline u16 wire_sum_add(const u8 *p, u32 n, u32 sum)
+{
+	for (; n > 1; n -= 2, p += 2)
+		sum += get_be16(p);
+	if (n)
+		sum += *p << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}

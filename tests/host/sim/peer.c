@@ -14,15 +14,7 @@ static const u8 everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 u16 wire_sum(const u8 *p, u32 n)
 {
-	u32 sum = 0;
-
-	for (; n > 1; n -= 2, p += 2)
-		sum += get_be16(p);
-	if (n)
-		sum += *p << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
+	return ~wire_sum_add(p, n, 0);
 }
 
 u32 frame_ether(u8 *f, const u8 *dst, const u8 *src, u16 type)
@@ -81,7 +73,7 @@ u32 frame_ipv4(u8 *f, const u8 *dst, const u8 *src, const struct ipv4_fields *h,
 	return all;
 }
 
-u32 icmp_message(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len)
+u32 icmp_unsummed(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len)
 {
 	m[0] = type;
 	m[1] = code;
@@ -89,6 +81,12 @@ u32 icmp_message(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len)
 	put_be32(m + 4, rest);
 	if (data)
 		memcpy(m + 8, data, len);
+	return 8 + len;
+}
+
+u32 icmp_message(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len)
+{
+	icmp_unsummed(m, type, code, rest, data, len);
 	put_be16(m + 2, wire_sum(m, 8 + len));
 	return 8 + len;
 }
@@ -196,24 +194,6 @@ void peer_forget(struct peer *p)
 
 /* ---- reading ---- */
 
-static bool is_arp(const struct frame *f, u16 op)
-{
-	return f->len >= 42 && get_be16(f->data + 12) == 0x806 && get_be16(f->data + 20) == op;
-}
-
-static bool is_proto(const struct frame *f, u8 proto)
-{
-	return f->len >= 34 && get_be16(f->data + 12) == 0x800 && f->data[23] == proto;
-}
-
-static bool is_icmp(const struct frame *f, int type, int code)
-{
-	const u8 *m = frame_icmp(f);
-
-	return is_proto(f, 1) && !(get_be16(f->data + 20) & 0x1fff) && (type < 0 || m[0] == type) &&
-	       (code < 0 || m[1] == code);
-}
-
 const struct frame *peer_take(struct peer *p, struct frame *f)
 {
 	static struct frame taken;
@@ -225,57 +205,69 @@ const struct frame *peer_take(struct peer *p, struct frame *f)
 	return &taken;
 }
 
-const struct frame *peer_take_arp(struct peer *p, u16 op)
+const struct frame *peer_find(struct peer *p, frame_fits *fits, const void *what)
 {
 	struct frame *f;
 
 	list_for_each_entry(f, &p->heard, node) {
-		if (is_arp(f, op))
+		if (fits(f, what))
 			return peer_take(p, f);
 	}
 	return NULL;
+}
+
+u32 peer_count(struct peer *p, frame_fits *fits, const void *what)
+{
+	struct frame *f;
+	u32 n = 0;
+
+	list_for_each_entry(f, &p->heard, node)
+		n += fits(f, what);
+	return n;
+}
+
+static bool is_arp(const struct frame *f, const void *op)
+{
+	return f->len >= 42 && get_be16(f->data + 12) == 0x806 &&
+	       get_be16(f->data + 20) == *(const u16 *)op;
+}
+
+static bool is_proto(const struct frame *f, const void *proto)
+{
+	return f->len >= 34 && get_be16(f->data + 12) == 0x800 && f->data[23] == *(const u8 *)proto;
+}
+
+static bool is_icmp(const struct frame *f, const void *what)
+{
+	static const u8 icmp = 1;
+
+	return is_proto(f, &icmp) && !(get_be16(f->data + 20) & 0x1fff) &&
+	       icmp_fits(frame_icmp(f), what);
+}
+
+const struct frame *peer_take_arp(struct peer *p, u16 op)
+{
+	return peer_find(p, is_arp, &op);
 }
 
 const struct frame *peer_take_icmp(struct peer *p, int type, int code)
 {
-	struct frame *f;
-
-	list_for_each_entry(f, &p->heard, node) {
-		if (is_icmp(f, type, code))
-			return peer_take(p, f);
-	}
-	return NULL;
+	return peer_find(p, is_icmp, &(struct icmp_want){ type, code, NULL });
 }
 
 const struct frame *peer_take_proto(struct peer *p, u8 proto)
 {
-	struct frame *f;
-
-	list_for_each_entry(f, &p->heard, node) {
-		if (is_proto(f, proto))
-			return peer_take(p, f);
-	}
-	return NULL;
+	return peer_find(p, is_proto, &proto);
 }
 
 u32 peer_count_icmp(struct peer *p, int type)
 {
-	struct frame *f;
-	u32 n = 0;
-
-	list_for_each_entry(f, &p->heard, node)
-		n += is_icmp(f, type, -1);
-	return n;
+	return peer_count(p, is_icmp, &(struct icmp_want){ type, -1, NULL });
 }
 
 u32 peer_count_arp(struct peer *p, u16 op)
 {
-	struct frame *f;
-	u32 n = 0;
-
-	list_for_each_entry(f, &p->heard, node)
-		n += is_arp(f, op);
-	return n;
+	return peer_count(p, is_arp, &op);
 }
 
 bool frame_sound(const struct frame *f)

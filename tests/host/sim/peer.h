@@ -5,6 +5,7 @@
 #pragma once
 
 #include <weft/net/addr.h>
+#include <weft/string.h>
 
 #include "nic.h"
 
@@ -54,6 +55,8 @@ u32 frame_ipv4(u8 *f, const u8 *dst, const u8 *src, const struct ipv4_fields *h,
 	       const void *payload, u32 len);
 /* An ICMP message with its checksum; returns its length. */
 u32 icmp_message(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len);
+/* The same without, for ICMPv6. */
+u32 icmp_unsummed(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len);
 u16 wire_sum(const u8 *p, u32 n); /* RFC 1071, to be stored big-endian; 0 over a sound header */
 
 /* ---- sending what is usual ---- */
@@ -64,6 +67,20 @@ void peer_echo(struct peer *p, const u8 *dst, u32 to, u16 id, u16 seq, u32 len);
 
 /* ---- reading ---- */
 /* Take the oldest frame heard that fits (valid until the next call). NULL: none. */
+typedef bool frame_fits(const struct frame *f, const void *what);
+const struct frame *peer_find(struct peer *p, frame_fits *fits, const void *what);
+u32 peer_count(struct peer *p, frame_fits *fits, const void *what);
+/* An ICMP or ICMPv6 message; -1, NULL: any. */
+struct icmp_want {
+	int type, code;
+	const struct ip_addr *target; /* of neighbour discovery */
+};
+static inline bool icmp_fits(const u8 *m, const struct icmp_want *w)
+{
+	return (w->type < 0 || m[0] == w->type) && (w->code < 0 || m[1] == w->code) &&
+	       (!w->target || !memcmp(m + 8, w->target, 16));
+}
+/* The same for what is usual. */
 const struct frame *peer_take_arp(struct peer *p, u16 op);
 const struct frame *peer_take_icmp(struct peer *p, int type, int code); /* -1: any */
 const struct frame *peer_take_proto(struct peer *p, u8 proto);

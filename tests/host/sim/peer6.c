@@ -182,17 +182,6 @@ u32 frame_ipv6(u8 *f, const u8 *dst, const u8 *src, const struct ipv6_fields *h,
 	return all;
 }
 
-u32 icmp6_message(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len)
-{
-	m[0] = type;
-	m[1] = code;
-	put_be16(m + 2, 0);
-	put_be32(m + 4, rest);
-	if (data)
-		memcpy(m + 8, data, len);
-	return 8 + len;
-}
-
 u32 udp6_datagram(u8 *m, u16 sport, u16 dport, const void *data, u32 len)
 {
 	put_be16(m, sport);
@@ -485,64 +474,40 @@ const u8 *frame6_payload(const struct frame *f, u8 *proto, u32 *len)
 	return at;
 }
 
-static bool is_proto(const struct frame *f, u8 want)
+static bool is_proto(const struct frame *f, const void *want)
 {
 	u8 proto;
 
-	return frame6_payload(f, &proto, NULL) && proto == want;
+	return frame6_payload(f, &proto, NULL) && proto == *(const u8 *)want;
 }
 
-static bool is_icmp(const struct frame *f, int type, int code)
+static bool is_icmp(const struct frame *f, const void *what)
 {
 	u8 proto;
 	u32 n;
 	const u8 *m = frame6_payload(f, &proto, &n);
 
-	return m && proto == 58 && n >= 4 && (type < 0 || m[0] == type) &&
-	       (code < 0 || m[1] == code);
+	return m && proto == 58 && n >= 4 && icmp_fits(m, what);
 }
 
 const struct frame *peer6_take_icmp(struct peer *p, int type, int code)
 {
-	struct frame *f;
-
-	list_for_each_entry(f, &p->heard, node) {
-		if (is_icmp(f, type, code))
-			return peer_take(p, f);
-	}
-	return NULL;
+	return peer_find(p, is_icmp, &(struct icmp_want){ type, code, NULL });
 }
 
 const struct frame *peer6_take_proto(struct peer *p, u8 proto)
 {
-	struct frame *f;
-
-	list_for_each_entry(f, &p->heard, node) {
-		if (is_proto(f, proto))
-			return peer_take(p, f);
-	}
-	return NULL;
+	return peer_find(p, is_proto, &proto);
 }
 
 const struct frame *peer6_take_nd(struct peer *p, u8 type, const struct ip_addr *target)
 {
-	struct frame *f;
-
-	list_for_each_entry(f, &p->heard, node) {
-		if (is_icmp(f, type, 0) && (!target || !memcmp(frame6_icmp(f) + 8, target, 16)))
-			return peer_take(p, f);
-	}
-	return NULL;
+	return peer_find(p, is_icmp, &(struct icmp_want){ type, 0, target });
 }
 
 u32 peer6_count_icmp(struct peer *p, int type)
 {
-	struct frame *f;
-	u32 n = 0;
-
-	list_for_each_entry(f, &p->heard, node)
-		n += is_icmp(f, type, -1);
-	return n;
+	return peer_count(p, is_icmp, &(struct icmp_want){ type, -1, NULL });
 }
 
 const u8 *frame6_option(const struct frame *f, u8 type)

@@ -58,7 +58,7 @@ u32 frame_ipv6(u8 *f, const u8 *dst, const u8 *src, const struct ipv6_fields *h,
 u16 wire_sum6(const struct ip_addr *src, const struct ip_addr *dst, u8 proto, const u8 *p, u32 n);
 void wire_sum6_put(const struct ip_addr *src, const struct ip_addr *dst, u8 proto, u8 *p, u32 n);
 /* An ICMPv6 message without its checksum. */
-u32 icmp6_message(u8 *m, u8 type, u8 code, u32 rest, const void *data, u32 len);
+#define icmp6_message icmp_unsummed
 u32 udp6_datagram(u8 *m, u16 sport, u16 dport, const void *data, u32 len); /* likewise */
 
 /* Options of neighbour discovery, RFC 4861 4.6 and others. */
