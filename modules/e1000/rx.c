@@ -47,10 +47,18 @@ void e1000_rx_free(struct nic *nic)
 
 static void lend(struct rx_ring *rx, u32 i, struct pkt *p)
 {
+	struct rx_desc *d = &rx->desc[i];
+
 	rx->pkt[i] = p;
-	rx->desc[i].addr = dma_addr(p->data);
-	rx->desc[i].status = 0;
+	d->addr = dma_addr(p->data);
+	d->status = 0;
 	rx->unposted++;
+}
+
+/* The descriptor behind i. */
+static u32 behind(const struct rx_ring *rx, u32 i)
+{
+	return i + 1 == rx->size ? 0 : i + 1;
 }
 
 /* The device may use descriptors up to, not including, RDT: one stays empty to tell full from
@@ -81,7 +89,7 @@ int e1000_rx_fill(struct nic *nic)
 	/* frames that came while the interface was down are stale */
 	while (rx->desc[rx->next].status & RX_STATUS_DD) {
 		rx->desc[rx->next].status = 0;
-		rx->next = (rx->next + 1) % rx->size;
+		rx->next = behind(rx, rx->next);
 		rx->unposted++;
 	}
 	post(nic);
@@ -104,7 +112,8 @@ static void take_frame(struct nic *nic, struct rx_desc *d, u32 i)
 	struct pkt *p = rx->pkt[i], *fresh;
 	u32 len = d->length;
 
-	if (!(d->status & RX_STATUS_EOP) || (d->errors & RX_ERROR_FRAME) || len > pkt_tailroom(p)) {
+	/* the buffer is empty and has RX_ROOM */
+	if (!(d->status & RX_STATUS_EOP) || (d->errors & RX_ERROR_FRAME) || len > RX_ROOM) {
 		netif_stats_this(nic->nif)->rx_errors++;
 		ip_drop_count(d->status & RX_STATUS_EOP ? DROP_RX_ERROR : DROP_TOO_LONG);
 		lend(rx, i, p);
@@ -118,7 +127,7 @@ static void take_frame(struct nic *nic, struct rx_desc *d, u32 i)
 		return;
 	}
 	p->csum = csum_state(nic, d);
-	pkt_put(p, len);
+	p->len = len;
 	lend(rx, i, fresh);
 	netif_rx(nic->nif, p);
 }
@@ -135,7 +144,7 @@ u32 e1000_rx_poll(struct nic *nic, u32 budget)
 		if (!(READ_ONCE(d->status) & RX_STATUS_DD))
 			break;
 		smp_rmb(); /* the device wrote the rest before DD */
-		rx->next = (i + 1) % rx->size;
+		rx->next = behind(rx, i);
 		take_frame(nic, d, i);
 		done++;
 	}

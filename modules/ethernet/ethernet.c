@@ -79,7 +79,7 @@ static int input_tagged(struct netif *nif, struct pkt *p)
 	return input_802_3(nif, p, ETH_HLEN + VLAN_TAG_LEN, type);
 }
 
-static int ethernet_input(struct netif *nif, struct pkt *p)
+static __noinline int input_any(struct netif *nif, struct pkt *p)
 {
 	u16 type;
 
@@ -98,6 +98,22 @@ static int ethernet_input(struct netif *nif, struct pkt *p)
 	if (likely(type >= ETH_P_802_3_MIN))
 		return deliver(nif, p, type, ETH_HLEN);
 	return input_802_3(nif, p, ETH_HLEN, type);
+}
+
+/* In front of all that a frame may be stands what it mostly is: a DIX frame for us. */
+static int ethernet_input(struct netif *nif, struct pkt *p)
+{
+	const u8 *h = p->data;
+	u16 type = get_be16(h + 2 * ETH_ALEN);
+
+	if (unlikely(p->len < ETH_HLEN || !eth_eq(h, nif->mac) || eth_is_multicast(h + ETH_ALEN) ||
+		     type < ETH_P_802_3_MIN || type == ETH_P_8021Q))
+		return input_any(nif, p);
+	p->pkttype = PKT_HOST;
+	p->ethertype = type;
+	p->data += ETH_HLEN;
+	p->len -= ETH_HLEN;
+	return net_input(nif, p);
 }
 
 static void ethernet_header(const struct netif *nif, u8 *hdr, u16 ethertype, const u8 *dst,

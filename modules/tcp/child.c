@@ -100,6 +100,9 @@ void tcp_child_open(struct tcp_conn *l, struct tcp_conn *child, struct pkt *p,
 	child->snd_wl1 = seg->seq;
 	child->snd_wl2 = seg->ack;
 	child->last_recv_ns = now;
+	child->segs_in = 2; /* a SYN, and what completes the handshake */
+	child->empty_in = 1 + !seg->len;
+	child->delivered_segs = 1; /* our SYN-ACK */
 	if (first_rtt)
 		tcp_rtt_sample(child, first_rtt);
 	tcp_established(child);

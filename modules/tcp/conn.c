@@ -215,6 +215,7 @@ void tcp_connect_start(struct tcp_conn *tc)
 
 void tcp_established(struct tcp_conn *tc)
 {
+	tcp_mtu_start(tc);
 	tcp_mss_update(tc);
 	tcp_rcvbuf_init(tc);
 	tcp_cc_start(tc);

@@ -30,7 +30,7 @@
 	X(TCPAbortOnData) X(TCPAbortOnClose) X(TCPAbortOnMemory)          \
 	X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(TCPAbortFailed)        \
 	X(TCPMemoryPressures) X(TCPSACKDiscard) X(TCPDSACKIgnoredOld)     \
-	X(TCPDSACKIgnoredNoUndo) X(TCPSpuriousRTOs) X(TCPDeferAcceptDrop) \
+	X(TCPDSACKIgnoredNoUndo) X(TCPSpuriousRTOs) X(TCPMinTTLDrop) X(TCPDeferAcceptDrop) \
 	X(TCPTimeWaitOverflow) X(TCPReqQFullDoCookies) X(TCPReqQFullDrop) \
 	X(TCPRetransFail) X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop)  \
 	X(TCPOFOMerge) X(TCPChallengeACK) X(TCPSYNChallenge)              \

@@ -38,10 +38,13 @@ u16 tcp_ecn_flags(struct tcp_conn *tc, bool new_data)
 }
 
 /* RFC 3168 6.1.2: as a loss, but nothing is sent again, and at most once a window. */
-void tcp_ecn_echoed(struct tcp_conn *tc)
+void tcp_ecn_echoed(struct tcp_conn *tc, u32 segs)
 {
-	if (!(tc->options & TCP_OPT_ECN) || tc->ca_state >= TCP_CA_CWR ||
-	    seq_lt(tc->snd_una, tc->ecn_recover))
+	if (!(tc->options & TCP_OPT_ECN))
+		return;
+	tc->delivered_ce += segs;
+	tcp_count_add(TCP_TCPDeliveredCE, segs);
+	if (tc->ca_state >= TCP_CA_CWR || seq_lt(tc->snd_una, tc->ecn_recover))
 		return;
 	tc->ecn_recover = tc->snd_nxt;
 	tc->ecn_cwr = true;

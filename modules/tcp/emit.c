@@ -106,7 +106,7 @@ int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
 {
 	struct flow *f = &tc->is.flow;
 	u32 options = tcp_options_len(tc), header = TCP_HEADER + options, payload = p->len;
-	u32 mss = tc->mss_now;
+	u32 mss = tc->mss_now, segs = 1;
 	u16 urgent = 0;
 	u8 *h = pkt_push(p, header);
 
@@ -120,12 +120,15 @@ int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
 			    (u32)(now / NSEC_PER_MSEC) + tc->ts_offset);
 	}
 	p->gso_size = p->gso_type = 0;
-	tcp_count(TCP_OutSegs);
 	if (payload > mss) {
 		p->gso_size = mss;
 		p->gso_type = ip_addr_is_v4(&f->dst) ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
-		tcp_count_add(TCP_OutSegs, (payload - 1) / mss);
+		segs += (payload - 1) / mss;
 	}
+	tcp_count_add(TCP_OutSegs, segs);
+	tc->segs_out += segs;
+	if (payload)
+		tc->data_segs_out += segs;
 	if (unlikely(tc->urgent_out) && seq_gt(tc->snd_up, seq) && tc->snd_up - seq <= 0xffff) {
 		/* RFC 6093: the pointer is to the byte behind the urgent one */
 		urgent = tc->snd_up - seq;
@@ -313,6 +316,8 @@ static int emit_syn(struct tcp_conn *tc)
 	if (answer)
 		note_ack_sent(tc);
 	tcp_count(TCP_OutSegs);
+	tc->segs_out++;
+	tc->data_segs_out += data != 0;
 	err = ip_commit(f, p);
 	if (unlikely(fo.option || fo.data) && !tcp_later(err)) {
 		tc->fastopen |= TCP_FO_LEFT;

@@ -64,7 +64,9 @@ static void conn_error(struct tcp_conn *tc, const struct ip_error *e, u32 seq)
 		spin_unlock(&tc->lock);
 		return;
 	}
-	if (seq_lt(seq, tc->snd_una) || seq_ge(seq, tc->snd_nxt))
+	if (e->rx && inet_too_far(&tc->is, e->rx))
+		tcp_count(TCP_TCPMinTTLDrop);
+	else if (seq_lt(seq, tc->snd_una) || seq_ge(seq, tc->snd_nxt))
 		tcp_count(TCP_OutOfWindowIcmps);
 	else if (e->kind == IP_ERR_TOO_BIG)
 		too_big(tc, e);

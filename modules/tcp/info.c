@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* info.c - TCP_INFO: Linux's struct tcp_info as of 6.1, cut to what the caller asks for. What this
- * TCP does not keep is 0. */
+/* info.c - TCP_INFO: Linux's struct tcp_info as of 6.1, cut to what the caller asks for. 0 are, as
+ * on Linux, fackets and last_ack_sent; and nothing is paced, so there is no rate of it. */
+#include "emit.h"
 #include "listen.h"
-#include "recovery.h"
 
 #define INFO_TIMESTAMPS 1
 #define INFO_SACK 2
@@ -56,22 +56,42 @@ static void fill_listener(const struct tcp_conn *tc, struct tcp_info *i)
 	i->sacked = tc->listen->backlog;
 }
 
+/* Segments, as they were cut. */
+static void fill_flight(const struct tcp_conn *tc, struct tcp_info *i)
+{
+	const struct tcp_rec *r;
+
+	list_for_each_entry(r, &tc->recs, node) {
+		u32 len = r->end - r->seq - !!(r->flags & (TCP_REC_SYN | TCP_REC_FIN));
+		u32 segs = len <= r->mss ? 1 : DIV_ROUND_UP(len, (u32)r->mss);
+
+		i->unacked += segs;
+		if (r->flags & TCP_REC_SACKED)
+			i->sacked += segs;
+		else if (r->flags & TCP_REC_LOST)
+			i->lost += segs;
+		else if (r->flags & TCP_REC_RETRANS)
+			i->retrans += segs;
+	}
+	/* each duplicate ACK is one */
+	if (!tcp_has_sack(tc))
+		i->sacked = DIV_ROUND_UP(tc->sacked_out, max((u32)tc->mss, 1u));
+}
+
 static void fill_sending(const struct tcp_conn *tc, struct tcp_info *i)
 {
 	u32 mss = max((u32)tc->mss, 1u);
 
 	i->snd_mss = mss;
-	i->unacked = DIV_ROUND_UP(tc->snd_nxt - tc->snd_una, mss);
-	i->sacked = DIV_ROUND_UP(tc->sacked_out, mss);
-	i->lost = DIV_ROUND_UP(tc->lost_out, mss);
-	i->retrans = DIV_ROUND_UP(tc->retrans_out, mss);
+	fill_flight(tc, i);
 	i->snd_cwnd = tc->cc.cwnd / mss;
 	i->snd_ssthresh = tc->cc.ssthresh >= TCP_CC_SSTHRESH_INFINITE ? TCP_CC_SSTHRESH_INFINITE :
 									tc->cc.ssthresh / mss;
-	i->notsent_bytes = tc->write_seq - tc->snd_nxt;
+	i->notsent_bytes = seq_max(tc->write_seq, tc->snd_nxt) - tc->snd_nxt;
 	i->snd_wnd = tc->snd_wnd;
 	i->total_retrans = tc->total_retrans;
-	i->delivered = tc->delivered / mss;
+	i->delivered = tc->delivered_segs;
+	i->delivered_ce = tc->delivered_ce;
 	i->bytes_acked = tc->delivered - tc->sacked_out;
 	i->bytes_sent = i->bytes_acked + (tc->snd_nxt - tc->snd_una) + tc->bytes_retrans;
 	i->bytes_retrans = tc->bytes_retrans;
@@ -88,6 +108,8 @@ static void fill_times(const struct tcp_conn *tc, struct tcp_info *i)
 	u64 now = ktime_get();
 
 	i->rto = usec(tc->rto_ns);
+	i->ato = tc->last_data_recv_ns ? usec(TCP_DELACK_NS) : 0;
+	i->rcv_rtt = usec(tc->rcv_rtt_ns);
 	i->rtt = usec(tc->srtt_ns);
 	i->rttvar = usec(tc->rttvar_ns);
 	i->min_rtt = usec(tc->min_rtt_ns);
@@ -126,6 +148,10 @@ static void fill(struct tcp_conn *tc, struct tcp_info *i)
 	i->pacing_rate = i->max_pacing_rate = PACING_NONE;
 	i->bytes_received = bytes_received(tc);
 	i->rcv_ooopack = tc->rcv_ooopack;
+	i->segs_in = tc->segs_in;
+	i->data_segs_in = tc->segs_in - tc->empty_in;
+	i->segs_out = tc->segs_out;
+	i->data_segs_out = tc->data_segs_out;
 	fill_times(tc, i);
 	if (tc->listen)
 		fill_listener(tc, i);

@@ -6,6 +6,7 @@
  * batch. */
 #include "tcp.h"
 
+#include "coalesce.h"
 #include "listen.h"
 #include "respond.h"
 #include "table.h"
@@ -343,14 +344,14 @@ static void syn_sent(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *s
 
 /* The next data in order, or an ACK, of an established connection, and nothing that any of the
  * steps would have to look at. Takes p when true. */
-static bool predicted(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg, u8 tos,
-		      u64 now)
+static bool predicted(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg,
+		      const struct ip_rx *rx, u64 now)
 {
 	if (unlikely(tc->state != TCP_ESTABLISHED || (seg->flags & ~TCP_PSH) != TCP_ACK ||
 		     seg->seq != tc->rcv_nxt || seg->nr_sacks ||
 		     seg->has_ts != !!(tc->options & TCP_OPT_TS)))
 		return false;
-	if (unlikely(seg->len > tcp_rcv_window(tc) || (tos & 3) == 3 ||
+	if (unlikely(seg->len > tcp_rcv_window(tc) || (rx->tos & 3) == 3 ||
 		     tc->urgent_state == TCP_URGENT_PENDING || tc->fastopen_from))
 		return false;
 	if (seg->has_ts) {
@@ -359,7 +360,11 @@ static bool predicted(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *
 		if (seq_le(seg->seq, tc->last_ack_sent)) {
 			tc->ts_recent = seg->tsval;
 			tc->ts_recent_ns = now;
+			if (unlikely(seq_ge(seg->seq, tc->rcv_rtt_seq)))
+				tcp_rcv_rtt(tc, seg, now);
 		}
+	} else if (unlikely(seq_ge(seg->seq, tc->rcv_rtt_seq))) {
+		tcp_rcv_rtt(tc, seg, now);
 	}
 	if (seg->ack != tc->snd_una || !seg->len ||
 	    (u32)seg->window << tc->snd_wscale != tc->snd_wnd) {
@@ -369,13 +374,16 @@ static bool predicted(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *
 		}
 	}
 	if (!seg->len) {
+		tc->empty_in++;
 		tcp_count(TCP_TCPHPAcks);
 		pkt_free(p);
-	} else if (likely(tcp_rx_fast(tc, p, seg))) {
-		tcp_count(TCP_TCPHPHits);
-	} else {
-		tcp_rx_data(tc, p, seg);
+		return true;
 	}
+	tcp_coalesce_from(tc, seg, rx);
+	if (likely(tcp_rx_fast(tc, p, seg)))
+		tcp_count(TCP_TCPHPHits);
+	else
+		tcp_rx_data(tc, p, seg);
 	return true;
 }
 
@@ -401,7 +409,9 @@ static bool conn_input(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg 
 		return false;
 	}
 	tc->last_recv_ns = now;
-	if (!predicted(tc, p, seg, rx->tos, now)) {
+	tc->segs_in++;
+	if (!predicted(tc, p, seg, rx, now)) {
+		tc->empty_in += !seg->len;
 		if (likely(tc->state != TCP_SYN_SENT))
 			tcp_segment_arrives(tc, p, seg, rx->tos, now);
 		else if (likely(still_for(&tc->end, rx, seg)))
@@ -416,6 +426,13 @@ static bool conn_input(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg 
 	return true;
 }
 
+/* RFC 5082 3: not from where its user's peers are. */
+static int too_far(struct pkt *p)
+{
+	tcp_count(TCP_TCPMinTTLDrop);
+	return ip_drop(p, DROP_MIN_TTL);
+}
+
 /* RFC 9293 3.10.7.1 and 3.10.7.2: nobody knows the 4-tuple. iss: for a SYN that follows a
  * TIME-WAIT; 0: any. */
 static int input_unknown(struct pkt *p, const struct ip_rx *rx, const struct tcp_seg *seg, u32 iss)
@@ -423,6 +440,8 @@ static int input_unknown(struct pkt *p, const struct ip_rx *rx, const struct tcp
 	struct tcp_conn *l =
 		tcp_find_listener(&rx->dst, seg->dport, &rx->src, seg->sport, rx->ifindex);
 
+	if (l && inet_too_far(&l->is, rx))
+		return too_far(p);
 	if (l)
 		return tcp_listen_input(l, p, rx, seg, iss);
 	return tcp_refuse(p, rx, seg, DROP_NO_SOCKET);
@@ -438,6 +457,8 @@ static int input_timewait(struct tcp_timewait *tw, struct pkt *p, const struct i
 
 	if (seg->flags & TCP_SYN)
 		l = tcp_find_listener(&rx->dst, seg->dport, &rx->src, seg->sport, rx->ifindex);
+	if (l && inet_too_far(&l->is, rx))
+		return too_far(p);
 	tcp_timewait_input(tw, p, seg, l ? &iss : NULL);
 	if (!iss)
 		return IP_TAKEN;
@@ -455,9 +476,13 @@ static int deliver(struct pkt *p, struct ip_rx *rx, const struct tcp_seg *seg)
 		if (!e)
 			return input_unknown(p, rx, seg, 0);
 		if (likely(e->kind == TCP_END_CONN)) {
+			if (inet_too_far(&tcp_of_end(e)->is, rx))
+				return too_far(p);
 			if (likely(conn_input(tcp_of_end(e), p, seg, rx)))
 				return IP_TAKEN;
 		} else if (e->kind == TCP_END_REQUEST) {
+			if (inet_too_far(&tcp_request_of(e)->listener->is, rx))
+				return too_far(p);
 			if (tcp_request_input(tcp_request_of(e), p, rx, seg))
 				return IP_TAKEN;
 		} else {
@@ -475,7 +500,7 @@ static int input_bad(struct pkt *p, enum drop_reason why)
 	return ip_drop(p, why);
 }
 
-int tcp_input(struct pkt *p, struct ip_rx *rx)
+int tcp_input_one(struct pkt *p, struct ip_rx *rx)
 {
 	struct tcp_seg seg;
 	int why = tcp_parse(&seg, p, rx);

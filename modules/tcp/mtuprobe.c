@@ -2,8 +2,9 @@
 /* mtuprobe.c - paths whose MTU is smaller than we think: told by ICMP (RFC 1191, checked by
  * error.c), or found out when full segments vanish again and again and nobody says why (a black
  * hole, RFC 4821 7.6.3, 8899 5.2). Then single larger segments find the largest that gets through
- * (RFC 4821 7.2, 7.3), and after a long while whether more does again. What was too long goes again
- * at once, without blame on congestion. Sizes are MSSs, options not subtracted. */
+ * (RFC 4821 7.2, 7.3), and after a long while whether more does again. Where nothing shall depend
+ * on ICMP or time-outs, a connection begins small (7.5, tcp_mtu_probing 2). What was too long goes
+ * again at once, without blame on congestion. Sizes are MSSs, options not subtracted. */
 #include "recovery.h"
 
 #define TIMEOUTS_BEFORE 2 /* the same full segment was lost so often */
@@ -53,20 +54,43 @@ void tcp_pmtu_reduced(struct tcp_conn *tc)
 
 /* ---- black holes ---- */
 
+/* Without SACK nothing larger is ever tried, so a path that was down must not cost so much. */
+static u32 smallest(const struct tcp_conn *tc)
+{
+	int mss = max(tcp_sysctls.mtu_probe_floor, tcp_sysctls.min_snd_mss);
+
+	return tcp_has_sack(tc) ? mss : max(mss, tcp_sysctls.base_mss);
+}
+
+void tcp_mtu_start(struct tcp_conn *tc)
+{
+	u32 mss = max((u32)tcp_sysctls.base_mss, smallest(tc));
+
+	if (likely(tcp_sysctls.mtu_probing < 2) || !tcp_has_sack(tc) || mss >= tcp_path_mss(tc))
+		return;
+	tc->mtu_mss = mss;
+	tc->mtu_next_ns = ktime_get();
+}
+
 void tcp_mtu_timeout(struct tcp_conn *tc)
 {
 	struct tcp_rec *r = tcp_rec_first(tc);
-	u16 floor = max(min(tcp_sysctls.base_mss, 1024), tcp_sysctls.min_snd_mss);
+	u32 mss = tc->mss + tcp_fixed_options(tc), base = tcp_sysctls.base_mss;
 
 	if (!tcp_sysctls.mtu_probing || !r || (r->flags & TCP_REC_SYN) ||
-	    r->end - r->seq < tc->mss || tc->mss <= floor)
+	    r->end - r->seq < tc->mss || mss <= smallest(tc))
+		return;
+	/* nobody asked for less than this path's own size yet, and it is small */
+	if (mss <= base && !tc->mtu_mss)
 		return;
 	tc->mtu_watched = true;
 	if (++tc->mtu_timeouts < TIMEOUTS_BEFORE)
 		return;
-	tc->mtu_failed = tc->mss + tcp_fixed_options(tc);
-	/* base_mss first; should that not help, halves */
-	tc->mtu_mss = max(min((u32)tcp_sysctls.base_mss, tc->mss / 2u + floor / 2u), (u32)floor);
+	/* base_mss first; should that not help, halves. Those may be no question of size but a path
+	 * that is down: once it is up, the way back is not barred */
+	if (mss > base)
+		tc->mtu_failed = mss;
+	tc->mtu_mss = max(mss > base ? base : mss / 2, smallest(tc));
 	tc->mtu_timeouts = 0;
 	tc->mtu_next_ns = ktime_get() + PROBE_GAP_NS;
 	tcp_count(TCP_TCPMTUPFail);

@@ -127,7 +127,7 @@ static void show_conn(struct listing *l, struct tcp_conn *tc)
 		if (tc->listen) {
 			v.rx = tc->listen->nr_accept;
 		} else {
-			v.tx = tc->write_seq - tc->snd_una;
+			v.tx = seq_max(tc->write_seq, tc->snd_nxt) - tc->snd_una; /* with a FIN */
 			v.rx = tcp_readable(tc);
 			v.retries = tc->backoff;
 			v.probes = tc->keep_probes;

@@ -10,6 +10,7 @@
 #define ROUND_TRIP_MIN (1 * NSEC_PER_MSEC)
 #define INITIAL_SEGMENTS 10 /* RFC 6928 */
 #define WINDOW_UNSCALED 65535u
+#define RTT_MS_MAX 120000u /* a time stamp that says more is a lie */
 
 bool tcp_memory_pressure;
 s64 *tcp_memory_local;
@@ -69,7 +70,7 @@ bool tcp_memory_allows(struct tcp_conn *tc, u32 n)
 	if (likely(!READ_ONCE(tcp_memory_pressure) && !READ_ONCE(pkt_rx_scarce)))
 		return true;
 	/* short: everybody still gets a little, until nothing is left */
-	if (tcp_memory_full())
+	if (tcp_memory_full() || READ_ONCE(pkt_rx_last))
 		return false;
 	return tc->rx_bytes + tc->ofo_bytes + n <= (u32)tcp_sysctls.rmem[0];
 }
@@ -130,12 +131,46 @@ u32 tcp_window_initial(const struct tcp_conn *tc)
 	return space > mss ? space / mss * mss : space;
 }
 
+/* ---- the peer's round trip, as a receiver sees it ---- */
+
+/* With time stamps any data will do that answers an ACK, so as much as usually comes in a round
+ * trip is waited for; without them only what lies beyond the window that the peer knows now. */
+static void rtt_round(struct tcp_conn *tc, u64 now)
+{
+	u32 n = tc->rcv_wup + tc->rcv_wnd - tc->rcv_nxt;
+
+	if (tc->options & TCP_OPT_TS)
+		n = min(n, tc->rcv_space);
+	tc->rcv_rtt_seq = tc->rcv_nxt + max(n, 1u);
+	tc->rcv_rtt_since_ns = now;
+}
+
+void tcp_rcv_rtt(struct tcp_conn *tc, const struct tcp_seg *seg, u64 now)
+{
+	u64 rtt = now - tc->rcv_rtt_since_ns;
+
+	if (seg->has_ts) {
+		u32 ms = (u32)(now / NSEC_PER_MSEC) + tc->ts_offset - seg->tsecr;
+
+		/* a short one may be the late answer of a program */
+		if (seg->len < tc->rcv_mss || ms > RTT_MS_MAX)
+			return;
+		rtt = max(ms, 1u) * NSEC_PER_MSEC;
+		rtt = tc->rcv_rtt_ns ? (7 * tc->rcv_rtt_ns + rtt) / 8 : rtt;
+	} else if (tc->rcv_rtt_ns) {
+		rtt = min(rtt, tc->rcv_rtt_ns); /* at least one passed */
+	}
+	tc->rcv_rtt_ns = rtt;
+	rtt_round(tc, now);
+}
+
 void tcp_rcvbuf_init(struct tcp_conn *tc)
 {
 	tc->rcv_space = min(tc->rcv_wnd, (u32)INITIAL_SEGMENTS * tc->mss);
 	tc->rcv_space_seq = tc->copied_seq;
 	tc->rcv_space_ns = ktime_get();
 	tc->rcv_mss = max((u32)min(tc->mss, (u16)TCP_MSS_DEFAULT), 1u);
+	rtt_round(tc, tc->rcv_space_ns);
 }
 
 /* ---- growth ---- */

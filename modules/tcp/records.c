@@ -162,7 +162,7 @@ void tcp_rec_resent(struct tcp_conn *tc, struct tcp_rec *r, u64 now)
 	tc->retrans_out += rec_len(r);
 	r->sent_ns = now;
 	tcp_rate_sent(tc, r);
-	r->mss = tc->mss_now;
+	r->mss = max(tc->mss_now, (u16)1); /* a SYN's is not known yet */
 	if (r->tries < 255)
 		r->tries++;
 	list_move_tail(&r->time_node, &tc->recs_by_time);
@@ -206,6 +206,7 @@ void tcp_recs_forget_sacks(struct tcp_conn *tc)
 static void note_delivery(struct tcp_conn *tc, const struct tcp_rec *r, u32 len,
 			  struct tcp_ack_info *info)
 {
+	info->delivered_segs += likely(len <= r->mss) ? 1 : DIV_ROUND_UP(len, (u32)r->mss);
 	if (unlikely(r->flags & TCP_REC_SYN))
 		len = 0; /* is no data to congestion control */
 	tc->delivered += len;

@@ -465,7 +465,7 @@ void tcp_recover(struct tcp_conn *tc, struct tcp_ack_info *info)
 		note_dsack(tc, info);
 	tlp_acked(tc, info);
 	if (info->ece)
-		tcp_ecn_echoed(tc);
+		tcp_ecn_echoed(tc, info->delivered_segs);
 	if (tc->ca_state == TCP_CA_LOSS)
 		in_loss(tc, info);
 	else if (tc->ca_state >= TCP_CA_CWR)

@@ -29,6 +29,7 @@ struct tcp_ack_info {
 	u32 prior_high;		   /* the highest byte known to have arrived */
 	u32 acked;		   /* cumulatively */
 	u32 delivered;		   /* acked and not SACKed before, and newly SACKed */
+	u32 delivered_segs;	   /* the same, with SYN and FIN */
 	u64 first_sent, last_sent; /* of what was sent once and is now delivered; 0: none */
 	u32 tsecr;
 	bool has_ts;
@@ -122,8 +123,8 @@ u64 tcp_rto(const struct tcp_conn *tc); /* with back-off */
 /* ECN bits of an outgoing segment: flags to set; data that is new may be ECT(0). */
 u16 tcp_ecn_flags(struct tcp_conn *tc, bool new_data);
 u8 tcp_ecn_tos(const struct tcp_conn *tc, bool new_data);
-/* The peer echoes congestion: once a window. */
-void tcp_ecn_echoed(struct tcp_conn *tc);
+/* The peer echoes congestion as it takes so many segments: once a window it reduces. */
+void tcp_ecn_echoed(struct tcp_conn *tc, u32 segs);
 
 /* mtuprobe.c */
 /* A retransmission timed out: maybe packets of this size do not get through (RFC 4821 7.6.3). */

@@ -235,8 +235,9 @@ static bool make_room(struct tcp_conn *tc, u32 n, bool in_order)
 		tcp_count(TCP_OfoPruned);
 		ofo_purge(tc);
 	}
-	/* one packet always fits, or a connection could stand still for ever */
-	if (fits(tc, n) || !tc->rx_bytes)
+	/* one packet always fits, or a connection could stand still for ever; but for the last of
+	 * the memory, without which all would */
+	if (fits(tc, n) || (!tc->rx_bytes && !READ_ONCE(pkt_rx_last)))
 		return true;
 	tcp_count(TCP_RcvPruned);
 	return false;
@@ -511,19 +512,39 @@ void tcp_rx_data(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg)
 	}
 }
 
+/* Nothing out of order or urgent, no lack of memory, and the window reaches up to end? */
+static bool just_append(const struct tcp_conn *tc, u32 end)
+{
+	return likely(list_empty(&tc->ofo) && !tc->urgent_state && !tc->fin_seen &&
+		      !tcp_memory_pressure && !pkt_rx_scarce &&
+		      seq_le(end, tc->rcv_wup + tc->rcv_wnd));
+}
+
 bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg)
 {
 	struct tcp_rx_cb *cb = tcp_rx_cb(p);
 
-	if (unlikely(!list_empty(&tc->ofo) || tc->urgent_state || tc->fin_seen ||
-		     tcp_memory_pressure || pkt_rx_scarce || !take_over(p) ||
-		     seq_gt(seg->end, tc->rcv_wup + tc->rcv_wnd) || tc->rx_bytes >= tc->rcvbuf))
+	if (unlikely(!just_append(tc, seg->end) || !take_over(p) || tc->rx_bytes >= tc->rcvbuf))
 		return false;
 	pkt_pull(p, seg->header);
 	cb->seq = seg->seq;
 	cb->end = seg->end;
 	note_segment_size(tc, p, seg->len);
 	append(tc, p);
+	tcp_ack_later(tc);
+	tell_reader(tc);
+	return true;
+}
+
+bool tcp_rx_list(struct tcp_conn *tc, struct list_head *packets, u32 end, u32 truesize, u32 longest)
+{
+	if (unlikely(!just_append(tc, end) || tc->rx_bytes + truesize > tc->rcvbuf))
+		return false;
+	tc->rcv_nxt = end;
+	tc->rcv_mss = max(tc->rcv_mss, longest);
+	tc->rx_bytes += truesize;
+	tcp_memory_add(truesize);
+	list_splice_tail(packets, &tc->rxq);
 	tcp_ack_later(tc);
 	tell_reader(tc);
 	return true;

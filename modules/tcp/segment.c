@@ -23,10 +23,6 @@ enum tcp_option {
 #define FASTOPEN_COOKIE_MIN 4 /* RFC 7413 4.1.1 */
 #define FASTOPEN_COOKIE_MAX 16
 
-/* NOP NOP TIMESTAMP 10: how every stack sends its time stamps when nothing else is there (RFC 7323
- * appendix A) */
-#define TIMESTAMP_ALONE 0x0101080au
-
 /* ---- parsing ---- */
 
 static void parse_sacks(struct tcp_seg *seg, const u8 *o, u32 len)
@@ -155,7 +151,8 @@ int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx)
 	seg->has_ts = seg->has_mss = seg->has_wscale = seg->sack_ok = seg->has_fastopen = false;
 	seg->nr_sacks = 0;
 	seg->cookie_len = 0;
-	if (likely(header == TCP_HEADER + 12 && get_be32(h + 20) == TIMESTAMP_ALONE)) {
+	if (likely(header == TCP_HEADER + TCP_TIMESTAMP_ROOM &&
+		   get_be32(h + 20) == TCP_TIMESTAMP_ALONE)) {
 		seg->has_ts = true;
 		seg->tsval = get_be32(h + 24);
 		seg->tsecr = get_be32(h + 28);
@@ -171,7 +168,7 @@ static u8 *put_timestamp(u8 *o, const struct tcp_opts_out *w)
 {
 	put_be32(o, w->sack_permitted ? OPT_SACK_PERMITTED << 24 | LEN_SACK_PERMITTED << 16 |
 						OPT_TIMESTAMP << 8 | LEN_TIMESTAMP :
-					TIMESTAMP_ALONE);
+					TCP_TIMESTAMP_ALONE);
 	put_be32(o + 4, w->tsval);
 	put_be32(o + 8, w->tsecr);
 	return o + 12;

@@ -9,6 +9,10 @@
 #define TCP_HEADER 20
 #define TCP_HEADER_MAX 60
 #define TCP_OPTIONS_MAX 40
+/* NOP NOP TIMESTAMP 10: how every stack sends its time stamps when nothing else is there (RFC 7323
+ * appendix A), and the bytes they take then */
+#define TCP_TIMESTAMP_ALONE 0x0101080au
+#define TCP_TIMESTAMP_ROOM 12
 #define TCP_MSS_DEFAULT 536 /* RFC 9293 3.7.1: no MSS option, IPv4 */
 #define TCP_MSS_DEFAULT_V6 1220
 #define TCP_MSS_MIN 88	  /* below it a peer only wants to cost us (CVE-2019-11479) */

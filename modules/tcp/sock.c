@@ -482,7 +482,8 @@ static int queue_length(struct tcp_conn *tc, u32 cmd)
 		return tcp_fionread(tc);
 	if (tcp_in(tc, HANDSHAKE))
 		return 0;
-	return cmd == SIOCOUTQ ? tc->write_seq - tc->snd_una : tc->write_seq - tc->snd_nxt;
+	/* a FIN that was sent counts, as on Linux: it is behind the last byte */
+	return seq_max(tc->write_seq, tc->snd_nxt) - (cmd == SIOCOUTQ ? tc->snd_una : tc->snd_nxt);
 }
 
 static long tcp_ioctl(struct socket *s, u32 cmd, unsigned long arg)

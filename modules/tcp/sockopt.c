@@ -266,11 +266,31 @@ static void socket_option_changed(struct tcp_conn *tc, int opt)
 	spin_unlock(&tc->lock);
 }
 
+static bool is_form(const struct socket *s, int level, int opt)
+{
+	return level == SOL_IPV6 && opt == IPV6_ADDRFORM && s->family == AF_INET6;
+}
+
+static int set_form(struct tcp_conn *tc, const void *val, u32 len)
+{
+	bool connected = tcp_in(tc, TCP_STATE_BIT(TCP_ESTABLISHED));
+	int err = inet_may_become_v4(&tc->is, connected, val, len);
+
+	if (err)
+		return err;
+	inet_become_v4(&tc->is);
+	tc->end.family = AF_INET;
+	return 0;
+}
+
 static int set_ip(struct tcp_conn *tc, int level, int opt, const void *val, u32 len)
 {
 	int err;
 
-	err = inet_setsockopt(&tc->is, level, opt, val, len);
+	if (is_form(tc->is.s, level, opt))
+		err = set_form(tc, val, len);
+	else
+		err = inet_setsockopt(&tc->is, level, opt, val, len);
 	spin_lock(&tc->lock);
 	tc->is.flow.tos = inet_settings(&tc->is, &tc->is.raddr)->tos;
 	tc->is.flow.ttl = inet_settings(&tc->is, &tc->is.raddr)->ttl;
@@ -385,6 +405,8 @@ int tcp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
 	struct tcp_conn *tc = tcp_of(s);
 	int v, err;
 
+	if (is_form(s, level, opt) && !tcp_in(tc, TCP_STATE_BIT(TCP_ESTABLISHED)))
+		return -ENOTCONN;
 	if (level != SOL_TCP)
 		return inet_getsockopt(&tc->is, level, opt, val, len);
 	switch (opt) {

@@ -11,6 +11,7 @@ struct tcp_sysctls {
 	int syncookies, max_syn_backlog, abort_on_overflow, max_tw_buckets, max_orphans, tw_reuse;
 	int rfc1337, stdurg, slow_start_after_idle, moderate_rcvbuf, frto, early_retrans;
 	int mtu_probing, base_mss, min_snd_mss, probe_interval, probe_threshold;
+	int mtu_probe_floor;
 	int adv_win_scale, challenge_ack_limit, invalid_ratelimit, notsent_lowat, tso_win_divisor;
 	int fastopen, fastopen_blackhole_timeout_sec;
 	/* without effect */

@@ -4,6 +4,7 @@
  *
  *	table.c  4-tuples, listeners -> ends	ports.c   who holds which local port
  *	segment.c parse and build headers	input.c   a segment comes in (9293 3.10.7)
+ *	coalesce.c segments in order, together
  *	listen.c  SYNs, accept queue		request.c SYN-RECEIVED
  *	conn.c   states, from open to done	child.c cookies.c  out of a listener  timewait.c
  *	error.c  ICMP   isn.c			respond.c RST, ACKs without a connection
@@ -160,6 +161,7 @@ enum tcp_timer_id {
 enum tcp_limit { TCP_LIMIT_NONE, TCP_LIMIT_BUSY, TCP_LIMIT_RWND, TCP_LIMIT_SNDBUF, TCP_NR_LIMITS };
 #define TCP_RATE_SHIFT 10 /* nanoseconds by this */
 
+/* 1920 bytes, 17 to a slab of 32 KiB: one more costs each connection 64 to 100. */
 struct tcp_conn {
 	struct inet_sock is; /* first: s->priv. is.s is NULL before accept and after close */
 	struct tcp_end end;
@@ -176,6 +178,7 @@ struct tcp_conn {
 	struct timer timer; /* armed for the earliest deadline or earlier */
 	u64 timer_at;	    /* when, 0: it is not armed */
 	bool timer_kicked;  /* by the waiter: changed without the lock */
+	bool own_rec_used;
 
 	/* send sequence space, RFC 9293 3.3.1 */
 	u32 iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2, snd_up;
@@ -185,19 +188,18 @@ struct tcp_conn {
 	bool fin_queued, fin_sent, urgent_out;
 	bool pushing; /* Nagle and cork do not hold what is before push_seq */
 	u32 push_seq;
-	u64 cork_ns;		/* since when cork or MSG_MORE hold a short segment, 0: none */
 	u32 snd_small;		/* end of the last short segment sent (Minshall's Nagle) */
 	u16 mss;		/* payload bytes of a full segment, time stamps subtracted */
 	u16 mss_now;		/* SACK blocks subtracted too; output.c */
 	u16 mss_peer, mss_user; /* the peer's MSS option; TCP_MAXSEG, 0: not set */
+	u64 cork_ns;		/* since when cork or MSG_MORE hold a short segment, 0: none */
 	struct list_head txq;	/* of struct pkt with tcp_tx_cb: snd_una .. write_seq */
 	struct pkt *tx_next;	/* holds snd_nxt; NULL: everything is sent */
 	u32 txq_bytes;
-	struct list_head recs, recs_by_time, recs_lost; /* of struct tcp_rec */
 	u32 nr_recs;
-	struct tcp_rec own_rec; /* one that costs no allocation */
-	bool own_rec_used;
-	u32 path_mtu; /* that mss was made from */
+	struct list_head recs, recs_by_time, recs_lost; /* of struct tcp_rec */
+	struct tcp_rec own_rec;				/* one that costs no allocation */
+	u32 path_mtu;					/* that mss was made from */
 
 	/* receive sequence space */
 	u32 irs, rcv_nxt, rcv_wnd, rcv_wup; /* rcv_wup: rcv_nxt when the window was last sent */
@@ -206,18 +208,18 @@ struct tcp_conn {
 	u8 urgent_state; /* TCP_URGENT_*, urgent.c */
 	u8 urgent_byte;
 	bool urgent_skip; /* urgent_skip_seq was urgent and is no data, though unread */
-	u32 urgent_skip_seq;
-	bool fin_seen; /* a FIN came; it stands at fin_seq, maybe behind holes */
-	u32 fin_seq;
+	bool fin_seen;	  /* a FIN came; it stands at fin_seq, maybe behind holes */
 	bool fin_received;
+	u16 nr_runs; /* in ofo */
+	u32 urgent_skip_seq;
+	u32 fin_seq;
 	struct list_head rxq; /* in order, struct pkt with tcp_rx_cb */
 	/* guarded by the socket's lock instead: taken off rxq by the reader, copied_seq's packet
 	 * first */
 	struct list_head reading;
-	struct list_head ofo; /* out of order: the first packet of each run, by sequence */
-	u16 nr_runs;
-	u32 collapsed_at;				/* rcv_nxt when rxq was last collapsed */
-	u32 rx_bytes, ofo_bytes;			/* true sizes */
+	struct list_head ofo;	 /* out of order: the first packet of each run, by sequence */
+	u32 collapsed_at;	 /* rcv_nxt when rxq was last collapsed */
+	u32 rx_bytes, ofo_bytes; /* true sizes */
 	struct tcp_range sack_out[TCP_SACK_BLOCKS_OUT]; /* newest first (RFC 2018 4) */
 	struct tcp_range dsack;				/* start == end: none (RFC 2883) */
 	u8 nr_sack_out;
@@ -227,19 +229,23 @@ struct tcp_conn {
 	u32 ts_recent, last_ack_sent; /* RFC 7323 4.3 */
 	u64 ts_recent_ns;
 	u32 ts_offset; /* our time stamps start at random (RFC 7323 7.1) */
+	/* the peer's round trip as data shows it, rcvbuf.c: 0: not known; the next sample's place
+	 * in the stream, and when that became known to the peer */
+	u32 rcv_rtt_seq;
+	u64 rcv_rtt_ns, rcv_rtt_since_ns;
 
 	/* ACKs, RTT and recovery (ack.c, recovery.c) */
 	u64 srtt_ns, rttvar_ns, rto_ns, min_rtt_ns; /* RFC 6298 */
 	u8 backoff;				    /* doublings of the RTO */
 	u8 retrans_kind;			    /* what TCP_TIMER_RETRANS means now */
 	u8 dupacks;
+	bool undo_marker;	  /* the last reduction can be undone */
 	u32 sacked_out, lost_out; /* bytes; without SACK one mss for each duplicate ACK */
 	u32 retrans_out;	  /* bytes sent again and still out */
 	u32 sack_high;		  /* end of the highest byte SACKed, or snd_una */
 	struct tcp_range sack_seen[TCP_SACK_BLOCKS_IN]; /* blocks already worked in */
 	struct tcp_rec *sack_hint;			/* where the last one was found */
 	u32 recover;					/* snd_nxt when recovery began */
-	bool undo_marker;				/* the last reduction can be undone */
 	u32 undo_una;
 	s32 undo_retrans;	       /* retransmitted bytes that no D-SACK has named */
 	u32 retrans_ts;		       /* time stamp of the first retransmission (Eifel), 0: none */
@@ -250,25 +256,29 @@ struct tcp_conn {
 	bool rack_reordering_seen, rack_dsack_round;
 	u32 tlp_end;
 	bool tlp_out, tlp_retrans;
-	u8 frto;	 /* RFC 5682: 0, or which of its steps comes next */
-	u64 rto_base_ns; /* when the RTO was restarted last: an ACK of something new */
+	u8 frto;		/* RFC 5682: 0, or which of its steps comes next */
+	bool rate_app_limited;	/* the sample of rate_delivered is */
+	u8 limit;		/* enum tcp_limit, since limit_since_ns */
+	bool ecn_cwr, ecn_echo; /* we owe a CWR; we owe ECEs (RFC 3168 6.1) */
+	u64 rto_base_ns;	/* when the RTO was restarted last: an ACK of something new */
 	u32 prr_delivered, prr_out, prr_recover_fs;
+	u32 delivered_segs;
 	/* rate.c */
 	u64 delivered;		    /* bytes */
 	u64 delivered_ns, first_ns; /* when, last; when the flight began that was delivered */
 	u64 app_limited;	    /* delivered when the present bubble is through, 0: none */
 	u64 rate_delivered, rate_interval; /* the last sample; in units of TCP_RATE_SHIFT */
-	bool rate_app_limited;
-	u8 limit; /* enum tcp_limit, since limit_since_ns */
 	u64 limit_since_ns, limit_ns[TCP_NR_LIMITS];
-	u32 limited_seq;	/* cc.cwnd_limited holds until this is acknowledged */
-	bool ecn_cwr, ecn_echo; /* we owe a CWR; we owe ECEs (RFC 3168 6.1) */
+	u32 limited_seq; /* cc.cwnd_limited holds until this is acknowledged */
 	u32 ecn_recover;
 	struct tcp_cc cc;
 	struct list_head cc_node; /* of cc.algo's users; guarded by cc.c's lock */
 	u64 last_sent_ns, last_recv_ns, last_data_recv_ns;
-	/* told by TCP_INFO alone */
+	/* told by TCP_INFO alone; empty: without text */
 	u32 total_retrans, dsack_dups, reord_seen, rcv_ooopack;
+	u32 segs_in, empty_in, segs_out, data_segs_out;
+	u32 delivered_ce;
+	u32 challenge_left;	       /* RFC 5961 7, per connection */
 	u64 bytes_retrans, bytes_read; /* read: before rcv_space_seq */
 	/* mtuprobe.c (RFC 4821), sizes as MSSs */
 	u16 mtu_mss;	  /* gets through where the path's does not; 0: that does */
@@ -278,8 +288,7 @@ struct tcp_conn {
 	bool mtu_lost;	  /* the segment that tries was */
 	bool mtu_watched; /* an ACK of something new is of interest */
 	u32 mtu_seq;
-	u64 mtu_next_ns;    /* no other one before */
-	u32 challenge_left; /* RFC 5961 7, per connection */
+	u64 mtu_next_ns; /* no other one before */
 	u64 challenge_ns;
 	u64 last_oow_ns;  /* an ACK answered a segment out of the window, see input.c */
 	u8 fastopen;	  /* TCP_FO_*: what our SYN asks and carries, fastclient.c */
@@ -290,9 +299,9 @@ struct tcp_conn {
 	bool nodelay, cork;
 	u8 quickack; /* so many ACKs more, unless data that we send takes them along before */
 	u8 keep_cnt, syn_retries, defer_accept_s;
+	u8 keep_probes;			 /* unanswered */
 	u32 keep_idle_ms, keep_intvl_ms; /* 0: the sysctl's */
 	u32 user_timeout_ms;
-	u8 keep_probes;
 	int linger2_s;
 	u32 window_clamp;
 	bool fastopen_connect, fastopen_no_cookie;
@@ -548,6 +557,8 @@ void tcp_recs_purge(struct tcp_conn *tc);
 void tcp_ecn_received(struct tcp_conn *tc, const struct tcp_seg *seg, u8 tos);
 /* Path MTU has shrunk (error.c checked it): mss, and what is too long goes again. */
 void tcp_pmtu_reduced(struct tcp_conn *tc);
+/* At establishment: does it begin with small segments (tcp_mtu_probing 2)? mtuprobe.c */
+void tcp_mtu_start(struct tcp_conn *tc);
 
 /* timer.c. Lock held. */
 void tcp_timer_set(struct tcp_conn *tc, enum tcp_timer_id id, u64 at_ns); /* takes a reference */
@@ -584,6 +595,10 @@ void tcp_rx_data(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
 /* In order, no hole, room there: the fast path's append. Takes p. False: take the slow path (p is
  * still the caller's). */
 bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
+/* The same for several, which follow each other up to end: payload only, cb filled. longest: of
+ * them; truesize: all of theirs. */
+bool tcp_rx_list(struct tcp_conn *tc, struct list_head *packets, u32 end, u32 truesize,
+		 u32 longest);
 void tcp_rxq_purge(struct tcp_conn *tc); /* the socket's lock too, if there is a socket */
 /* Bytes in order that the user has not taken, urgent ones included. */
 static inline u32 tcp_readable(const struct tcp_conn *tc)
@@ -596,6 +611,8 @@ u32 tcp_rx_space(const struct tcp_conn *tc); /* payload bytes that could still b
 void tcp_rcvbuf_init(struct tcp_conn *tc);   /* at establishment */
 void tcp_rcvbuf_grow(struct tcp_conn *tc);   /* the user has read */
 void tcp_rcvbuf_set(struct tcp_conn *tc, u32 size);
+/* Data has come from rcv_rtt_seq on: the peer had heard of rcv_rtt_since_ns. */
+void tcp_rcv_rtt(struct tcp_conn *tc, const struct tcp_seg *seg, u64 now);
 u8 tcp_wscale_for(const struct tcp_conn *tc); /* what our SYN should ask for */
 u32 tcp_window_initial(const struct tcp_conn *tc);
 /* Memory of all connections together (tcp_mem): may this one take n more? Preemption off. */

@@ -37,6 +37,8 @@ static int lend(struct nic *nic, struct pkt *p)
 	return ret;
 }
 
+/* All or none: buffers only change places later, and a frame that is to fill more than there are
+ * would be waited for by the device for ever. */
 int virtio_rx_fill(struct nic *nic)
 {
 	u32 n = nic->rx.size / (nic->rx_one_desc ? 1 : 2), i;
@@ -45,10 +47,10 @@ int virtio_rx_fill(struct nic *nic)
 		struct pkt *p = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
 
 		if (!p)
-			break;
+			return -ENOMEM;
 		lend(nic, p);
 	}
-	return i ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* A buffer that was used goes back as it is. */

@@ -128,8 +128,7 @@ bool vq_interrupt_after(struct virtq *q, u16 n);
 bool vq_interrupt_expected(const struct virtq *q);
 
 /* rx.c: the poller's */
-int virtio_rx_fill(
-	struct nic *nic); /* before DRIVER_OK; -ENOMEM when not one buffer could be had */
+int virtio_rx_fill(struct nic *nic); /* before DRIVER_OK; -ENOMEM: free the queue */
 u32 virtio_rx_poll(struct nic *nic, u32 budget);
 
 /* tx.c: under the transmit lock */

@@ -2,7 +2,7 @@
 /* test_sim_e1000.c - the driver against register-level models of the 82540EM and the 82574: rings
  * that wrap and fill, checksums, filters, the link, hostile frames, and buffers that never run dry.
  */
-#include "stack.h"
+#include "nic_checks.h"
 
 static struct model_e1000 e1000;
 static enum model_e1000_kind kind;
@@ -15,29 +15,10 @@ static void setup(const char *args)
 	drops_mark();
 }
 
-static void check_answer(u16 seq)
-{
-	peer_forget(&peer);
-	peer_echo(&peer, host_mac, HOST, 3, seq, 20);
-	sim_run_ms(1);
-	assert_int_equal(peer_count_icmp(&peer, 0), 1);
-	peer_forget(&peer);
-}
-
 static void rings_wrap(void **state)
 {
-	const struct frame *f;
-	u32 i;
-
 	setup("rx_ring=16 tx_ring=16");
-	for (i = 0; i < 500; i++) {
-		peer_echo(&peer, host_mac, HOST, 3, i, i * 3 % 1473);
-		sim_run(50 * NSEC_PER_USEC);
-		f = peer_take_icmp(&peer, 0, 0);
-		assert_non_null(f);
-		assert_true(frame_sound(f));
-		assert_int_equal(get_be16(frame_icmp(f) + 6), i);
-	}
+	check_echoes(500);
 	assert_int_equal(e1000.tx_runts, 0);
 	assert_int_equal(e1000.rx_missed, 0);
 	stack_down_e1000(&e1000);
@@ -45,15 +26,11 @@ static void rings_wrap(void **state)
 
 static void burst_is_served_in_few_interrupts(void **state)
 {
-	u32 i;
 	u64 irqs;
 
 	setup(NULL);
 	irqs = e1000.irqs;
-	for (i = 0; i < 40; i++)
-		peer_echo(&peer, host_mac, HOST, 3, i, 100);
-	sim_run_ms(1);
-	assert_int_equal(peer_count_icmp(&peer, 0), 40);
+	check_burst();
 	assert_true(e1000.irqs - irqs <= 45);
 	assert_true(e1000.tdt_writes < 60);
 	stack_down_e1000(&e1000);
@@ -84,39 +61,34 @@ static void overrun(void **state)
 	got = e1000.irqs;
 	sim_run_s(1);
 	assert_true(e1000.irqs - got < 5);
-	check_answer(1);
+	check_echo(1, 20);
 	stack_down_e1000(&e1000);
 }
 
 static void ring_full_and_free_again(void **state)
 {
 	struct socket *s;
-	u8 m[64] = { 8 };
-	u32 sent = 0;
-	long n;
+	u32 sent;
 
 	setup("tx_ring=16");
-	s = sock_open(SOCK_DGRAM, IPPROTO_ICMP);
+	s = ping_socket();
 	e1000.tx_hold = true;
-	while ((n = sock_send(s, PEER, m, 64, MSG_DONTWAIT)) == 64 && sent < 1000)
-		sent++;
+	sent = ping_until_full(s);
 	assert_in_range(sent, 8, 16);
-	assert_true(n == -EAGAIN || n == -ENOBUFS);
 	sim_run_ms(50);
-	assert_true(sock_send(s, PEER, m, 64, MSG_DONTWAIT) < 0);
+	assert_true(ping(s, MSG_DONTWAIT) < 0);
 	model_e1000_tx_go(&e1000);
 	sim_run_ms(50);
 	assert_int_equal(peer_count_icmp(&peer, 8), sent);
-	assert_int_equal(sock_send(s, PEER, m, 64, MSG_DONTWAIT), 64);
+	assert_int_equal(ping(s, MSG_DONTWAIT), 64);
 	/* a sleeper wakes when there is room */
 	e1000.tx_hold = true;
-	while (sock_send(s, PEER, m, 64, MSG_DONTWAIT) == 64)
-		;
+	ping_until_full(s);
 	e1000.tx_hold = false;
 	sim_event_set(&e1000.tx_event, sim_now() + 30 * NSEC_PER_MSEC);
-	assert_int_equal(sock_send(s, PEER, m, 64, 0), 64);
+	assert_int_equal(ping(s, 0), 64);
 	sock_close(s);
-	check_answer(1);
+	check_echo(1, 20);
 	stack_down_e1000(&e1000);
 }
 
@@ -258,7 +230,7 @@ static void link_comes_and_goes(void **state)
 		model_e1000_link(&e1000, true);
 		sim_run_ms(5);
 		assert_true(netif_running(nif));
-		check_answer(i);
+		check_echo(i, 20);
 	}
 	sock_close(s);
 	stack_down_e1000(&e1000);
@@ -326,7 +298,35 @@ static void ring_stays_full_without_memory(void **state)
 	assert_true(drops_since(DROP_NO_MEMORY) > 300);
 	/* but for those that a doorbell is still owed: a quarter */
 	assert_in_range(model_e1000_rx_free(&e1000), 11, 15);
-	check_answer(1);
+	check_echo(1, 20);
+	stack_down_e1000(&e1000);
+}
+
+/* Others hold all that may be held of what came in: frames are lost, no buffer is, and nobody has
+ * to help when there is memory again. */
+static void receives_again_after_a_shortage(void **state)
+{
+	LIST_HEAD(held);
+	struct pkt *p;
+	u32 i;
+
+	setup("rx_ring=16");
+	while ((p = pkt_alloc(PKT_POOL_RX, 0, 1500)))
+		list_add_tail(&p->node, &held);
+	for (i = 0; i < 1000; i++) {
+		peer_echo(&peer, host_mac, HOST, 3, i, 100);
+		if (i % 10 == 0)
+			sim_run_ms(1);
+	}
+	sim_run_ms(1);
+	assert_in_range(drops_since(DROP_NO_MEMORY), 500, 1000);
+	while (!list_empty(&held)) {
+		p = list_first_entry(&held, struct pkt, node);
+		list_del(&p->node);
+		pkt_free(p);
+	}
+	for (i = 0; i < 100; i++)
+		check_echo(i, 100);
 	stack_down_e1000(&e1000);
 }
 
@@ -358,25 +358,14 @@ static void hostile_frames(void **state)
 			peer_forget(&peer);
 	}
 	sim_run_s(40);
-	check_answer(1);
+	check_echo(1, 20);
 	stack_down_e1000(&e1000);
 }
 
 static void up_and_down_in_traffic(void **state)
 {
-	u32 i, k;
-
 	setup("rx_ring=16 tx_ring=16");
-	for (i = 0; i < 100; i++) {
-		for (k = 0; k < 30; k++)
-			peer_echo(&peer, host_mac, HOST, 3, k, 700);
-		sim_run(sim_random() % 40000);
-		ifconfig_down("eth0");
-		sim_run(sim_random() % 40000);
-		assert_int_equal(ifconfig("eth0", HOST, 24), 0);
-	}
-	stack_know_peer();
-	check_answer(1);
+	bounce_in_traffic(100, 30, 40000);
 	stack_down_e1000(&e1000);
 }
 
@@ -416,6 +405,7 @@ static void bad_parameters_are_refused(void **state)
 		cmocka_unit_test(device_fills_checksums),                                         \
 		cmocka_unit_test(device_checks_checksums), cmocka_unit_test(link_comes_and_goes), \
 		cmocka_unit_test(filters), cmocka_unit_test(ring_stays_full_without_memory),      \
+		cmocka_unit_test(receives_again_after_a_shortage),                                \
 		cmocka_unit_test(hostile_frames), cmocka_unit_test(up_and_down_in_traffic),       \
 		cmocka_unit_test(address_from_the_eeprom),                                        \
 		cmocka_unit_test(dead_device_is_left_alone),                                      \

@@ -23,6 +23,44 @@ static u64 counted(const char *name)
 	return v;
 }
 
+/* A listener with one connection, which is from that port, and nobody accepts. */
+static int listener_with_one(u16 port)
+{
+	int fd;
+
+	tp_up();
+	fd = tp_listen();
+	tp_new(port, 80);
+	tp_call();
+	return fd;
+}
+
+/* The listener's queue is full when the last ACK comes. */
+static void call_without_room(int fd, u16 port)
+{
+	tp_new(port, 80);
+	tp_syn();
+	c_listen(fd, 0);
+	in(". 1(0) ack 1");
+}
+
+/* Room is made, and the ACK comes again: the second one in the queue. */
+static int call_with_room(int fd)
+{
+	c_close(tp_take(fd));
+	in(". 1(0) ack 1");
+	return tp_take(fd);
+}
+
+/* The end, with connections whose peer hears no more: they give up. */
+static void down(int fd)
+{
+	c_close(fd);
+	peer_forget(&peer);
+	sim_run_s(130);
+	tp_down();
+}
+
 static void syns(u32 n)
 {
 	for (u32 i = 0; i < n; i++) {
@@ -81,8 +119,7 @@ static void cookie(const char *options, const char *synack, const char *data, u1
 	tp.ts = strstr(options, "ts ") != NULL;
 	in("P. 1:11(10) ack 1");
 	out_within(0, 50, ". 1(0) ack 11");
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
+	con = tp_take(fd);
 	assert_int_equal(tp_read(con, 20), 10);
 	/* what the SYN said is known still */
 	assert_int_equal(tp_write(con, 3000), 3000);
@@ -117,8 +154,7 @@ static void cookies_age(void **state)
 	fd = tp_listen();
 	syns(8);
 	tp_new(7000, 80);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
+	tp_syn();
 	sim_run_s(129);
 	peer_forget(&peer);
 	in(". 1(0) ack 1");
@@ -127,13 +163,11 @@ static void cookies_age(void **state)
 	syns(8);
 	for (int i = 0; i < 4; i++) {
 		tp_new(7001 + i, 80);
-		in("S 0(0) <mss 1460>");
-		out("S. 0(0) ack 1");
+		tp_syn();
 		sim_run_s(20);
 		peer_forget(&peer);
 		in(". 1(0) ack 1");
-		con = c_accept(fd, SOCK_NONBLOCK);
-		assert_true(con >= 0);
+		con = tp_take(fd);
 		in("R 1(0)");
 		c_close(con);
 	}
@@ -169,8 +203,7 @@ static void cookie_behind_a_loss(void **state)
 		silence(20);
 		in("P. 1:11(10) ack 1");
 		out_within(0, 50, ". 1(0) ack 11");
-		con = c_accept(fd, SOCK_NONBLOCK);
-		assert_true(con >= 0);
+		con = tp_take(fd);
 		in("FP. 11:21(10) ack 1");
 		out(". 1(0) ack 22");
 		assert_int_equal(tp_read(con, 30), 20);
@@ -203,64 +236,36 @@ static void lost_cookie_is_refused_in_the_end(void **state)
  * himself, so he is asked again. */
 static void cookie_finds_queue_full(void **state)
 {
-	int fd, con;
+	int fd = listener_with_one(5999), con;
 
-	tp_up();
-	fd = tp_listen();
-	tp_new(5999, 80);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	in(". 1(0) ack 1");
 	syns(8);
 	cookie_call(7000, "mss 1412,sackOK,ts 100 0,wscale 3");
 	c_listen(fd, 0);
 	in(". 1(0) ack 1");
 	assert_int_equal(counted("ListenOverflows"), 1);
 	out_within(900, 1100, "S. 0(0) ack 1 <mss 1460,sackOK,ts * 1000,wscale 7>");
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
-	c_close(con);
-	in(". 1(0) ack 1");
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
+	con = call_with_room(fd);
 	assert_int_equal(c_peer_port(con), 7000);
 	assert_int_equal(tp_write(con, 10), 10);
 	out("P. 1:11(10) ack 1");
 	tp_finish(con);
-	c_close(fd);
-	peer_forget(&peer);
-	sim_run_s(130);
-	tp_down();
+	down(fd);
 }
 
 /* Nobody accepts: whoever believes that he is connected hears that it came to nothing. */
 static void full_queue_resets_in_the_end(void **state)
 {
-	int fd;
+	int fd = listener_with_one(5999);
 
-	tp_up();
-	fd = tp_listen();
-	tp_new(5999, 80);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	in(". 1(0) ack 1");
-	tp_new(6000, 80);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	c_listen(fd, 0);
-	in(". 1(0) ack 1");
+	call_without_room(fd, 6000);
 	for (u32 s = 1; s <= 16; s *= 2) {
 		out_within(s * 900, s * 1100, "S. 0(0) ack 1");
 		in(". 1(0) ack 1");
 	}
 	out_within(31000, 33000, "R. 1(0) ack 1");
 	/* so does he when the listener goes */
-	tp_new(6001, 80);
 	c_listen(fd, 8);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	c_listen(fd, 0);
-	in(". 1(0) ack 1");
+	call_without_room(fd, 6001);
 	c_close(fd);
 	out("R. 1(0) ack 1");
 	peer_forget(&peer);
@@ -276,56 +281,29 @@ static void accept_queue_is_bounded(void **state)
 	c_listen(fd, 1);
 	for (i = 0; i < 2; i++) {
 		tp_new(6000 + i, 80);
-		in("S 0(0) <mss 1460>");
-		out("S. 0(0) ack 1");
-		in(". 1(0) ack 1");
+		tp_call();
 	}
 	/* backlog + 1 of them; further SYNs are not heard */
 	tp_new(6002, 80);
 	in("S 0(0) <mss 1460>");
 	silence(10);
 	assert_int_equal(counted("ListenOverflows"), 1);
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	in(". 1(0) ack 1");
+	con = tp_take(fd);
+	tp_call();
 	c_close(con);
-	c_close(fd);
-	peer_forget(&peer);
-	sim_run_s(130); /* whoever was closed gives up */
-	tp_down();
+	down(fd);
 }
 
 /* The last ACK finds the queue full: the SYN-ACK comes again, and so does the ACK. */
 static void accept_queue_fills_meanwhile(void **state)
 {
-	int fd, con;
+	int fd = listener_with_one(6000);
 
-	tp_up();
-	fd = tp_listen();
-	tp_new(6000, 80);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	in(". 1(0) ack 1");
-	tp_new(6001, 80);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	c_listen(fd, 0);
-	in(". 1(0) ack 1");
+	call_without_room(fd, 6001);
 	assert_int_equal(counted("ListenOverflows"), 1);
 	out_within(900, 1100, "S. 0(0) ack 1");
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
-	c_close(con);
-	in(". 1(0) ack 1");
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
-	c_close(con);
-	peer_forget(&peer);
-	c_close(fd);
-	sim_run_s(130);
-	tp_down();
+	c_close(call_with_room(fd));
+	down(fd);
 }
 
 static void defer_accept(void **state)
@@ -335,28 +313,22 @@ static void defer_accept(void **state)
 	tp_up();
 	fd = tp_listen();
 	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 3), 0);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	in(". 1(0) ack 1");
+	tp_call();
 	assert_int_equal(c_accept(fd, SOCK_NONBLOCK), -EAGAIN);
 	/* no SYN-ACK meanwhile; data makes it complete */
 	silence(2000);
 	in("P. 1:11(10) ack 1");
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
+	con = tp_take(fd);
 	assert_int_equal(tp_read(con, 20), 10);
 	tp_forget();
 	in("R 11(0)");
 	c_close(con);
 	/* or time does: asked again, an ACK is enough */
 	tp_new(5001, 80);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
-	in(". 1(0) ack 1");
+	tp_call();
 	out_within(2900, 3200, "S. 0(0) ack 1");
 	in(". 1(0) ack 1");
-	con = c_accept(fd, SOCK_NONBLOCK);
-	assert_true(con >= 0);
+	con = tp_take(fd);
 	in("R 1(0)");
 	c_close(con);
 	c_close(fd);

@@ -4,6 +4,17 @@
  * 1337, 6191). */
 #include "tcp_peer.h"
 
+/* What SIOCOUTQ and SIOCOUTQNSD say. */
+static void queued(int fd, int unacked, int unsent)
+{
+	int n = -1;
+
+	assert_int_equal(c_ioctl(fd, 0x5411, &n), 0);
+	assert_int_equal(n, unacked);
+	assert_int_equal(c_ioctl(fd, 0x894b, &n), 0);
+	assert_int_equal(n, unsent);
+}
+
 static void we_close_first(void **state)
 {
 	int fd;
@@ -13,8 +24,10 @@ static void we_close_first(void **state)
 	c_shutdown(fd, SHUT_WR);
 	out("F. 1(0) ack 1");
 	assert_int_equal(tp_state(fd), ST_FIN_WAIT1);
+	queued(fd, 1, 0);
 	in(". 1(0) ack 2");
 	assert_int_equal(tp_state(fd), ST_FIN_WAIT2);
+	queued(fd, 0, 0);
 	/* a half-closed connection still receives */
 	in("P. 1:101(100) ack 2");
 	assert_int_equal(tp_read(fd, 200), 100);

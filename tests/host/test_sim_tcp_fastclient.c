@@ -44,17 +44,51 @@ static void plain(const char *syn)
 	assert_false(tp.fastopen);
 }
 
-/* A connection that asks for a cookie and gets it. */
-static void learn_cookie(void)
+/* A cookie is asked for, and there it is. */
+static void cookie_comes(void)
 {
-	int fd = fresh();
-
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), -EINPROGRESS);
 	out("S 0(0)");
 	assert_true(tp.fastopen);
 	assert_int_equal(tp.cookie_len, 0);
 	in("S. 0(0) ack 1 <mss 1000,sackOK," COOKIE ">");
 	out(". 1(0) ack 1");
+}
+
+/* A socket that sends n octets by Fast Open, and what the call says. */
+static int sends(u32 n, long result)
+{
+	int fd = fresh();
+
+	assert_int_equal(tp_send(fd, n, MSG_FASTOPEN | NOWAIT), result);
+	return fd;
+}
+
+/* Ten of them are on its SYN. */
+static int sends_fast(void)
+{
+	int fd = sends(10, 10);
+
+	fast("S 0:10(10)");
+	return fd;
+}
+
+/* It sends a SYN and no more. */
+static int sends_plain(void)
+{
+	int fd = sends(10, -EINPROGRESS);
+
+	plain("S 0(0)");
+	return fd;
+}
+
+/* The host has a cookie. */
+static void setup_cookie(void)
+{
+	int fd;
+
+	setup();
+	fd = sends(10, -EINPROGRESS);
+	cookie_comes();
 	tp_finish(fd);
 }
 
@@ -63,14 +97,9 @@ static void cookie_is_asked_for(void **state)
 	int fd;
 
 	setup();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), -EINPROGRESS);
+	fd = sends(10, -EINPROGRESS);
 	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), -EALREADY);
-	out("S 0(0)");
-	assert_true(tp.fastopen);
-	assert_int_equal(tp.cookie_len, 0);
-	in("S. 0(0) ack 1 <mss 1000,sackOK," COOKIE ">");
-	out(". 1(0) ack 1");
+	cookie_comes();
 	assert_int_equal(c_error(fd), 0);
 	/* as a connect, it tells first that the handshake is over */
 	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
@@ -83,8 +112,7 @@ static void cookie_is_asked_for(void **state)
 	plain("S 0(0)");
 	tp_finish(fd);
 	assert_int_equal(sim_write("/proc/sys/net/ipv4/tcp_fastopen", "2"), 0);
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), -EOPNOTSUPP);
+	fd = sends(10, -EOPNOTSUPP);
 	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1), -EOPNOTSUPP);
 	c_close(fd);
 	tp_down();
@@ -94,11 +122,8 @@ static void data_on_the_syn(void **state)
 {
 	int fd;
 
-	setup();
-	learn_cookie();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	setup_cookie();
+	fd = sends_fast();
 	/* more is for behind the handshake */
 	assert_int_equal(tp_write(fd, 10), -EAGAIN);
 	in("S. 0(0) ack 11 <mss 1000,sackOK>");
@@ -117,10 +142,8 @@ static void more_than_a_syn_holds(void **state)
 {
 	int fd;
 
-	setup();
-	learn_cookie();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 1500, MSG_FASTOPEN | NOWAIT), 960);
+	setup_cookie();
+	fd = sends(1500, 960);
 	fast("S 0:960(960)");
 	in("S. 0(0) ack 501 <mss 1000,sackOK>");
 	out("P. 501:961(460) ack 1");
@@ -138,11 +161,8 @@ static void data_not_acknowledged(void **state)
 {
 	int fd;
 
-	setup();
-	learn_cookie();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	setup_cookie();
+	fd = sends_fast();
 	in("S. 0(0) ack 12 <mss 1000,sackOK>"); /* more than there was */
 	out("R 12(0)");
 	in("S. 0(0) ack 1 <mss 1000,sackOK,raw 220a0202030405060708>");
@@ -150,8 +170,7 @@ static void data_not_acknowledged(void **state)
 	in(". 1(0) ack 11");
 	tp_finish(fd);
 	/* the new cookie is the one that counts */
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
+	fd = sends(10, 10);
 	out("S 0:10(10)");
 	assert_int_equal(tp.cookie[0], 2);
 	in("R. 0(0) ack 11");
@@ -165,35 +184,34 @@ static void syn_is_lost(void **state)
 {
 	int fd;
 
-	setup();
-	learn_cookie();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	setup_cookie();
+	fd = sends_fast();
 	out_within(900, 1100, "S 0(0)");
 	assert_false(tp.fastopen);
 	in("S. 0(0) ack 1 <mss 1000,sackOK>");
 	out("P. 1:11(10) ack 1");
 	tp_finish(fd);
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), -EINPROGRESS);
-	plain("S 0(0)");
+	fd = sends_plain();
 	tp_finish(fd);
 	sim_run_s(61);
 	stack_know_peer();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	fd = sends_fast();
 	/* it was only late */
 	out_within(900, 1100, "S 0(0)");
 	in("S. 0(0) ack 11 <mss 1000,sackOK>");
 	out(". 11(0) ack 1");
 	tp_finish(fd);
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	fd = sends_fast();
 	tp_finish(fd);
 	tp_down();
+}
+
+static int held(void)
+{
+	int fd = fresh();
+
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1), 0);
+	return fd;
 }
 
 static void connect_is_held(void **state)
@@ -201,17 +219,12 @@ static void connect_is_held(void **state)
 	int fd;
 
 	setup();
-	fd = fresh();
-	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1), 0);
+	fd = held();
 	/* no cookie yet: an ordinary connect asks for one */
 	assert_int_equal(c_connect(fd, PEER, tp.port), -EINPROGRESS);
-	out("S 0(0)");
-	assert_true(tp.fastopen);
-	in("S. 0(0) ack 1 <mss 1000,sackOK," COOKIE ">");
-	out(". 1(0) ack 1");
+	cookie_comes();
 	tp_finish(fd);
-	fd = fresh();
-	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1), 0);
+	fd = held();
 	assert_int_equal(c_connect(fd, PEER, tp.port), 0);
 	assert_int_equal(c_connect(fd, PEER, tp.port), -EISCONN);
 	silence(2000);
@@ -224,8 +237,7 @@ static void connect_is_held(void **state)
 	assert_int_equal(c_connect(fd, PEER, tp.port), 0);
 	tp_finish(fd);
 	/* one that never sends leaves no trace */
-	fd = fresh();
-	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1), 0);
+	fd = held();
 	assert_int_equal(c_connect(fd, PEER, tp.port), 0);
 	c_close(fd);
 	silence(2000);
@@ -245,8 +257,7 @@ static void blocking_sendto(void **state)
 	struct thread *t;
 	int fd;
 
-	setup();
-	learn_cookie();
+	setup_cookie();
 	fd = fresh();
 	assert_int_equal(c_nonblock(fd, false), 0);
 	t = kthread_run(blocking_send, (void *)(long)fd, "sendto");
@@ -267,11 +278,8 @@ static void simultaneous_open(void **state)
 {
 	int fd;
 
-	setup();
-	learn_cookie();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	setup_cookie();
+	fd = sends_fast();
 	in("S 0(0) <mss 1000,sackOK>");
 	out("S. 0(0) ack 1");
 	assert_false(tp.fastopen);
@@ -294,8 +302,7 @@ static void without_cookies(void **state)
 	plain("S 0:10(10)");
 	tp_finish(fd);
 	assert_int_equal(sim_write("/proc/sys/net/ipv4/tcp_fastopen", "5"), 0);
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
+	fd = sends(10, 10);
 	plain("S 0:10(10)");
 	tp_finish(fd);
 	tp_down();
@@ -306,26 +313,19 @@ static void black_hole(void **state)
 {
 	int fd;
 
-	setup();
-	learn_cookie();
+	setup_cookie();
 	assert_int_equal(sim_write("/proc/sys/net/ipv4/tcp_fastopen_blackhole_timeout_sec", "600"),
 			 0);
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	fd = sends_fast();
 	out_within(900, 1100, "S 0(0)");
 	out_within(1900, 2100, "S 0(0)");
 	out_within(3900, 4100, "S 0(0)");
 	tp_finish(fd);
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), -EINPROGRESS);
-	plain("S 0(0)");
+	fd = sends_plain();
 	tp_finish(fd);
 	sim_run_s(601);
 	stack_know_peer();
-	fd = fresh();
-	assert_int_equal(tp_send(fd, 10, MSG_FASTOPEN | NOWAIT), 10);
-	fast("S 0:10(10)");
+	fd = sends_fast();
 	tp_finish(fd);
 	tp_down();
 }

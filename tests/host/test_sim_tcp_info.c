@@ -6,12 +6,24 @@
 
 /* Places in Linux's struct tcp_info. */
 #define AT_APP_LIMITED 7
+#define AT_ATO 12
+#define AT_UNACKED 24
+#define AT_SACKED 28
+#define AT_LOST 32
+#define AT_RETRANS 36
+#define AT_RCV_RTT 92
 #define AT_BYTES_ACKED 120
 #define AT_BYTES_RECEIVED 128
+#define AT_SEGS_OUT 136
+#define AT_SEGS_IN 140
+#define AT_DATA_SEGS_IN 152
+#define AT_DATA_SEGS_OUT 156
 #define AT_DELIVERY_RATE 160
 #define AT_BUSY 168
 #define AT_RWND_LIMITED 176
 #define AT_SNDBUF_LIMITED 184
+#define AT_DELIVERED 192
+#define AT_DELIVERED_CE 196
 #define AT_BYTES_SENT 200
 #define AT_BYTES_RETRANS 208
 #define AT_DSACK_DUPS 216
@@ -35,6 +47,13 @@ static u64 told(u32 at)
 
 	memcpy(&v, info + at, sizeof(v));
 	return v;
+}
+
+/* A number of 32 bits. */
+static u32 said(int fd, u32 at)
+{
+	ask(fd);
+	return (u32)told(at);
 }
 
 static int setup(void)
@@ -162,6 +181,125 @@ static void counts(void **state)
 	tp_down();
 }
 
+static void expect_segments(int fd, u32 out, u32 data_out, u32 came, u32 data_came)
+{
+	assert_int_equal(said(fd, AT_SEGS_OUT), out);
+	assert_int_equal(said(fd, AT_DATA_SEGS_OUT), data_out);
+	assert_int_equal(said(fd, AT_SEGS_IN), came);
+	assert_int_equal(said(fd, AT_DATA_SEGS_IN), data_came);
+}
+
+/* The same in segments, each as it was cut: full ones in large packets, short ones by themselves,
+ * what was sent twice, and the handshake's. */
+static void segments_counted(void **state)
+{
+	int fd = setup();
+
+	expect_segments(fd, 0, 0, 2, 0);
+	assert_int_equal(said(fd, AT_ATO), 0);
+	assert_int_equal(said(fd, AT_DELIVERED), 1);
+	assert_int_equal(tp_write(fd, 5000), 5000);
+	segments(1, 5);
+	assert_int_equal(said(fd, AT_UNACKED), 5);
+	in(". 1(0) ack 1 <sack 1001:2001>");
+	assert_int_equal(said(fd, AT_SACKED), 1);
+	assert_int_equal(said(fd, AT_DELIVERED), 2);
+	in(". 1(0) ack 1 <sack 1001:5001>");
+	out(". 1(1000) ack 1");
+	assert_int_equal(said(fd, AT_RETRANS), 1);
+	assert_int_equal(said(fd, AT_LOST), 0);
+	expect_segments(fd, 6, 6, 4, 0);
+	in(". 1(0) ack 5001");
+	assert_int_equal(said(fd, AT_DELIVERED), 6);
+	assert_int_equal(said(fd, AT_UNACKED), 0);
+	in("P. 1:11(10) ack 5001");
+	out_within(5, 50, ". 5001(0) ack 11");
+	expect_segments(fd, 7, 6, 6, 1);
+	assert_int_equal(said(fd, AT_ATO), 40000);
+	assert_int_equal(c_setint(fd, IPPROTO_TCP, TCP_NODELAY, 1), 0);
+	for (u32 i = 0; i < 3; i++)
+		assert_int_equal(tp_write(fd, 10), 10);
+	tp_forget();
+	assert_int_equal(said(fd, AT_UNACKED), 3);
+	in("P. 11:21(10) ack 5031");
+	assert_int_equal(said(fd, AT_DELIVERED), 9);
+	/* out of order, and a probe of the window's left edge */
+	in("P. 31:41(10) ack 5031");
+	in(". 20(0) ack 5031");
+	tp_forget();
+	assert_int_equal(said(fd, AT_SEGS_IN), 9);
+	assert_int_equal(said(fd, AT_DATA_SEGS_IN), 3);
+	assert_int_equal(said(fd, AT_DELIVERED_CE), 0);
+	tp_finish(fd);
+	tp_down();
+}
+
+/* What arrived beside a mark (RFC 3168), by the peer's word. */
+static void delivered_with_marks(void **state)
+{
+	int lfd, fd;
+
+	tp_up_quiet();
+	lfd = tp_listen();
+	in("SEW 0(0) <mss 1000,sackOK>");
+	out("S.E 0(0) ack 1");
+	in(". 1(0) ack 1");
+	fd = tp_take(lfd);
+	assert_int_equal(said(fd, AT_DELIVERED), 1);
+	assert_int_equal(tp_write(fd, 4000), 4000);
+	segments(1, 4);
+	in(". 1(0) ack 1001");
+	assert_int_equal(said(fd, AT_DELIVERED_CE), 0);
+	in(".E 1(0) ack 3001");
+	in(".E 1(0) ack 4001");
+	assert_int_equal(said(fd, AT_DELIVERED), 5);
+	assert_int_equal(said(fd, AT_DELIVERED_CE), 3);
+	tp_forget();
+	tp_finish(fd);
+	assert_int_equal(c_close(lfd), 0);
+	tp_down();
+}
+
+/* A sender's flights of 10 segments every 30 ms, each an answer to the ACKs of the one before. */
+static void receive(int fd, u32 *at, u32 flights)
+{
+	for (u32 i = 0; i < flights; i++) {
+		for (u32 k = 0; k < 10; k++, *at += 1000) {
+			inf("P. %u:%u(1000) ack 1", *at, *at + 1000);
+			tp_read(fd, 1000);
+		}
+		while (tp_next())
+			;
+		sim_run_ms(30);
+		tp.ts_echo = tp.ts_val ? tp.ts_val : tp.ts_echo;
+		tp.ts_value += 30;
+	}
+}
+
+/* One who only receives knows the round trip too. */
+static void receiver_round_trip(void **state)
+{
+	u32 at = 1;
+	int fd;
+
+	tp_up_quiet();
+	fd = tp_accepted("mss 1000,sackOK,ts 1 0");
+	assert_int_equal(said(fd, AT_RCV_RTT), 0);
+	receive(fd, &at, 10);
+	assert_in_range(said(fd, AT_RCV_RTT), 20000, 31000);
+	tp_finish(fd);
+	/* without time stamps: what lies behind the window was sent a round trip later, or more */
+	tp_new(5001, 80);
+	fd = tp_accepted("mss 1000,sackOK");
+	at = 1;
+	receive(fd, &at, 1);
+	assert_int_equal(said(fd, AT_RCV_RTT), 0);
+	receive(fd, &at, 20);
+	assert_in_range(said(fd, AT_RCV_RTT), 30000, 300000);
+	tp_finish(fd);
+	tp_down();
+}
+
 /* Short segments at the start wait for an answer to ride on, but not where the user says no. */
 static void quickack(void **state)
 {
@@ -255,13 +393,11 @@ static void no_upper_layer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(delivery_rate),
-		cmocka_unit_test(busy_and_limited),
-		cmocka_unit_test(limited_by_its_buffer),
-		cmocka_unit_test(counts),
-		cmocka_unit_test(quickack),
-		cmocka_unit_test(quickack_ends),
-		cmocka_unit_test(acks_after_a_pause),
+		cmocka_unit_test(delivery_rate),	 cmocka_unit_test(busy_and_limited),
+		cmocka_unit_test(limited_by_its_buffer), cmocka_unit_test(counts),
+		cmocka_unit_test(segments_counted),	 cmocka_unit_test(delivered_with_marks),
+		cmocka_unit_test(receiver_round_trip),	 cmocka_unit_test(quickack),
+		cmocka_unit_test(quickack_ends),	 cmocka_unit_test(acks_after_a_pause),
 		cmocka_unit_test(no_upper_layer),
 	};
 

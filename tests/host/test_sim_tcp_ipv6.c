@@ -147,6 +147,57 @@ static void one_listener_for_both(void **state)
 	tp_down();
 }
 
+static u32 lines(const char *path)
+{
+	u32 n = 0;
+
+	for (const char *at = sim_read(path); at && (at = strchr(at, '\n')); at++)
+		n++;
+	return n - 1; /* the title */
+}
+
+/* RFC 3493 leaves it out, Linux has it: a connection over IPv4 is AF_INET's from now on. */
+static void becomes_one_of_ipv4(void **state)
+{
+	struct ip_addr any = ip6("::"), lo4 = ip_addr_v4(IP4(127, 0, 0, 1)), lo6 = ip6("::1");
+	int listener, fd, client;
+	u8 c = 0;
+
+	tp_up6();
+	listener = c_socket(AF_INET6, SOCK_STREAM, 0);
+	assert_int_equal(c_setint(listener, SOL_IPV6, IPV6_ADDRFORM, AF_INET), -ENOTCONN);
+	assert_int_equal(c_bind_to(listener, AF_INET6, &any, 99), 0);
+	assert_int_equal(c_listen(listener, 2), 0);
+	assert_int_equal(c_setint(listener, SOL_IPV6, IPV6_ADDRFORM, AF_INET), -ENOTCONN);
+	assert_int_equal(c_getint(listener, SOL_IPV6, IPV6_ADDRFORM), -ENOTCONN);
+	client = c_socket(AF_INET6, SOCK_STREAM, 0);
+	assert_int_equal(c_connect_to(client, AF_INET6, &lo6, 99), 0);
+	fd = c_accept(listener, SOCK_NONBLOCK);
+	assert_int_equal(c_setint(client, SOL_IPV6, IPV6_ADDRFORM, AF_INET), -EADDRNOTAVAIL);
+	c_close(client);
+	c_close(fd);
+	client = c_socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(c_connect_to(client, AF_INET, &lo4, 99), 0);
+	fd = c_accept(listener, SOCK_NONBLOCK);
+	assert_true(fd >= 0);
+	assert_int_equal(c_getint(fd, SOL_IPV6, IPV6_ADDRFORM), AF_INET6);
+	assert_int_equal(c_setint(fd, SOL_IPV6, IPV6_ADDRFORM, AF_INET6), -EINVAL);
+	assert_int_equal(lines("/proc/net/tcp"), 1);
+	assert_int_equal(c_setint(fd, SOL_IPV6, IPV6_ADDRFORM, AF_INET), 0);
+	assert_int_equal(lines("/proc/net/tcp"), 2);
+	assert_int_equal(c_getint(fd, SOL_SOCKET, SO_DOMAIN), AF_INET);
+	assert_int_equal(c_setint(fd, SOL_IPV6, IPV6_ADDRFORM, AF_INET), -ENOPROTOOPT);
+	assert_int_equal(c_peer_port(fd), c_port(client));
+	assert_int_equal(c_send(fd, "x", 1, 0), 1);
+	assert_int_equal(c_recv(client, &c, 1, 0), 1);
+	assert_int_equal(c, 'x');
+	c_close(fd);
+	c_close(client);
+	c_close(listener);
+	sim_run_s(70);
+	tp_down();
+}
+
 /* A connection whose module leaves and comes back goes on: the peer only sees a pause. */
 static void module_comes_and_goes(void **state)
 {
@@ -179,6 +230,7 @@ int main(void)
 		cmocka_unit_test(too_big_that_quotes_nothing),
 		cmocka_unit_test(unreachable),
 		cmocka_unit_test(one_listener_for_both),
+		cmocka_unit_test(becomes_one_of_ipv4),
 		cmocka_unit_test(module_comes_and_goes),
 	};
 

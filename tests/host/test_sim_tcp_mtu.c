@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_tcp_mtu.c - how large a segment the path takes: told by ICMP (RFC 1191), found out where
  * larger ones vanish without a word (RFC 4821), searched for from below by segments whose loss is
- * nobody's congestion, and tried again when the path may have become another. */
+ * nobody's congestion, from the start or once the path is suspected, and tried again when the path
+ * may have become another. */
 #include "tcp_peer.h"
 
 #include "tcp_counter.h"
@@ -156,13 +157,102 @@ static void lost_among_others(void **state)
 	tp_down();
 }
 
+/* tcp_mtu_probing 2 (RFC 4821 7.5): the first segments are of tcp_base_mss, and no time-out is
+ * needed to find out what the path takes. */
+static void begins_small(void **state)
+{
+	int fd;
+
+	tp_up_quiet();
+	tp_sysctl("tcp_mtu_probing", "2");
+	expected = 1;
+	beyond_end = 0;
+	fd = tp_accepted(SYN_OPTIONS);
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_MAXSEG), 1024);
+	transfer(fd, 1300, 20);
+	assert_in_range(largest, 1292, 1300);
+	assert_in_range(lost, 1, 8);
+	transfer(fd, 1300, 5);
+	assert_int_equal(lost, 0);
+	assert_int_equal(tcp_counter("TCPTimeouts"), 0);
+	assert_int_equal(tcp_counter("TCPSackRecovery"), 0);
+	tp_forget();
+	tp_finish(fd);
+	tp_down();
+}
+
+/* A path without a hole: one segment of full size says so. */
+static void begins_small_and_grows(void **state)
+{
+	int fd;
+
+	tp_up_quiet();
+	tp_sysctl("tcp_mtu_probing", "2");
+	tp_sysctl("tcp_base_mss", "600");
+	expected = 1;
+	beyond_end = 0;
+	fd = tp_accepted(SYN_OPTIONS);
+	tp_write(fd, 1000);
+	out(". 1(600) ack 1");
+	in(". 1(0) ack 601 win 2000");
+	out("P. 601(400) ack 1");
+	in(". 1(0) ack 1001 win 2000");
+	expected = 1001;
+	transfer(fd, 1460, 2);
+	assert_int_equal(largest, 1460);
+	assert_int_equal(lost, 0);
+	assert_int_equal(tcp_counter("TCPMTUPSuccess"), 1);
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_MAXSEG), 1460);
+	tp_forget();
+	tp_finish(fd);
+	/* nothing to be careful about where the peer wants no more anyway */
+	tp_new(5001, 80);
+	fd = tp_accepted("mss 500");
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_MAXSEG), 500);
+	tp_finish(fd);
+	tp_down();
+}
+
+/* Not even tcp_base_mss gets through: halves do, down to tcp_mtu_probe_floor. */
+static void narrow_black_hole(void **state)
+{
+	int fd = setup();
+
+	transfer(fd, 300, 60);
+	assert_in_range(largest, 292, 300);
+	assert_true(expected > 1);
+	tp_forget();
+	tp_finish(fd);
+	tp_down();
+}
+
+static void floor_of_halves(void **state)
+{
+	int fd;
+
+	tp_up_quiet();
+	tp_sysctl("tcp_mtu_probe_floor", "400");
+	expected = 1;
+	beyond_end = 0;
+	fd = tp_accepted(SYN_OPTIONS);
+	transfer(fd, 300, 60);
+	assert_int_equal(expected, 1);
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_MAXSEG), 400);
+	/* it was the path: once it is up, all sizes are found again */
+	transfer(fd, 1460, 120);
+	assert_in_range(largest, 1440, 1460);
+	tp_forget();
+	tp_finish(fd);
+	tp_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(path_narrows),
-		cmocka_unit_test(black_hole),
-		cmocka_unit_test(path_widens),
-		cmocka_unit_test(lost_among_others),
+		cmocka_unit_test(path_narrows),	     cmocka_unit_test(black_hole),
+		cmocka_unit_test(path_widens),	     cmocka_unit_test(lost_among_others),
+		cmocka_unit_test(begins_small),	     cmocka_unit_test(begins_small_and_grows),
+		cmocka_unit_test(narrow_black_hole), cmocka_unit_test(floor_of_halves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,19 +3,22 @@
  * their options, repetition, refusal, simultaneous open, what SYN-RECEIVED takes. */
 #include "tcp_peer.h"
 
+static int listening_host(void)
+{
+	tp_up();
+	return tp_listen();
+}
+
 static void passive(void **state)
 {
-	int listener, fd;
+	int listener = listening_host(), fd;
 
-	tp_up();
-	listener = tp_listen();
 	in("S 0(0) <mss 1460,sackOK,ts 100 0,nop,wscale 7>");
 	out("S. 0(0) ack 1 <mss 1460,sackOK,ts * 100,wscale *>");
 	assert_int_equal(c_accept(listener, SOCK_NONBLOCK), -EAGAIN);
 	tp.ts = true;
 	in(". 1(0) ack 1");
-	fd = c_accept(listener, SOCK_NONBLOCK);
-	assert_true(fd >= 0);
+	fd = tp_take(listener);
 	assert_int_equal(tp_state(fd), ST_ESTABLISHED);
 	silence(100);
 	tp_finish(fd);
@@ -59,11 +62,9 @@ static void options_only_when_asked(void **state)
 		/* RFC 9293 3.1: unknown options are skipped by their length */
 		{ "S 0(0) <raw fe06010203041d04,mss 1460>", "S. 0(0) ack 1 <mss *>" },
 	};
-	int listener;
+	int listener = listening_host();
 	u32 i;
 
-	tp_up();
-	listener = tp_listen();
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		tp_new(TP_PEER_PORT + i, TP_HOST_PORT);
 		in(cases[i].syn);
@@ -83,11 +84,9 @@ static void malformed_options(void **state)
 		"S 0(0) <raw 0214ffff>", "S 0(0) <raw 05020000>", "S 0(0) <raw 080a0000>",
 		"S 0(0) <raw 00000000>",
 	};
-	int listener;
+	int listener = listening_host();
 	u32 i;
 
-	tp_up();
-	listener = tp_listen();
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		tp_new(TP_PEER_PORT + i, TP_HOST_PORT);
 		in(cases[i]);
@@ -97,8 +96,7 @@ static void malformed_options(void **state)
 		tp_forget();
 	}
 	tp_new(TP_PEER_PORT + i, TP_HOST_PORT);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
+	tp_syn();
 	in("R 1(0)");
 	c_close(listener);
 	tp_down();
@@ -127,17 +125,23 @@ static void active(void **state)
 	tp_down();
 }
 
-/* RFC 6298 2.1, 5.5: one second, doubled; tcp_syn_retries of them. */
-static void syn_is_repeated(void **state)
+/* The host calls, and its SYN has come. */
+static int called(void)
 {
 	int fd;
 
 	tp_up();
-	fd = c_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	c_setint(fd, IPPROTO_TCP, TCP_SYNCNT, 3);
-	c_bind(fd, 0, TP_HOST_PORT);
-	c_connect(fd, PEER, TP_PEER_PORT);
+	fd = tp_connecting();
 	out("S 0(0)");
+	return fd;
+}
+
+/* RFC 6298 2.1, 5.5: one second, doubled; tcp_syn_retries of them. */
+static void syn_is_repeated(void **state)
+{
+	int fd = called();
+
+	c_setint(fd, IPPROTO_TCP, TCP_SYNCNT, 3);
 	out_within(900, 1200, "S 0(0)");
 	out_within(1900, 2200, "S 0(0)");
 	out_within(3900, 4300, "S 0(0)");
@@ -151,12 +155,9 @@ static void syn_is_repeated(void **state)
 
 static void synack_is_repeated(void **state)
 {
-	int listener;
+	int listener = listening_host();
 
-	tp_up();
-	listener = tp_listen();
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
+	tp_syn();
 	out_within(900, 1300, "S. 0(0) ack 1");
 	out_within(1800, 2600, "S. 0(0) ack 1");
 	in(". 1(0) ack 1");
@@ -169,11 +170,8 @@ static void synack_is_repeated(void **state)
 /* RFC 9293 3.10.7.3: a reset that acknowledges the SYN refuses; others are not believed. */
 static void refused(void **state)
 {
-	int fd;
+	int fd = called();
 
-	tp_up();
-	fd = tp_connecting();
-	out("S 0(0)");
 	in("R 0(0)");
 	in("R. 0(0) ack 5");
 	silence(10);
@@ -188,11 +186,8 @@ static void refused(void **state)
 /* RFC 9293 3.5.1: an ACK of what we never sent gets a reset with its number; the SYN goes on. */
 static void half_open(void **state)
 {
-	int fd;
+	int fd = called();
 
-	tp_up();
-	fd = tp_connecting();
-	out("S 0(0)");
 	in(". 300(0) ack 77");
 	out("R 77(0)");
 	out_within(900, 1300, "S 0(0)");
@@ -202,16 +197,20 @@ static void half_open(void **state)
 	tp_down();
 }
 
+/* Both sides' SYNs are on their way at once. */
+static int crossed(void)
+{
+	int fd = called();
+
+	tp_syn();
+	return fd;
+}
+
 /* RFC 9293 3.5, figure 7. */
 static void simultaneous(void **state)
 {
-	int fd;
+	int fd = crossed();
 
-	tp_up();
-	fd = tp_connecting();
-	out("S 0(0)");
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
 	assert_int_equal(tp_state(fd), ST_SYN_RECV);
 	in("S. 0(0) ack 1 <mss 1460>");
 	sim_run_ms(1);
@@ -226,13 +225,8 @@ static void simultaneous(void **state)
 /* Closed while both SYNs cross (RFC 9293 3.10.4): the FIN waits for the handshake's end. */
 static void closed_in_syn_received(void **state)
 {
-	int fd;
+	int fd = crossed();
 
-	tp_up();
-	fd = tp_connecting();
-	out("S 0(0)");
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
 	assert_int_equal(c_close(fd), 0);
 	silence(20);
 	in(". 1(0) ack 1");
@@ -244,13 +238,8 @@ static void closed_in_syn_received(void **state)
 
 static void shut_in_syn_received(void **state)
 {
-	int fd;
+	int fd = crossed();
 
-	tp_up();
-	fd = tp_connecting();
-	out("S 0(0)");
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
 	assert_int_equal(c_shutdown(fd, SHUT_WR), 0);
 	silence(20);
 	in("S. 0(0) ack 1 <mss 1460>");
@@ -268,13 +257,8 @@ static void shut_in_syn_received(void **state)
 /* And nobody answers any more. */
 static void left_in_syn_received(void **state)
 {
-	int fd;
+	int fd = crossed();
 
-	tp_up();
-	fd = tp_connecting();
-	out("S 0(0)");
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
 	assert_int_equal(c_close(fd), 0);
 	sim_run_s(300);
 	tp_forget();
@@ -306,10 +290,8 @@ static void closed_port(void **state)
 /* LISTEN: 3.10.7.2. An ACK is refused, a reset and anything without SYN ignored. */
 static void listening(void **state)
 {
-	int listener;
+	int listener = listening_host();
 
-	tp_up();
-	listener = tp_listen();
 	in(". 10(0) ack 50");
 	out("R 50(0)");
 	in("R 10(0)");
@@ -325,25 +307,20 @@ static void listening(void **state)
 /* SYN-RECEIVED: the first data may come with the ACK; a wrong ACK is reset (3.10.7.4, fifth). */
 static void syn_received(void **state)
 {
-	int listener, fd;
+	int listener = listening_host(), fd;
 
-	tp_up();
-	listener = tp_listen();
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
+	tp_syn();
 	in("S 0(0) <mss 1460>");
 	out_within(0, 2, "S. 0(0) ack 1");
 	in(". 1(0) ack 7");
 	out("R 7(0)");
 	in("P. 1(10) ack 1");
-	fd = c_accept(listener, SOCK_NONBLOCK);
-	assert_true(fd >= 0);
+	fd = tp_take(listener);
 	assert_int_equal(tp_read(fd, 100), 10);
 	tp_finish(fd);
 
 	tp_new(TP_PEER_PORT + 1, TP_HOST_PORT);
-	in("S 0(0) <mss 1460>");
-	out("S. 0(0) ack 1");
+	tp_syn();
 	in("R 1(0)");
 	silence(3000); /* the SYN-ACK is not repeated any more */
 	assert_int_equal(c_accept(listener, 0), -EAGAIN);
@@ -355,14 +332,11 @@ static void syn_received(void **state)
 static void sequence_numbers_differ(void **state)
 {
 	u32 first = 0, i, near = 0;
-	int listener;
+	int listener = listening_host();
 
-	tp_up();
-	listener = tp_listen();
 	for (i = 0; i < 20; i++) {
 		tp_new(TP_PEER_PORT + i, TP_HOST_PORT);
-		in("S 0(0) <mss 1460>");
-		out("S. 0(0) ack 1");
+		tp_syn();
 		near += i && tp.host_iss - first + 0x100000 < 0x200000;
 		first = tp.host_iss;
 		in("R 1(0)");

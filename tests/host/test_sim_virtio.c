@@ -4,7 +4,7 @@
  * that lies. */
 #include "../../modules/virtio_net/regs.h"
 #include "model_virtio.h"
-#include "stack.h"
+#include "nic_checks.h"
 
 #define OFFERED                                                                                    \
 	(F_CSUM | F_GUEST_CSUM | F_MAC | F_GUEST_TSO4 | F_GUEST_TSO6 | F_GUEST_ECN | F_HOST_TSO4 | \
@@ -32,26 +32,10 @@ static void teardown(void)
 	stack_down_pci(&virtio.pci, "virtio_net");
 }
 
-static void check_answer(u16 seq, u32 len)
-{
-	const struct frame *f;
-
-	peer_forget(&peer);
-	peer_echo(&peer, host_mac, HOST, 3, seq, len);
-	sim_run_ms(1);
-	f = peer_take_icmp(&peer, 0, 0);
-	assert_non_null(f);
-	assert_true(frame_sound(f));
-	assert_int_equal(get_be16(frame_icmp(f) + 6), seq);
-}
-
 static void rings_wrap(void **state)
 {
-	u32 i;
-
 	setup();
-	for (i = 0; i < 500; i++)
-		check_answer(i, i * 3 % 1473);
+	check_echoes(500);
 	assert_int_equal(virtio.rx_dropped, 0);
 	assert_int_equal(virtio.promisc, false);
 	teardown();
@@ -60,11 +44,8 @@ static void rings_wrap(void **state)
 /* What a device from the first days offers: headers in their own descriptors, nothing filled in. */
 static void nothing_offered(void **state)
 {
-	u32 i;
-
 	setup_with(F_MAC | (legacy ? 0 : F_VERSION_1));
-	for (i = 0; i < 200; i++)
-		check_answer(i, i * 7 % 1473);
+	check_echoes(500);
 	assert_int_equal(virtio.rx_dropped, 0);
 	teardown();
 }
@@ -72,15 +53,11 @@ static void nothing_offered(void **state)
 static void burst_is_served_in_few_interrupts(void **state)
 {
 	u64 irqs, notifies;
-	u32 i;
 
 	setup();
 	irqs = virtio.irqs;
 	notifies = virtio.notifies;
-	for (i = 0; i < 40; i++)
-		peer_echo(&peer, host_mac, HOST, 3, i, 100);
-	sim_run_ms(1);
-	assert_int_equal(peer_count_icmp(&peer, 0), 40);
+	check_burst();
 	assert_true(virtio.irqs - irqs <= 41);
 	assert_true(virtio.notifies - notifies <= 82);
 	teardown();
@@ -89,23 +66,19 @@ static void burst_is_served_in_few_interrupts(void **state)
 static void ring_full_and_free_again(void **state)
 {
 	struct socket *s;
-	u8 m[64] = { 8 };
-	u32 sent = 0;
-	long n;
+	u32 sent;
 
 	setup();
-	s = sock_open(SOCK_DGRAM, IPPROTO_ICMP);
+	s = ping_socket();
 	virtio.tx_hold = true;
-	while ((n = sock_send(s, PEER, m, 64, MSG_DONTWAIT)) == 64 && sent < 1000)
-		sent++;
+	sent = ping_until_full(s);
 	assert_in_range(sent, MODEL_VIRTIO_QUEUE_SIZE / 4, MODEL_VIRTIO_QUEUE_SIZE / 2);
-	assert_true(n == -EAGAIN || n == -ENOBUFS);
 	model_virtio_tx_go(&virtio);
 	sim_run_ms(50);
 	assert_int_equal(peer_count_icmp(&peer, 8), sent);
-	assert_int_equal(sock_send(s, PEER, m, 64, 0), 64);
+	assert_int_equal(ping(s, 0), 64);
 	sock_close(s);
-	check_answer(1, 20);
+	check_echo(1, 20);
 	teardown();
 }
 
@@ -255,7 +228,7 @@ static void large_frame_in_many_buffers(void **state)
 	assert_int_equal(got[len - 1], 0x5a);
 	assert_memory_equal(got + 20, "payload", 8);
 	sock_close(s);
-	check_answer(9, 1472);
+	check_echo(9, 1472);
 	teardown();
 }
 
@@ -268,7 +241,7 @@ static void link_comes_and_goes(void **state)
 	model_virtio_link(&virtio, true);
 	sim_run_ms(1);
 	assert_true(netif_running(netif_named("eth0")));
-	check_answer(2, 50);
+	check_echo(2, 50);
 	teardown();
 }
 
@@ -294,25 +267,14 @@ static void filters(void **state)
 	netif_allmulti(nif, -1);
 	netif_unlock();
 	assert_true(sim_log_has("receive filter"));
-	check_answer(1, 10);
+	check_echo(1, 10);
 	teardown();
 }
 
 static void up_and_down_in_traffic(void **state)
 {
-	u32 i, k;
-
 	setup();
-	for (i = 0; i < 10; i++) {
-		for (k = 0; k < 20; k++)
-			peer_echo(&peer, host_mac, HOST, 3, k, 600);
-		sim_run(20 * NSEC_PER_USEC);
-		assert_int_equal(ifconfig_down("eth0"), 0);
-		sim_run_ms(1);
-		assert_int_equal(ifconfig("eth0", HOST, 24), 0);
-	}
-	stack_know_peer();
-	check_answer(3, 300);
+	bounce_in_traffic(10, 20, 40000);
 	teardown();
 }
 
@@ -329,8 +291,46 @@ static void lost_memory(void **state)
 	sim_fail_every(0);
 	sim_run_ms(10);
 	for (i = 0; i < 100; i++)
-		check_answer(i, 900);
+		check_echo(i, 900);
 	assert_int_equal(virtio.rx_dropped, 0);
+	teardown();
+}
+
+/* Others hold all that may be held of what came in: frames are lost, no buffer is, and nobody has
+ * to help when there is memory again. */
+static void receives_again_after_a_shortage(void **state)
+{
+	LIST_HEAD(held);
+	struct pkt *p;
+	u32 i;
+
+	setup();
+	while ((p = pkt_alloc(PKT_POOL_RX, 0, 1500)))
+		list_add_tail(&p->node, &held);
+	for (i = 0; i < 1000; i++) {
+		peer_echo(&peer, host_mac, HOST, 3, i, 100);
+		if (i % 70 == 0)
+			sim_run_ms(1);
+	}
+	sim_run_ms(1);
+	assert_in_range(drops_since(DROP_NO_MEMORY), 500, 1000);
+	/* and up with all its buffers or not at all */
+	assert_int_equal(ifconfig_down("eth0"), 0);
+	while ((p = pkt_alloc(PKT_POOL_RX, 0, 1500)))
+		list_add_tail(&p->node, &held);
+	p = list_first_entry(&held, struct pkt, node);
+	list_del(&p->node);
+	pkt_free(p);
+	assert_int_equal(ifconfig("eth0", HOST, 24), -ENOMEM);
+	while (!list_empty(&held)) {
+		p = list_first_entry(&held, struct pkt, node);
+		list_del(&p->node);
+		pkt_free(p);
+	}
+	assert_int_equal(ifconfig("eth0", HOST, 24), 0);
+	stack_know_peer();
+	for (i = 0; i < 100; i++)
+		check_echo(i, 100);
 	teardown();
 }
 
@@ -345,7 +345,7 @@ static void device_names_a_descriptor_it_does_not_have(void **state)
 	assert_int_equal(ifconfig_down("eth0"), 0);
 	assert_int_equal(ifconfig("eth0", HOST, 24), 0);
 	stack_know_peer();
-	check_answer(2, 100);
+	check_echo(2, 100);
 	teardown();
 }
 
@@ -360,7 +360,7 @@ static void device_lies_about_buffers(void **state)
 		peer_echo(&peer, host_mac, HOST, 3, i, 100);
 		sim_run_ms(1);
 		assert_int_equal(peer_count_icmp(&peer, 0), 0);
-		check_answer(100 + i, 100);
+		check_echo(100 + i, 100);
 	}
 	assert_int_equal(drops_since(DROP_RX_ERROR), ARRAY_SIZE(lies));
 	teardown();
@@ -373,7 +373,7 @@ static void without_msix(void **state)
 	virtio.pci.msix_vectors = 0;
 	assert_int_equal(stack_up_pci(&virtio.pci, &virtio.end, "virtio_net", NULL), 0);
 	stack_know_peer();
-	check_answer(1, 100);
+	check_echo(1, 100);
 	model_virtio_link(&virtio, false);
 	sim_run_ms(1);
 	assert_false(netif_running(netif_named("eth0")));
@@ -391,6 +391,7 @@ static void without_msix(void **state)
 		cmocka_unit_test(large_frame_in_many_buffers),                           \
 		cmocka_unit_test(link_comes_and_goes), cmocka_unit_test(filters),        \
 		cmocka_unit_test(up_and_down_in_traffic), cmocka_unit_test(lost_memory), \
+		cmocka_unit_test(receives_again_after_a_shortage),                       \
 		cmocka_unit_test(device_names_a_descriptor_it_does_not_have),            \
 		cmocka_unit_test(device_lies_about_buffers), cmocka_unit_test(without_msix)
 

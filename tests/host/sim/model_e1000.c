@@ -141,17 +141,6 @@ static bool filter(const struct model_e1000 *m, const u8 *dst)
 	return true;
 }
 
-static u16 sum16(const u8 *p, u32 n, u32 sum)
-{
-	for (; n > 1; n -= 2, p += 2)
-		sum += get_be16(p);
-	if (n)
-		sum += *p << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 /* 82574 7.1.11: IPv4 header, and TCP or UDP of whole datagrams. */
 static void check_sums(const u8 *f, u32 len, struct rx_descriptor *d)
 {
@@ -166,14 +155,14 @@ static void check_sums(const u8 *f, u32 len, struct rx_descriptor *d)
 	if (hlen < 20 || total < hlen || total > len - 14)
 		return;
 	d->status = (d->status & ~BIT(2)) | BIT(6);
-	if (sum16(ip, hlen, 0) != 0xffff)
+	if (wire_sum_add(ip, hlen, 0) != 0xffff)
 		d->errors |= BIT(6);
 	if ((get_be16(ip + 6) & 0x3fff) || (ip[9] != 6 && ip[9] != 17))
 		return;
 	d->status |= ip[9] == 6 ? BIT(5) : BIT(4);
 	seed = get_be16(ip + 12) + get_be16(ip + 14) + get_be16(ip + 16) + get_be16(ip + 18) +
 	       ip[9] + total - hlen;
-	if (sum16(ip + hlen, total - hlen, seed) != 0xffff)
+	if (wire_sum_add(ip + hlen, total - hlen, seed) != 0xffff)
 		d->errors |= BIT(5);
 }
 
@@ -230,7 +219,7 @@ static void fill_sum(u8 *frame, u32 len, u32 css, u32 cso, u32 end)
 	if (css >= len || cso + 2u > len)
 		sim_fatal("checksum context beyond the frame: start %u, field %u, length %u", css,
 			  cso, len);
-	sum = ~sum16(frame + css, end - css, 0);
+	sum = ~wire_sum_add(frame + css, end - css, 0);
 	put_be16(frame + cso, sum);
 }
 
@@ -279,8 +268,9 @@ static void send_segments(struct model_e1000 *m)
 			put_be16(frame + ip + 4, size - ip - 40);
 		}
 		if (m->tx_popts & 2) {
-			put_be16(frame + tcp_sum, sum16((u8[]){ (size - tcp) >> 8, size - tcp }, 2,
-							get_be16(frame + tcp_sum)));
+			put_be16(frame + tcp_sum,
+				 wire_sum_add((u8[]){ (size - tcp) >> 8, size - tcp }, 2,
+					      get_be16(frame + tcp_sum)));
 			fill_sum(frame, size, tcp, tcp_sum, size);
 		}
 		if (m->tx_popts & 1)

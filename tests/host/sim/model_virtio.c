@@ -235,19 +235,6 @@ void model_virtio_receive_gso(struct model_virtio *m, const u8 *frame, u32 len, 
 
 /* ---- transmit and control ---- */
 
-static u16 sum16(const u8 *p, u32 n)
-{
-	u32 sum = 0;
-
-	for (; n > 1; n -= 2, p += 2)
-		sum += get_be16(p);
-	if (n)
-		sum += *p << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 static void send_frame(struct model_virtio *m, u32 len)
 {
 	struct net_header h = { 0 };
@@ -262,7 +249,7 @@ static void send_frame(struct model_virtio *m, u32 len)
 		if (!(m->features & F_CSUM) || h.csum_start + h.csum_offset + 2u > len)
 			sim_fatal("checksum beyond the frame, or not agreed on");
 		put_be16(f + h.csum_start + h.csum_offset,
-			 ~sum16(f + h.csum_start, len - h.csum_start));
+			 ~wire_sum_add(f + h.csum_start, len - h.csum_start, 0));
 	}
 	if (h.gso_type) {
 		if (!(m->features & F_HOST_TSO4) || !(h.flags & NET_HDR_NEEDS_CSUM) || !h.gso_size)

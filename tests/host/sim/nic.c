@@ -53,17 +53,6 @@ static void nic_interrupt(void *arg)
 	poller_schedule(&st->poller);
 }
 
-static u16 sum16(const u8 *p, u32 n, u32 sum)
-{
-	for (; n > 1; n -= 2, p += 2)
-		sum += get_be16(p);
-	if (n)
-		sum += *p << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 /* A TCP or UDP datagram right behind its IPv6 header. */
 static bool sum6_is_right(const struct rx_slot *slot)
 {
@@ -73,7 +62,7 @@ static bool sum6_is_right(const struct rx_slot *slot)
 	if (slot->len < 62 || n < 8 || n + 54 > slot->len || ip[0] >> 4 != 6 ||
 	    (ip[6] != 6 && ip[6] != 17) || (ip[6] == 17 && !get_be16(ip + 46)))
 		return false;
-	return sum16(ip + 40, n, sum16(ip + 8, 32, ip[6] + n)) == 0xffff;
+	return wire_sum_add(ip + 40, n, wire_sum_add(ip + 8, 32, ip[6] + n)) == 0xffff;
 }
 
 /* A whole TCP or UDP datagram whose sum the hardware verified. */
@@ -90,9 +79,10 @@ static bool sum_is_right(const struct rx_slot *slot)
 	total = get_be16(ip + 2);
 	if (hlen < 20 || total < hlen + 8 || total + 14 > slot->len ||
 	    (get_be16(ip + 6) & 0x3fff) || (ip[9] != 6 && ip[9] != 17) ||
-	    sum16(ip, hlen, 0) != 0xffff || (ip[9] == 17 && !get_be16(ip + hlen + 6)))
+	    wire_sum_add(ip, hlen, 0) != 0xffff || (ip[9] == 17 && !get_be16(ip + hlen + 6)))
 		return false;
-	return sum16(ip + hlen, total - hlen, sum16(ip + 12, 8, ip[9] + total - hlen)) == 0xffff;
+	return wire_sum_add(ip + hlen, total - hlen,
+			    wire_sum_add(ip + 12, 8, ip[9] + total - hlen)) == 0xffff;
 }
 
 static u32 nic_poll(struct poller *poller, u32 budget)
@@ -141,7 +131,7 @@ static void nic_stop(struct netif *nif)
 /* The field holds the pseudo header's sum. */
 static void fill_sum(u8 *start, u32 len, u32 off)
 {
-	put_be16(start + off, (u16)~sum16(start, len, 0));
+	put_be16(start + off, (u16)~wire_sum_add(start, len, 0));
 }
 
 /* The network header of segment i, which ends so many bytes behind its start; the sum of TCP's
@@ -150,13 +140,13 @@ static u32 cut_header(u8 *ip, u32 i, u32 end)
 {
 	if (ip[0] >> 4 == 6) {
 		put_be16(ip + 4, end - 40);
-		return sum16(ip + 8, 32, 6);
+		return wire_sum_add(ip + 8, 32, 6);
 	}
 	put_be16(ip + 2, end);
 	put_be16(ip + 4, get_be16(ip + 4) + i);
 	put_be16(ip + 10, 0);
-	put_be16(ip + 10, (u16)~sum16(ip, (ip[0] & 15) * 4, 0));
-	return sum16(ip + 12, 8, 6);
+	put_be16(ip + 10, (u16)~wire_sum_add(ip, (ip[0] & 15) * 4, 0));
+	return wire_sum_add(ip + 12, 8, 6);
 }
 
 /* One TCP packet into many: lengths, identification, sequence number, flags, sums. */
@@ -182,7 +172,7 @@ static void cut(struct sim_nic *n, struct pkt *p)
 		if (i)
 			tcp[13] &= ~0x80; /* CWR to the first, RFC 3168 6.1.2 */
 		put_be16(tcp + 16, 0);
-		put_be16(tcp + 16, (u16)~sum16(tcp, len, sum + len));
+		put_be16(tcp + 16, (u16)~wire_sum_add(tcp, len, sum + len));
 		sim_link_send(&n->end, f, head + now);
 		sent += now;
 	}

@@ -100,9 +100,16 @@ static u16 tcp_sum(const u8 *t, u32 len, u32 src, u32 dst)
 /* To the host, as the payload of a datagram. */
 static void send_datagram(const u8 *t, u32 len)
 {
-	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = IPPROTO_TCP, .tos = tp.tos };
+	struct ipv4_fields h = {
+		.src = PEER, .dst = HOST, .proto = IPPROTO_TCP, .tos = tp.tos, .ttl = tp.ttl
+	};
 	struct ipv6_fields h6 = {
-		.src = PEER6, .dst = HOST6, .next = IPPROTO_TCP, .tclass = tp.tos, .keep_sum = true
+		.src = PEER6,
+		.dst = HOST6,
+		.next = IPPROTO_TCP,
+		.tclass = tp.tos,
+		.hop_limit = tp.ttl,
+		.keep_sum = true,
 	};
 
 	if (six)
@@ -130,7 +137,7 @@ static void send_segment(const struct segment *g)
 	send_datagram(t, header + g->len);
 }
 
-void tp_in(const char *text)
+void tp_put(const char *text)
 {
 	struct segment g;
 
@@ -143,6 +150,11 @@ void tp_in(const char *text)
 	if (g.ts && g.ts_ecr == ANY)
 		g.ts_ecr = tp.ts_echo;
 	send_segment(&g);
+}
+
+void tp_in(const char *text)
+{
+	tp_put(text);
 	tp.last_at = sim_now();
 	sim_run(300 * NSEC_PER_USEC);
 }
@@ -668,17 +680,6 @@ void tp_time_wait(int fd)
 }
 
 /* ---- scripts with numbers ---- */
-
-const char *tp_format(const char *fmt, ...)
-{
-	static char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return text;
-}
 
 void tp_segments(int line, u32 seq, u32 n)
 {

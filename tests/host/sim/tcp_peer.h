@@ -23,6 +23,7 @@ struct tcp_peer {
 	u32 ts_value, ts_echo;
 	u8 host_wscale; /* of the host's SYN */
 	u8 tos;		/* ECN bits of what is sent */
+	u8 ttl;		/* and hop limit; 0: 64 */
 	bool bad_sum;
 	/* of the last segment that came out */
 	u64 at, last_at; /* when; and when the script last did or saw something */
@@ -54,6 +55,8 @@ void tp_new(u16 peer_port, u16 host_port);
 
 /* Sends a segment into the host. */
 void tp_in(const char *text);
+/* The same, and time stands still: it comes at once with the next ones. */
+void tp_put(const char *text);
 /* The same without text; options are as on the wire, a time stamp goes before them. */
 struct tcp_segment {
 	u16 flags, win, urg;
@@ -76,6 +79,7 @@ u32 tp_waiting(void); /* how many segments have come and were not looked at */
 bool tp_next(void);   /* takes the next one into tp, whatever it is; false: none */
 
 #define in(text) tp_in(text)
+#define put(text) tp_put(text)
 #define out(text) tp_out(__LINE__, text)
 #define out_within(from, to, text) tp_out_within(__LINE__, from, to, text)
 #define silence(ms) tp_silence(__LINE__, ms)
@@ -93,6 +97,19 @@ void tp_icmp(u8 type, u8 code, u32 rest, u32 seq);
 
 /* ---- the host's program ---- */
 int tp_listen(void); /* a listener on tp.host_port */
+/* The peer calls a listener: its SYN and the answer; with the ACK that makes it a connection. */
+#define tp_syn() (in("S 0(0) <mss 1460>"), out("S. 0(0) ack 1"))
+#define tp_call() (tp_syn(), in(". 1(0) ack 1"))
+/* What is in the listener's queue: the descriptor, not less than 0. */
+#ifndef SIM_NO_CMOCKA
+static inline int tp_take(int listener)
+{
+	int fd = c_accept(listener, SOCK_NONBLOCK);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+#endif
 /* Listener, handshake with options of the peer's SYN and accept: the connection's descriptor, not
  * blocking. */
 int tp_accepted(const char *syn_options);

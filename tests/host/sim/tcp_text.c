@@ -148,3 +148,14 @@ void segment_describe(const struct segment *g, char *text, size_t size)
 		n += snprintf(text + n, size - n, "sack %u:%u,", g->sack[i][0], g->sack[i][1]);
 	snprintf(text + n, size - n, ">");
 }
+
+const char *tp_format(const char *fmt, ...)
+{
+	static char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return text;
+}
