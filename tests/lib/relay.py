@@ -15,9 +15,27 @@ import struct
 import sys
 import time
 
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 2, 0x1000
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454ca, 2, 0x1000, 0x4000
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
 FRAME_MAX = 66000
+# A struct virtio_net_hdr stands in front of each frame: cards that leave sums and cutting to the host say so in it.
+HEADER = struct.Struct("<BBHHHH")
+NEEDS_CSUM, NOTHING_LEFT = 1, bytes(HEADER.size)
 order = itertools.count()  # frames of one time leave in the order they came
+
+
+def summed(frame):
+    """The frame without what its header leaves to be done, as it would be on a wire: damage shall be seen."""
+    flags, _, _, _, start, offset = HEADER.unpack_from(frame)
+    if not flags & NEEDS_CSUM:
+        return bytearray(frame)
+    body = bytearray(frame[HEADER.size:])
+    tail = bytes(body[start:]) + b"\0"[:(len(body) - start) % 2]
+    total = sum(struct.unpack(f">{len(tail) // 2}H", tail))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    struct.pack_into(">H", body, start + offset, ~total & 0xffff or 0xffff)
+    return bytearray(NOTHING_LEFT) + body
 
 
 class Way:
@@ -43,8 +61,8 @@ class Way:
         if rng.random() * 100 < a.reorder:
             at += a.late / 1e3 * rng.random()
         if rng.random() * 100 < a.corrupt:
-            frame = bytearray(frame)
-            frame[rng.randrange(14, len(frame))] ^= 1 << rng.randrange(8)
+            frame = summed(frame)
+            frame[rng.randrange(HEADER.size + 14, len(frame))] ^= 1 << rng.randrange(8)
         heapq.heappush(heap, (at, next(order), self, bytes(frame)))
         if rng.random() * 100 < a.duplicate:
             heapq.heappush(heap, (at, next(order), self, bytes(frame)))
@@ -59,7 +77,7 @@ class Way:
 
 def open_tap(name):
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
     return fd
 
 
@@ -77,6 +95,7 @@ def main():
     wire = open_tap(a.wire)
     port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     port.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE: the wire alone loses frames
+    port.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     port.bind((a.port, 0))
     port.setblocking(False)
     to_guest, to_host = Way(a, port.send, rng), Way(a, lambda f: os.write(wire, f), rng)
