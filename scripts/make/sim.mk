@@ -109,7 +109,7 @@ $(O)/bench-host/memroutines.o: arch/$(ARCH)/memroutines.asm
 	$(Q)$(NASM) $(NASMFLAGS) -f elf64 $< -o $@ && $(OBJCOPY) --keep-global-symbol=csum_adc $@
 $(O)/bench-host/stack-0.so: $(patsubst %.c,$(O)/bench-host/%.o,$(BENCH_MACHINE)) $(O)/bench-host/memroutines.o
 	$(call say,BENCHLD,$@)
-	$(Q)$(HOSTCC) -shared -Wl,-Bsymbolic $^ -o $@
+	$(Q)$(HOSTCC) -shared -Wl,-Bsymbolic,-z,noexecstack $^ -o $@
 $(O)/bench-host/stack-%.so: $(O)/bench-host/stack-0.so
 	$(Q)cp $< $@
 $(O)/bench-host/weft: $(patsubst %.c,$(O)/bench-host/%.o,$(BENCH_DRIVER)) | $(O)/bench-host/stack-0.so $(O)/bench-host/stack-1.so
