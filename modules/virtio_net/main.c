@@ -244,7 +244,7 @@ static const struct netif_driver driver_template = {
 
 /* ---- PCI ---- */
 
-/* One vector for both rings, of which the transmit ring only interrupts after it was full, and one
+/* One vector for both rings, of which the transmit ring only interrupts when many are out, and one
  * for the link; control never interrupts. */
 static int request_irqs(struct nic *nic)
 {

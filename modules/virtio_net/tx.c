@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tx.c - frames go out: one descriptor for the device's header, one for the frame, which is never
  * written to (others may look at it). Chains are taken back when the next frame is queued, at the
- * end of a poll, or by a slow timer; only a full ring asks for an interrupt. */
+ * end of a poll, or by a slow timer; an interrupt is asked for only when many are out (main.c). */
 #include "virtio_net.h"
 
 #include <weft/err.h>
