@@ -598,15 +598,24 @@ static int echo(int port)
 	}
 }
 
+static double now(void)
+{
+	struct timespec t;
+
+	check(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
 static int blast(const char *host, int port, int seconds)
 {
-	time_t end = time(NULL) + seconds;
+	/* not time(): its second may have a millisecond left */
+	double end = now() + seconds;
 	struct sockaddr_in to = in(host, port);
 	int fd = udp();
 	long sent = 0;
 
 	check(connect(fd, (void *)&to, sizeof(to)) == 0);
-	while (sent % 64 || time(NULL) < end)
+	while (sent % 64 || now() < end)
 		/* nobody listens at times, and says so */
 		sent += send(fd, big, 64, 0) == 64 || errno == ECONNREFUSED;
 	printf("%ld\n", sent);
