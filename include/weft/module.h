@@ -100,10 +100,10 @@ const char *module_name(const struct module *m); /* "kernel" for NULL */
 
 /* ---- holding a module ----
  * A reference with a name: it keeps the module loaded for as long as something points into it (an
- * open socket, a dependent's symbol). rmmod lists the holders. False: the module is leaving, or
- * still in its init. The core (NULL) can always be held. Any context but interrupt. kind is a
- * literal such as "socket" or "interface"; name tells which ("eth0"; NULL: none) and lives as long
- * as ref; pid and fd start as 0 and -1 and may be set by the holder. */
+ * open socket, a dependent's symbol). rmmod lists the holders. False: the module is leaving, maybe
+ * by force, or still in its init. The core (NULL) can always be held. Any context but interrupt.
+ * kind is a literal such as "socket" or "interface"; name tells which ("eth0"; NULL: none) and
+ * lives as long as ref; pid and fd start as 0 and -1 and may be set by the holder. */
 struct module_ref {
 	struct list_head node; /* guarded by the loader's lock, as is module */
 	struct module *module; /* NULL: nothing held */

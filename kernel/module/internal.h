@@ -77,9 +77,10 @@ struct module_state {
 	struct module_sysfs *sysfs;
 	/* guarded by module_mutex; node is read under RCU too */
 	struct list_head node;
-	bool forcing; /* an rmmod -f is at it */
 	/* guarded by module_lock */
 	enum module_stage stage;
+	/* an rmmod -f is at it: who is no holder yet becomes none; set under module_mutex too */
+	bool forcing;
 	struct list_head refs; /* of struct module_ref: its holders */
 	u32 nr_refs;
 	bool broken;  /* its code oopsed */

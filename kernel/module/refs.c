@@ -27,7 +27,7 @@ bool module_hold_named(struct module *m, struct module_ref *ref, const char *kin
 	if (!st)
 		return true; /* the core cannot leave */
 	spin_lock(&module_lock);
-	if (st->stage == MODULE_LIVE) {
+	if (st->stage == MODULE_LIVE && !st->forcing) {
 		ref->module = m;
 		list_add_tail(&ref->node, &st->refs);
 		st->nr_refs++;

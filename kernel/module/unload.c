@@ -177,6 +177,15 @@ static int may_leave(const struct module_state *st)
 	return -EBUSY;
 }
 
+/* While it is set the module cannot be held anew: a server that opens its next socket when it has
+ * lost one would be a user again each time. */
+static void set_forcing(struct module_state *st, bool on)
+{
+	spin_lock(&module_lock);
+	st->forcing = on;
+	spin_unlock(&module_lock);
+}
+
 /* Takes the last step unless somebody holds it. */
 static bool begin_leaving(struct module_state *st)
 {
@@ -186,6 +195,7 @@ static bool begin_leaving(struct module_state *st)
 	ok = !st->nr_refs && st->stage == MODULE_LIVE;
 	if (ok)
 		st->stage = MODULE_GOING;
+	st->forcing = false;
 	spin_unlock(&module_lock);
 	return ok;
 }
@@ -209,7 +219,7 @@ int module_unload(const char *name, bool force)
 	force = force && !err && !dependent_of(st) && module_hold(st->module, &pin, "rmmod");
 	if (force) {
 		pin.pid = current_pid();
-		st->forcing = true;
+		set_forcing(st, true);
 	}
 	mutex_unlock(&module_mutex);
 	if (err)
@@ -217,10 +227,8 @@ int module_unload(const char *name, bool force)
 	if (force)
 		take_users_down(st);
 	mutex_lock(&module_mutex);
-	if (force) {
-		st->forcing = false;
+	if (force)
 		module_release(&pin);
-	}
 	st = module_find_locked(name);
 	err = !st ? -ENOENT : begin_leaving(st) ? 0 : -EAGAIN;
 	if (err == -EAGAIN) {

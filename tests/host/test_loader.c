@@ -306,8 +306,12 @@ static void dependents_hold(void **state)
 	free(user.data);
 }
 
+/* A server that lost its socket asks for the next one at once: it must not become a user again. */
 static void forced(struct module_force *f, struct module *m)
 {
+	struct module_ref again;
+
+	assert_false(module_hold(m, &again, "socket"));
 	note_event(77);
 }
 
@@ -335,6 +339,8 @@ static void holders_are_named(void **state)
 	assert_int_equal(module_unload("good", true), -EAGAIN);
 	assert_int_equal(events[1], 77);
 	assert_int_equal(st->nr_refs, 1);
+	assert_true(module_hold(st->module, &c, "socket")); /* it stayed after all */
+	module_release(&c);
 	killed_by_force = &b;
 	assert_int_equal(module_unload("good", true), 0);
 	killed_by_force = NULL;
