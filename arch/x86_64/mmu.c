@@ -261,7 +261,10 @@ phys_addr_t arch_pgd_alloc(void)
 static void free_tables(u64 *t, int level, u32 nr)
 {
 	for (u32 i = 0; i < nr && level > 0; i++) {
-		if (t[i] & P_PRESENT)
+		/* most are empty: four at a time */
+		if (i % 4 == 0 && !((t[i] | t[i + 1] | t[i + 2] | t[i + 3]) & P_PRESENT))
+			i += 3;
+		else if (t[i] & P_PRESENT)
 			free_tables(table_of(t[i]), level - 1, ENTRIES);
 	}
 	pages_free(t, 0);
@@ -313,6 +316,30 @@ phys_addr_t arch_lookup(phys_addr_t pgd, u64 va, u32 *flags)
 		t = table_of(e);
 	}
 	return 0;
+}
+
+u32 arch_mapped(phys_addr_t pgd, u64 va, u32 n)
+{
+	const u64 *e = entry_of(pgd, va, 0, false);
+	u32 mapped = 0;
+
+	for (u32 i = 0; e && i < n; i++)
+		mapped |= READ_ONCE(e[i]) & P_USED ? BIT(i) : 0;
+	return mapped;
+}
+
+u32 arch_map_missing(phys_addr_t pgd, u64 va, u32 n, const phys_addr_t *pa, u32 flags)
+{
+	u64 *e = entry_of(pgd, va, 0, true), bits = encode(va, 0, flags);
+	u32 mapped = 0;
+
+	for (u32 i = 0; e && i < n; i++) {
+		if (!pa[i] || READ_ONCE(e[i]) & P_USED)
+			continue;
+		WRITE_ONCE(e[i], bits | pa[i]);
+		mapped |= BIT(i);
+	}
+	return mapped;
 }
 
 void arch_walk(phys_addr_t pgd, u64 start, u64 end,

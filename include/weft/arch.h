@@ -110,6 +110,11 @@ int arch_map(phys_addr_t pgd, u64 va, phys_addr_t pa, u32 flags); /* -ENOMEM; re
 /* Clears the entry; returns its old physical address with *flags, or 0. No TLB flush. */
 phys_addr_t arch_unmap(phys_addr_t pgd, u64 va, u32 *flags);
 phys_addr_t arch_lookup(phys_addr_t pgd, u64 va, u32 *flags); /* 0: not mapped */
+/* Of n pages from va, which do not reach over a multiple of 32 pages, as bits: those mapped. */
+u32 arch_mapped(phys_addr_t pgd, u64 va, u32 n);
+/* The same n: maps those that are not yet, page i to pa[i] if that is not 0. Which it mapped; none
+ * without memory for the tables. */
+u32 arch_map_missing(phys_addr_t pgd, u64 va, u32 n, const phys_addr_t *pa, u32 flags);
 /* Calls fn for each present user page in [start, end) (skips absent tables whole). fn may change
  * the entry by returning true with *pa or *flags altered; *pa = 0 clears it. No TLB flush. */
 void arch_walk(phys_addr_t pgd, u64 start, u64 end,
@@ -217,6 +222,8 @@ void arch_choose_routines(void); /* called once, single CPU, about 1 ms */
  */
 size_t arch_copy_from_user(void *dst, const void __user *src, size_t n);
 size_t arch_copy_to_user(void __user *dst, const void *src, size_t n);
+int arch_get_user32(u32 *v, const u32 __user *p); /* one word, at any alignment; 0 or -EFAULT */
+int arch_put_user32(u32 __user *p, u32 v);
 long arch_strncpy_from_user(char *dst, const char __user *src,
 			    size_t max); /* length, -EFAULT, max if cut */
 /* Atomic compare-and-swap and load of a user word for futexes; -EFAULT. */

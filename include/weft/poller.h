@@ -31,6 +31,9 @@ struct poller {
 	bool (*rest)(struct poller *p);
 	void (*watch)(struct poller *p);
 	bool (*pending)(struct poller *p);
+	/* Optional, beside pending: was the device told of something that it has not taken yet? A
+	 * device that is a program of a host's, and is late, may be waiting for this CPU. */
+	bool (*owed)(struct poller *p);
 	const char *name;
 };
 

@@ -33,12 +33,13 @@ static inline bool wait_queue_active(const struct wait_queue *q)
 	return !list_empty(&q->entries);
 }
 
-/* Wakes all non-exclusive waiters and one exclusive one. */
-void wake_up_key(struct wait_queue *q, u32 key);
+/* Wakes all non-exclusive waiters and one exclusive one. True: it woke such a one, and did not ask
+ * those behind it. */
+bool wake_up_key(struct wait_queue *q, u32 key);
 void wake_up_all(struct wait_queue *q);
-static inline void wake_up(struct wait_queue *q)
+static inline bool wake_up(struct wait_queue *q)
 {
-	wake_up_key(q, 0);
+	return wake_up_key(q, 0);
 }
 
 /* The building blocks of wait_event. */

@@ -154,7 +154,7 @@ struct file_fault {
 	u64 start, va; /* first page of the group; the faulting one */
 	u64 index;     /* of start in the file */
 	u32 n, seq;
-	u32 wanted; /* bit i: page i of the group is not mapped */
+	u32 wanted; /* bit i < n: page i of the group is not mapped */
 	bool shared;
 	struct page *page[AROUND]; /* NULL: a hole, or not wanted */
 };
@@ -163,6 +163,7 @@ static void file_fault_plan(struct proc_mm *mm, struct vma *v, u64 va, bool writ
 			    struct file_fault *ff)
 {
 	u64 group = AROUND * PAGE_SIZE, start = va, end = va + PAGE_SIZE;
+	u32 mapped;
 
 	/* a private copy is made of one page; its neighbours may never be written */
 	if (!write || v->flags & VM_SHARED) {
@@ -178,12 +179,8 @@ static void file_fault_plan(struct proc_mm *mm, struct vma *v, u64 va, bool writ
 		.seq = mm->seq,
 		.shared = v->flags & VM_SHARED,
 	};
-	for (u32 i = 0; i < ff->n; i++) {
-		u64 at = start + i * PAGE_SIZE;
-
-		if (at == va || !arch_lookup(mm->pgd, at, NULL))
-			ff->wanted |= BIT(i);
-	}
+	mapped = arch_mapped(mm->pgd, start, ff->n);
+	ff->wanted = ~mapped | BIT((va - start) >> PAGE_SHIFT);
 }
 
 static int file_fault_fetch(struct file_fault *ff)
@@ -215,6 +212,23 @@ static void file_fault_drop(struct file_fault *ff)
 	}
 }
 
+/* They are only a favour: what does not work is left. */
+static void file_fault_map_neighbours(struct proc_mm *mm, struct vma *v, struct file_fault *ff)
+{
+	phys_addr_t pa[AROUND];
+	u32 mapped;
+
+	for (u32 i = 0; i < ff->n; i++)
+		pa[i] = ff->page[i] ? page_to_pa(ff->page[i]) : 0;
+	mapped = arch_map_missing(mm->pgd, ff->start, ff->n, pa, vma_pte_flags(v, ff->shared));
+	for (u32 i = 0; i < ff->n; i++) {
+		if (!(mapped & BIT(i)))
+			continue;
+		ff->page[i] = NULL;
+		mm->rss_pages++;
+	}
+}
+
 static int file_fault_map(struct proc_mm *mm, struct vma *v, bool write, struct file_fault *ff)
 {
 	u32 target = (ff->va - ff->start) >> PAGE_SHIFT;
@@ -231,16 +245,8 @@ static int file_fault_map(struct proc_mm *mm, struct vma *v, bool write, struct 
 		ff->page[target] = NULL;
 		err = map_page(mm, v, ff->va, p, ff->shared);
 	}
-	for (u32 i = 0; i < ff->n && !err; i++) {
-		u64 at = ff->start + i * PAGE_SIZE;
-
-		p = ff->page[i];
-		if (!p || i == target || arch_lookup(mm->pgd, at, NULL))
-			continue;
-		ff->page[i] = NULL;
-		if (map_page(mm, v, at, p, ff->shared))
-			break; /* the neighbours were only a favour */
-	}
+	if (!err && ff->n > 1)
+		file_fault_map_neighbours(mm, v, ff);
 	return err;
 }
 

@@ -215,7 +215,7 @@ static void release_slabs(struct kmem_cache *c, struct list_head *slabs)
 
 /* ---- allocation ---- */
 
-static void *alloc_slow(struct kmem_cache *c)
+static __noinline void *alloc_slow(struct kmem_cache *c)
 {
 	struct magazine *m;
 	struct slab *s = NULL;
@@ -283,7 +283,7 @@ void *kmem_cache_zalloc(struct kmem_cache *c)
 }
 EXPORT(kmem_cache_zalloc);
 
-static void free_slow(struct kmem_cache *c, struct magazine *m)
+static __noinline void free_slow(struct kmem_cache *c, struct magazine *m)
 {
 	LIST_HEAD(empty);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* poll_idle.c - poll before sleeping. Where packets come in quick succession, a CPU that runs dry
  * keeps their devices from interrupting and looks into their rings itself, for a bounded time after
- * the last work: no interrupt, no halted state lies between a packet and its reader then. Devices
- * that send rarely are left to interrupt, so that an idle machine halts. */
+ * the last work: no interrupt, no halted state lies between a packet and its reader then. It does
+ * not let them interrupt either while the reader runs, as long as readers are brief: registers are
+ * dear. Devices that send rarely are left to interrupt, so that an idle machine halts. */
 #include <core/net.h>
 #include <core/sched.h>
 #include <weft/module.h>
@@ -15,15 +16,11 @@
 #define PATIENCE_MIN_NS (50 * NSEC_PER_USEC)
 #define HEAT_MAX 16u
 #define TURNS_PER_PAUSE 32
+#define DEVICE_LATE_NS (15 * NSEC_PER_USEC)
+#define BRIEF_NS (200 * NSEC_PER_USEC)
+#define GUARD_NS (500 * NSEC_PER_USEC)
 
 static int busy_poll_us = BUSY_POLL_US;
-
-void poll_idle_init(struct poll_cpu *pc)
-{
-	list_init(&pc->watched);
-	list_init(&pc->warm);
-	spin_init(&pc->warm_lock);
-}
 
 static u64 busy_ns(void)
 {
@@ -75,7 +72,7 @@ static bool is_hot(const struct poller *p, u64 now, u64 busy)
 
 void poller_settle(struct poll_cpu *pc, struct poller *p)
 {
-	if (pc->watching && !sched_nr_running() && (READ_ONCE(p->state) & POLLER_ADDED))
+	if (pc->watching && (READ_ONCE(p->state) & POLLER_ADDED))
 		list_add_tail(&p->node, &pc->watched);
 	else if (p->rest(p))
 		poller_enqueue(p);
@@ -135,7 +132,7 @@ static void rest_all(struct poll_cpu *pc)
 }
 
 /* How long a wait may be: twice what waits took that ended well, so that little is spent where work
- * has ended; after one in vain the whole time. */
+ * has ended, or waits for this CPU to be idle; after one in vain twice as long. */
 static u64 patience(const struct poll_cpu *pc, u64 busy)
 {
 	return min(max(pc->patience, PATIENCE_MIN_NS), busy);
@@ -155,62 +152,120 @@ static void wait_in_vain(struct poll_cpu *pc, u64 busy)
 {
 	struct poller *p;
 
-	pc->patience = busy;
+	pc->patience = 2 * patience(pc, busy);
 	/* who is often watched in vain is left to interrupt */
 	list_for_each_entry(p, &pc->watched, node)
 		p->heat /= 2;
 }
 
-/* Until somebody wants the CPU or no work has come for a while, busy ns at most. Preemption off,
- * interrupts on: they only leave a note, which ends this. */
-static void watch(struct poll_cpu *pc, u64 now, u64 busy)
+/* Does a device that has been waited for since begin leave what it was told of? */
+static bool device_is_late(const struct poll_cpu *pc, u64 now, u64 begin)
+{
+	struct poller *p;
+
+	if (now - begin < DEVICE_LATE_NS)
+		return false;
+	list_for_each_entry(p, &pc->watched, node) {
+		if (p->owed && p->owed(p))
+			return true;
+	}
+	return false;
+}
+
+/* Until somebody wants the CPU, which is true, or no work has come for a while, busy ns at most.
+ * Preemption off, interrupts on: they only leave a note, which ends this. The time is left_ns. */
+static bool watch(struct poll_cpu *pc, u64 now, u64 busy)
 {
 	u64 limit = patience(pc, busy), begin = now;
 	u32 turn = 0;
 
-	while (!list_empty(&pc->watched)) {
-		now = ktime_get();
+	for (; !list_empty(&pc->watched); now = ktime_get()) {
+		pc->left_ns = now;
 		if (look(pc)) {
 			pc->caught++;
 			wait_paid(pc, now - begin);
 			limit = patience(pc, busy);
 			poll_run_pending();
-			begin = ktime_get();
+			pc->left_ns = begin = ktime_get();
 		} else if (cpu_pending() & CPU_PENDING_POLL) {
 			poll_run_pending(); /* a timer */
 		} else if (now - begin >= limit) {
 			wait_in_vain(pc, busy);
-			return;
+			return false;
+		} else if (device_is_late(pc, now, begin)) {
+			return false;
 		}
 		if (sched_nr_running() || cpu_pending() & CPU_PENDING_RESCHED || sched_kicked())
-			return;
+			return true;
 		/* no packet is held across a turn */
 		rcu_note_quiescent();
 		/* under emulation each pause takes the lock that devices need */
 		if (++turn % TURNS_PER_PAUSE == 0)
 			cpu_relax();
 	}
+	return false;
+}
+
+/* ---- while a thread runs ---- */
+
+/* Poll context. Set and not put off, so it comes early where threads are brief, and again. */
+static void guard_fired(struct timer *t)
+{
+	struct poll_cpu *pc = container_of(t, struct poll_cpu, guard);
+
+	if (pc->watching || list_empty(&pc->watched))
+		return;
+	if (pc->now - pc->left_ns <= BRIEF_NS)
+		timer_set(t, pc->left_ns + GUARD_NS);
+	else
+		rest_all(pc);
+}
+
+bool poll_holding(void)
+{
+	return !list_empty(&this_poll_cpu()->watched);
+}
+
+/* Leaves the CPU to a thread, or to be halted. */
+static void leave(struct poll_cpu *pc, bool thread)
+{
+	if (!thread || !pc->brief)
+		rest_all(pc);
+	else if (!list_empty(&pc->watched) && !timer_pending(&pc->guard))
+		timer_set(&pc->guard, pc->left_ns + GUARD_NS);
 }
 
 void poll_idle(void)
 {
 	struct poll_cpu *pc = this_poll_cpu();
-	u64 busy = busy_ns(), now;
+	bool off = list_empty(&pc->warm) || !busy_ns() || pc->in_thread, thread = false;
+	u64 now;
 
-	if (list_empty(&pc->warm) || !busy || pc->in_thread)
+	if (off && list_empty(&pc->watched))
 		return;
 	preempt_disable();
 	now = ktime_get();
-	watch_hot(pc, now, busy);
+	pc->brief = now - pc->left_ns <= BRIEF_NS;
+	if (!off)
+		watch_hot(pc, now, busy_ns());
 	if (!list_empty(&pc->watched)) {
 		pc->watching = true;
 		sched_polling(true);
-		watch(pc, now, busy);
+		if (!off)
+			thread = watch(pc, now, busy_ns());
 		pc->watching = false;
-		rest_all(pc);
+		leave(pc, thread);
 		sched_polling(false);
 	}
 	preempt_enable();
+}
+
+void poll_idle_init(struct poll_cpu *pc)
+{
+	list_init(&pc->watched);
+	list_init(&pc->warm);
+	spin_init(&pc->warm_lock);
+	timer_init(&pc->guard, guard_fired);
 }
 
 static struct sysctl busy_poll_sysctl = {

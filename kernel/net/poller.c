@@ -55,7 +55,8 @@ void poller_remove(struct poller *p)
 {
 	poller_fetch_clear(p, POLLER_ADDED);
 	poller_cool(p);
-	/* A list it is still on takes it off at its next run, which is pending already. */
+	/* A list it is still on takes it off at its next run, which is pending already; one that is
+	 * held, when the CPU looks again or its guard comes. */
 	while (__atomic_load_n(&p->state, __ATOMIC_SEQ_CST) & POLLER_SCHEDULED)
 		sleep_ns(100 * NSEC_PER_USEC);
 	synchronize_rcu();
@@ -268,7 +269,8 @@ static void poll_run(struct poll_cpu *pc)
 		/* a reader that was woken takes its packets before its queue is full of them */
 	} while (poll_ready(pc) && !sched_nr_running() && ++round < POLL_ROUNDS &&
 		 (pc->now = ktime_get()) < end);
-	batch_close(pc);
+	if (!list_empty(&pc->batch) || !list_empty(&pc->flush))
+		batch_close(pc);
 	run_end(pc);
 }
 

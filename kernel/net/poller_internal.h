@@ -5,6 +5,7 @@
 
 #include <weft/poller.h>
 #include <weft/spinlock.h>
+#include <weft/time.h>
 #include <weft/wait.h>
 
 /* struct poller.state */
@@ -19,13 +20,16 @@ struct poll_cpu {
 	/* used by this CPU with preemption off */
 	struct list_head flush;
 	struct list_head batch;
-	struct list_head
-		watched; /* pollers whose devices may not interrupt; empty outside poll_idle */
+	/* pollers whose devices may not interrupt: poll_idle looks, or will again at once */
+	struct list_head watched;
 	bool running;
 	bool in_thread; /* the thread has the pollers; runs from interrupts do timers only */
 	bool watching;	/* in poll_idle */
 	u64 now;	/* when the run began */
+	bool brief;	/* the last thread had the CPU for so short a time that looking is enough */
 	u64 patience;	/* of poll_idle, in ns */
+	u64 left_ns;	/* when poll_idle ended last */
+	struct timer guard; /* ends what a thread that is not brief makes of watched */
 	u64 runs, polls, units, handed_over, caught; /* caught: without an interrupt */
 	/* guarded by warm_lock */
 	struct spinlock warm_lock;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* core.c - who runs next. Per-CPU queues, fair by virtual run time; a woken thread runs beside its
- * waker where that is likely to sleep, else where it ran last unless that CPU is busy and another
- * idles; a CPU that runs dry takes work from others.
- * The queue's lock is held across the switch, so nobody can run a thread before its registers are
- * saved. */
+/* core.c - who runs next. Per-CPU queues, fair by virtual run time; balance.c says on which of them
+ * a thread waits. The queue's lock is held across the switch, so nobody can run a thread before its
+ * registers are saved. */
 #include "rq.h"
 
 #include <core/proc.h>
@@ -87,58 +85,23 @@ struct rq *rq_lock_thread(struct thread *t, unsigned long *flags)
 	}
 }
 
+/* One that is set already is still to be seen: its interrupt is on its way, or nobody needs it. */
 void rq_send_kick(u32 cpu)
 {
-	WRITE_ONCE(run_queues[cpu].kick, 1);
-	smp_mb();
-	if (!READ_ONCE(run_queues[cpu].polling))
+	if (!xchg(&run_queues[cpu].kick, 1) && !READ_ONCE(run_queues[cpu].polling))
 		arch_send_resched(cpu);
 }
 
-static bool cpu_allowed(const struct thread *t, u32 cpu)
+void rq_join(struct rq *rq, const struct thread *t)
 {
-	return (t->affinity & BIT(cpu)) && run_queues[cpu].online;
+	rq->nr++;
+	rq->load += sched_weight(t);
 }
 
-/* Is t best woken here? A packet's reader is, while nobody runs here: its packet is here and awake.
- * So is whom a thread wakes that runs alone, itself or by what it sent over lo: most wakers sleep
- * next, and waking a halted CPU costs more than both. If this one goes on running, an early tick
- * has an idle CPU take t (enqueue). */
-static bool place_here(const struct thread *t, u32 here)
+void rq_leave(struct rq *rq, const struct thread *t)
 {
-	const struct rq *rq = &run_queues[here];
-	u32 nr = READ_ONCE(rq->nr);
-
-	if (!cpu_allowed(t, here))
-		return false;
-	if (in_poll_context() && (!nr || !rq->own_poll))
-		return !nr;
-	return nr == 1 && current()->proc;
-}
-
-/* The CPU to wake t on. */
-u32 sched_place(struct thread *t)
-{
-	u32 last = t->cpu, here = cpu_id(), cpu;
-
-	if (place_here(t, here))
-		return here;
-	if (cpu_allowed(t, last) && !READ_ONCE(run_queues[last].nr))
-		return last;
-	if (cpu_allowed(t, here) && !READ_ONCE(run_queues[here].nr))
-		return here;
-	for (cpu = 0; cpu < nr_cpus; cpu++) {
-		if (cpu_allowed(t, cpu) && !READ_ONCE(run_queues[cpu].nr))
-			return cpu;
-	}
-	if (cpu_allowed(t, last))
-		return last;
-	for (cpu = 0; cpu < nr_cpus; cpu++) {
-		if (cpu_allowed(t, cpu))
-			return cpu;
-	}
-	/* its CPUs are not up yet: it waits in the queue of the first of them */
-	return t->affinity ? (u32)__builtin_ctz(t->affinity) : last;
+	rq->nr--;
+	rq->load -= sched_weight(t);
 }
 
 /* Interrupts are off, cpu is this one. The tick is only ever brought forward: one that turns out to
@@ -151,26 +114,42 @@ static void tick_ensure(struct rq *rq, u64 deadline)
 	timer_tick_set(deadline);
 }
 
+/* When a tick is of use next: to let another one run, to ask for help, to sample the mode. */
+u64 rq_next_tick(const struct rq *rq, u64 now)
+{
+	u64 slice = rq->last_switch + SCHED_SLICE_NS;
+
+	if (rq->nr < 2)
+		return now + SCHED_SAMPLE_NS;
+	return nr_cpus > 1 ? min(slice, rq->help_at) : slice;
+}
+
+void rq_crowd_begin(struct rq *rq, u64 now)
+{
+	rq->crowded_since = now;
+	rq->help_at = now + SCHED_SPREAD_NS;
+	/* nobody waited until now, however long this thread has been running */
+	rq->last_switch = now;
+}
+
 /* Puts t into rq, whose lock is held, and sees to it that the CPU notices. */
 static void enqueue(struct rq *rq, struct thread *t)
 {
 	u32 cpu = (u32)(rq - run_queues);
 	struct thread *curr = rq->curr;
-	bool preempt;
+	bool preempt = curr == rq->idle;
 
 	rq_heap_insert(rq, t);
 	t->on_rq = true;
-	rq->nr++;
-	/* nobody waited until now, however long this thread has been running */
-	if (rq->nr == 2)
-		rq->last_switch = ktime_get();
+	rq_join(rq, t);
 	if (!rq->online)
 		return;
-	preempt = curr == rq->idle;
 	if (!preempt) {
 		rq_update_curr(rq);
 		preempt = (s64)(curr->vruntime - t->vruntime) > (s64)SCHED_GRAIN_NS;
 	}
+	if (rq->nr == 2)
+		rq_crowd_begin(rq, curr == rq->idle ? ktime_get() : curr->run_start);
 	if (cpu == cpu_id()) {
 		if (preempt) {
 			cpu_set_pending(CPU_PENDING_RESCHED);
@@ -179,8 +158,7 @@ static void enqueue(struct rq *rq, struct thread *t)
 			__atomic_fetch_or(&curr->user_work, USER_WORK_RESCHED, __ATOMIC_RELAXED);
 		}
 		if (curr != rq->idle)
-			tick_ensure(rq, curr->run_start +
-						(nr_cpus > 1 ? SCHED_SPREAD_NS : SCHED_SLICE_NS));
+			tick_ensure(rq, rq_next_tick(rq, curr->run_start));
 	} else if (preempt || rq->nr == 2) {
 		/* at 2 the other CPU may have no tick yet */
 		rq_send_kick(cpu);
@@ -251,51 +229,13 @@ void thread_set_state(u32 state)
 	smp_mb();
 }
 
-/* Has somebody waited there for longer than it takes a waker to go to sleep? A hint, without the
- * lock. If it comes to that later, that CPU's tick asks for help. */
-bool rq_waits_for_help(const struct rq *rq)
-{
-	return rq->online && READ_ONCE(rq->nr) > 1 &&
-	       (s64)(ktime_get() - READ_ONCE(rq->last_switch)) >= (s64)SCHED_SPREAD_NS;
-}
-
-/* Takes a waiting thread from another CPU's queue for rq, whose lock is held. Locks of two queues
- * are only ever tried, so no order between them is needed. */
-static bool pull(struct rq *rq)
-{
-	u32 me = (u32)(rq - run_queues), i;
-	struct thread *t;
-	struct rq *from;
-
-	for (i = 1; i < nr_cpus; i++) {
-		from = &run_queues[me + i < nr_cpus ? me + i : me + i - nr_cpus];
-		if (!rq_waits_for_help(from) || !spin_trylock(&from->lock))
-			continue;
-		for (t = from->heap; t; t = rq_heap_next(from->heap, t)) {
-			if (t->affinity & BIT(me))
-				break;
-		}
-		if (t) {
-			rq_heap_remove(from, t);
-			from->nr--;
-			t->vruntime += rq->min_vruntime - from->min_vruntime;
-			WRITE_ONCE(t->cpu, me);
-		}
-		spin_unlock(&from->lock);
-		if (t) {
-			rq_heap_insert(rq, t);
-			rq->nr++;
-			return true;
-		}
-	}
-	return false;
-}
-
 static struct thread *pick_next(struct rq *rq)
 {
 	struct thread *t;
 
-	if (!rq->heap && (!rq->online || !pull(rq)))
+	if ((!rq->heap || rq->even) && rq->online)
+		rq_pull(rq);
+	if (!rq->heap)
 		return rq->idle;
 	t = rq->heap;
 	rq_heap_remove(rq, t);
@@ -341,7 +281,7 @@ static void switch_to(struct rq *rq, struct thread *prev, struct thread *next)
 	prev->batch = cpu_batch();
 	cpu_batch_add(next->batch - prev->batch);
 	if (next != rq->idle)
-		tick_ensure(rq, next->run_start + (rq->nr > 1 ? SCHED_SLICE_NS : SCHED_SAMPLE_NS));
+		tick_ensure(rq, rq_next_tick(rq, next->run_start));
 	mm_switch(prev_mm, next_mm);
 	arch_switch(prev, next);
 	/* prev again, perhaps much later and on another CPU */
@@ -368,15 +308,16 @@ void schedule_irqs_off(bool preempted)
 			rq_heap_insert(rq, prev);
 		} else {
 			prev->on_rq = false;
-			rq->nr--;
+			rq_leave(rq, prev);
+			if (prev->woke_ns)
+				sched_note_sleep(prev);
 		}
 	}
 	next = pick_next(rq);
 	if (next == prev) {
 		rq->last_switch = prev->run_start;
 		if (prev != rq->idle)
-			tick_ensure(rq, prev->run_start +
-						(rq->nr > 1 ? SCHED_SLICE_NS : SCHED_SAMPLE_NS));
+			tick_ensure(rq, rq_next_tick(rq, prev->run_start));
 		spin_unlock(&rq->lock);
 		return;
 	}
@@ -384,6 +325,10 @@ void schedule_irqs_off(bool preempted)
 		prev->nivcsw++;
 	else
 		prev->nvcsw++;
+	/* those who take turns faster than ticks come need two CPUs as well */
+	if (rq->nr > 1 && nr_cpus > 1 &&
+	    (rq->make_way || (s64)(prev->run_start - rq->help_at) >= 0))
+		rq_ask_for_help(rq, prev->run_start);
 	switch_to(rq, prev, next);
 }
 

@@ -112,19 +112,6 @@ void preempt_check(void)
 }
 EXPORT(preempt_check);
 
-/* A busy CPU looks once a tick whether another one could help. */
-static void kick_an_idle_cpu(void)
-{
-	u32 cpu;
-
-	for (cpu = 0; cpu < nr_cpus; cpu++) {
-		if (run_queues[cpu].online && READ_ONCE(run_queues[cpu].idling)) {
-			rq_send_kick(cpu);
-			return;
-		}
-	}
-}
-
 static void lockup_check(struct rq *rq)
 {
 	u64 stuck = ktime_get() - rq->last_switch;
@@ -137,41 +124,43 @@ static void lockup_check(struct rq *rq)
 	backtrace_here();
 }
 
-/* When somebody waits: how long it may still be before the others are asked to help, 0: now. A tick
- * that comes late says that this CPU itself was held up, by a hypervisor as a rule: then the
- * running thread has not had its chance to sleep yet. */
-static u64 patience(struct rq *rq, u64 now, u64 due)
+/* Somebody has waited for long. A tick that comes late says that this CPU itself was held up, by a
+ * hypervisor as a rule: then the running thread has not had its chance to sleep yet. */
+static void crowded_tick(struct rq *rq, u64 now, u64 due)
 {
-	u64 help = READ_ONCE(rq->last_switch) + SCHED_SPREAD_NS;
-
-	if (nr_cpus == 1)
-		return 0;
-	if (now < help)
-		return help - now;
 	rq->held_up = !rq->held_up && due && now - due >= SCHED_SPREAD_NS;
-	return rq->held_up ? SCHED_SPREAD_NS : 0;
+	spin_lock(&rq->lock);
+	if (rq->held_up)
+		rq->help_at = now + SCHED_SPREAD_NS;
+	else
+		rq_ask_for_help(rq, now);
+	if (rq->make_way)
+		cpu_set_pending(CPU_PENDING_RESCHED);
+	spin_unlock(&rq->lock);
 }
 
 /* Interrupt context. */
 void sched_tick(void)
 {
 	struct rq *rq = this_rq();
-	u64 now = ktime_get(), due = rq->tick, wait = SCHED_SAMPLE_NS;
+	u64 now = ktime_get(), due = rq->tick;
+	bool crowded = READ_ONCE(rq->nr) > 1;
 
 	rq->tick = 0;
 	if (current() == rq->idle)
 		return;
 	rq->sample = true;
 	loadavg_update();
-	if (READ_ONCE(rq->nr) > 1)
-		wait = patience(rq, now, due);
-	if (!wait) {
-		cpu_set_pending(CPU_PENDING_RESCHED);
-		lockup_check(rq);
-		kick_an_idle_cpu();
-		wait = SCHED_SLICE_NS;
+	if (crowded && nr_cpus > 1 && now >= rq->help_at)
+		crowded_tick(rq, now, due);
+	if (!crowded || now >= rq->last_switch + SCHED_SLICE_NS) {
+		rq->even = rq_is_underloaded(rq);
+		if (crowded || rq->even)
+			cpu_set_pending(CPU_PENDING_RESCHED);
+		if (crowded)
+			lockup_check(rq);
 	}
-	rq->tick = now + wait;
+	rq->tick = max(rq_next_tick(rq, now), now + SCHED_SPREAD_NS);
 	timer_tick_set(rq->tick);
 }
 
@@ -216,7 +205,7 @@ void cpu_idle(void)
 		if (rq->nr || (!looked && work_elsewhere(cpu_id())))
 			cpu_set_pending(CPU_PENDING_RESCHED);
 		looked = true;
-		if (!cpu_pending()) {
+		if (!cpu_pending() && !poll_holding()) {
 			rq->idle_since = ktime_get();
 			xchg(&rq->idling, 1);
 			arch_idle_wait();

@@ -115,7 +115,11 @@ void thread_set_nice(struct thread *t, int nice)
 
 	if (rq->curr == t)
 		rq_update_curr(rq);
+	if (t->on_rq)
+		rq_leave(rq, t);
 	t->prio = (u32)(NICE_0_PRIO - nice);
+	if (t->on_rq)
+		rq_join(rq, t);
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
@@ -148,7 +152,7 @@ int thread_set_affinity(struct thread *t, u32 mask)
 		/* out of this queue and, as a woken thread, into an allowed one */
 		rq_heap_remove(rq, t);
 		t->on_rq = false;
-		rq->nr--;
+		rq_leave(rq, t);
 		WRITE_ONCE(t->state, THREAD_BLOCKED);
 	}
 	spin_unlock_irqrestore(&rq->lock, flags);

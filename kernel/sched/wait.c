@@ -35,26 +35,31 @@ void wait_del(struct wait_queue *q, struct wait_entry *e)
 }
 EXPORT(wait_del);
 
-static void wake(struct wait_queue *q, u32 key, bool all)
+static __noinline bool wake_queued(struct wait_queue *q, u32 key, bool all)
 {
+	unsigned long flags = spin_lock_irqsave(&q->lock);
 	struct wait_entry *e, *tmp;
-	unsigned long flags;
+	bool enough = false;
 
-	/* the condition was written before: pairs with the barrier of thread_set_state */
-	smp_mb();
-	if (!wait_queue_active(q))
-		return;
-	flags = spin_lock_irqsave(&q->lock);
 	list_for_each_entry_safe(e, tmp, &q->entries, node) {
-		if (e->wake(e, key) && e->exclusive && !all)
+		enough = e->wake(e, key) && e->exclusive && !all;
+		if (enough)
 			break;
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
+	return enough;
 }
 
-void wake_up_key(struct wait_queue *q, u32 key)
+static bool wake(struct wait_queue *q, u32 key, bool all)
 {
-	wake(q, key, false);
+	/* the condition was written before: pairs with the barrier of thread_set_state */
+	smp_mb();
+	return wait_queue_active(q) && wake_queued(q, key, all);
+}
+
+bool wake_up_key(struct wait_queue *q, u32 key)
+{
+	return wake(q, key, false);
 }
 EXPORT(wake_up_key);
 

@@ -93,14 +93,11 @@ void timer_interrupt(void)
 	program(tc);
 }
 
-void timers_run(void)
+static __noinline void run_due(struct timer_cpu *tc)
 {
-	struct timer_cpu *tc = &timer_cpus[cpu_id()];
 	struct timer *t;
 	u64 now;
 
-	if (!READ_ONCE(tc->due))
-		return;
 	spin_lock(&tc->lock);
 	/* cleared first: an interrupt from here on may find something due again */
 	WRITE_ONCE(tc->due, false);
@@ -118,6 +115,14 @@ void timers_run(void)
 	}
 	note_first_locked(tc);
 	spin_unlock(&tc->lock);
+}
+
+void timers_run(void)
+{
+	struct timer_cpu *tc = &timer_cpus[cpu_id()];
+
+	if (READ_ONCE(tc->due))
+		run_due(tc);
 }
 
 /* Locks the CPU that t is or was last on; it may move while we wait. */

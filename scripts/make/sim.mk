@@ -7,7 +7,7 @@
 
 SEEDS := 1..200#	of `make sim`
 SIM_MODULES := $(MODULES)
-SIM_KERNEL := $(patsubst %,kernel/sched/%.c,core cpu kthread loadavg mutex rcu runqueue spinlock thread \
+SIM_KERNEL := $(patsubst %,kernel/sched/%.c,balance core cpu kthread loadavg mutex rcu runqueue spinlock thread \
 	wait workqueue) kernel/time/heap.c kernel/time/timer.c \
 	$(filter-out kernel/net/pkt_show.c kernel/net/sockmap.c,$(sort $(wildcard kernel/net/*.c))) \
 	kernel/module/ledger.c kernel/module/refs.c kernel/module/list.c kernel/module/unload.c \

@@ -32,7 +32,7 @@ $(O)/host/$(1): $$(host_src_$(1)) $(O)/gen/host.flags | $(ABI_H)
 -include $$(wildcard $(O)/host/$(1).d/*.d)
 endef
 
-ifneq ($(filter host-tests host-build,$(MAKECMDGOALS)),)
+ifneq ($(filter host-tests host-build $(O)/host/%,$(MAKECMDGOALS)),)
 $(call keep,$(O)/gen/host.flags,$(HOSTCC) $(HOST_CFLAGS))
 $(foreach t,$(filter-out $(SIM_TESTS),$(HOST_TESTS)),$(eval $(call host_test_rules,$(t))))
 endif

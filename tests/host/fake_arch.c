@@ -107,6 +107,31 @@ phys_addr_t arch_lookup(phys_addr_t pgd, u64 va, u32 *flags)
 	return t->pa[i];
 }
 
+u32 arch_mapped(phys_addr_t pgd, u64 va, u32 n)
+{
+	u32 mapped = 0;
+
+	if (va / PAGE_SIZE / 32 != (va / PAGE_SIZE + n - 1) / 32)
+		abort();
+	for (u32 i = 0; i < n; i++)
+		mapped |= arch_lookup(pgd, va + i * PAGE_SIZE, NULL) ? BIT(i) : 0;
+	return mapped;
+}
+
+u32 arch_map_missing(phys_addr_t pgd, u64 va, u32 n, const phys_addr_t *pa, u32 flags)
+{
+	u32 there = arch_mapped(pgd, va, n), mapped = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		if (!pa[i] || there & BIT(i))
+			continue;
+		if (arch_map(pgd, va + i * PAGE_SIZE, pa[i], flags))
+			break;
+		mapped |= BIT(i);
+	}
+	return mapped;
+}
+
 void arch_walk(phys_addr_t pgd, u64 start, u64 end,
 	       bool (*fn)(void *arg, u64 va, phys_addr_t *pa, u32 *flags), void *arg)
 {

@@ -368,16 +368,19 @@ void wait_del(struct wait_queue *q, struct wait_entry *e)
 	spin_unlock(&q->lock);
 }
 
-void wake_up_key(struct wait_queue *q, u32 key)
+bool wake_up_key(struct wait_queue *q, u32 key)
 {
 	struct wait_entry *e, *tmp;
+	bool enough = false;
 
 	spin_lock(&q->lock);
 	list_for_each_entry_safe(e, tmp, &q->entries, node) {
-		if (e->wake(e, key) && e->exclusive)
+		enough = e->wake(e, key) && e->exclusive;
+		if (enough)
 			break;
 	}
 	spin_unlock(&q->lock);
+	return enough;
 }
 
 void wake_up_all(struct wait_queue *q)

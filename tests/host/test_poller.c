@@ -23,13 +23,34 @@ static int (*thread_fn)(void *arg);
 static void *thread_arg;
 static u32 timer_runs;
 
-void timers_run(void)
-{
-	timer_runs++;
-}
-
 static u32 nr_running, turns;
 static bool polling;
+static struct timer *guard; /* armed */
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+	*t = (struct timer){ .fn = fn };
+	guard = NULL;
+}
+
+void timer_set(struct timer *t, u64 expires_ns)
+{
+	t->expires = expires_ns;
+	t->heap_index = 1;
+	guard = t;
+}
+
+void timers_run(void)
+{
+	struct timer *t = guard;
+
+	timer_runs++;
+	if (t && t->expires <= ktime_get()) {
+		guard = NULL;
+		t->heap_index = 0;
+		t->fn(t);
+	}
+}
 
 u32 sched_nr_running(void)
 {
@@ -303,6 +324,37 @@ static void an_interrupt_at_the_rest_is_served(void **state)
 	poller_remove(&dev);
 }
 
+static bool owes;
+
+static bool dev_owed(struct poller *p)
+{
+	return owes;
+}
+
+/* It is not waited for long, and then it may run. */
+static void a_late_device_ends_the_watch(void **state)
+{
+	u32 patient;
+
+	dev_fresh();
+	interrupt();
+	interrupt();
+	dev.owed = dev_owed;
+	owes = false;
+	trace[0] = '\0';
+	poll_idle();
+	patient = turns;
+	turns = 0;
+	owes = true;
+	interrupt();
+	poll_idle();
+	assert_string_equal(trace, "wrprwr");
+	assert_true(turns > 1 && turns < patient / 4);
+	assert_false(masked || polling);
+	dev.owed = NULL;
+	poller_remove(&dev);
+}
+
 static void a_thread_ends_the_watch(void **state)
 {
 	dev_fresh();
@@ -316,6 +368,52 @@ static void a_thread_ends_the_watch(void **state)
 	poller_remove(&dev);
 	poll_idle();
 	assert_string_equal(trace, "wr");
+}
+
+/* A packet comes, and the thread that it wakes has the CPU for ns. */
+static void packet_and_thread(u64 ns)
+{
+	runs_thread_at = arrives_in = 2;
+	poll_idle();
+	assert_false(polling);
+	assert_int_equal(work, 0);
+	sleep_ns(ns);
+	nr_running = 0;
+}
+
+static void devices_are_held_while_threads_are_brief(void **state)
+{
+	dev_fresh();
+	interrupt();
+	interrupt();
+	trace[0] = '\0';
+	packet_and_thread(20 * NSEC_PER_USEC); /* nothing is known of the one before */
+	assert_string_equal(trace, "wpr");
+	packet_and_thread(20 * NSEC_PER_USEC);
+	packet_and_thread(20 * NSEC_PER_USEC);
+	packet_and_thread(20 * NSEC_PER_USEC);
+	assert_string_equal(trace, "wprwppp");
+	assert_true(masked && poll_holding());
+	/* the timer comes early, and again */
+	assert_non_null(guard);
+	while (guard->expires > ktime_get() + 60 * NSEC_PER_USEC)
+		packet_and_thread(10 * NSEC_PER_USEC);
+	packet_and_thread(60 * NSEC_PER_USEC);
+	assert_true(guard->expires <= ktime_get());
+	poll_run_pending();
+	assert_true(masked && guard && guard->expires > ktime_get());
+	/* this thread is not brief; what came meanwhile is found by its device's interrupt */
+	trace[0] = '\0';
+	sleep_ns(guard->expires - ktime_get());
+	came_before_rest = true;
+	poll_run_pending();
+	assert_string_equal(trace, "rpr");
+	assert_false(masked || poll_holding() || guard);
+	/* nor is the next one trusted */
+	trace[0] = '\0';
+	packet_and_thread(0);
+	assert_string_equal(trace, "wpr");
+	poller_remove(&dev);
 }
 
 /* In process context as well ends are put off until the batch is over. */
@@ -388,7 +486,9 @@ int main(void)
 		T(seldom_work_is_not_watched_for),
 		T(frequent_work_is_caught_without_interrupts),
 		T(an_interrupt_at_the_rest_is_served),
+		T(a_late_device_ends_the_watch),
 		T(a_thread_ends_the_watch),
+		T(devices_are_held_while_threads_are_brief),
 		T(process_batches),
 		T(too_much_goes_to_the_thread),
 	};

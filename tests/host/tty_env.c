@@ -65,8 +65,9 @@ void wait_queue_init(struct wait_queue *q)
 	list_init(&q->entries);
 }
 
-void wake_up_key(struct wait_queue *q, u32 key)
+bool wake_up_key(struct wait_queue *q, u32 key)
 {
+	return false;
 }
 
 void wake_up_all(struct wait_queue *q)

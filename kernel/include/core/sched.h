@@ -43,6 +43,12 @@ struct thread {
 	u32 affinity; /* CPUs it may run on, a bit each */
 	bool on_rq;   /* running or in the queue */
 	bool in_heap;
+	/* its place at wake-ups (balance.c) */
+	bool beside;	/* was put beside its waker */
+	u8 apart;	/* is not, so many times */
+	u8 apart_next;	/* so many times if that goes wrong once more, twice and one */
+	u32 goes_on_ns; /* for so long it runs on after it woke somebody, on average */
+	u64 woke_ns;	/* its run_ns when it did first since it slept; 0: did not */
 	struct list_head rq_node, rq_children;
 	u64 vruntime, run_start;
 	u32 batch;  /* nesting of batches (weft/poller.h), while it is off its CPU */
@@ -165,6 +171,8 @@ void poll_run_pending(void);
 /* Looks for packets for a moment, if there were some lately. The idle thread, before it halts the
  * CPU. */
 void poll_idle(void);
+/* It was left for a thread, and is to be called again before the CPU may halt. */
+bool poll_holding(void);
 /* For it, about this CPU, preemption off: how many threads could run; has another CPU asked it to
  * look at its queue; while polling is on, others do so without an interrupt. */
 u32 sched_nr_running(void);
