@@ -7,6 +7,7 @@
 #include <weft/types.h>
 
 #define NETLINK_ROUTE 0
+#define NETLINK_SOCK_DIAG 4
 #define SOL_NETLINK 270
 #define NETLINK_ADD_MEMBERSHIP 1
 #define NETLINK_DROP_MEMBERSHIP 2
@@ -14,6 +15,7 @@
 #define NETLINK_BROADCAST_ERROR 4
 #define NETLINK_NO_ENOBUFS 5
 #define NETLINK_CAP_ACK 10
+#define NETLINK_EXT_ACK 11
 
 struct sockaddr_nl {
 	u16 nl_family;

@@ -2,7 +2,7 @@
 /* addr.c - IP addresses as RTM_*ADDR tells and changes them. For IPv4 IFA_LOCAL is the address and
  * IFA_ADDRESS the peer's or the same; for IPv6 IFA_ADDRESS is the address unless there is a
  * peer. */
-#include "netlink.h"
+#include "rtnetlink.h"
 
 #include <weft/net/proto.h>
 #include <weft/time.h>
@@ -143,7 +143,7 @@ static int parse_life(const struct nl_attr *attr, struct ifaddr *want)
 	return 0;
 }
 
-/* Everything but the interface. */
+/* Which address it is, but for its interface. */
 static int parse(const struct nl_request *rq, struct ifaddr *want, u32 *ifindex)
 {
 	struct ifaddrmsg body;
@@ -175,13 +175,20 @@ static int parse(const struct nl_request *rq, struct ifaddr *want, u32 *ifindex)
 		err = nl_get_addr(&rq->attr[IFA_BROADCAST], af, &want->broadcast);
 	if (!err)
 		err = nl_get_name(&rq->attr[IFA_LABEL], want->label);
-	if (!err)
-		err = parse_flags(rq, body.ifa_flags, want);
-	if (!err)
-		err = parse_life(&rq->attr[IFA_CACHEINFO], want);
 	if (ip_addr_is_any(&want->peer))
 		want->peer = want->addr;
 	return err;
+}
+
+/* What only an address that is to be has: whoever takes one away may say what he likes. */
+static int parse_new(const struct nl_request *rq, struct ifaddr *want)
+{
+	struct ifaddrmsg body;
+	int err;
+
+	memcpy(&body, rq->body, sizeof(body));
+	err = parse_flags(rq, body.ifa_flags, want);
+	return err ? err : parse_life(&rq->attr[IFA_CACHEINFO], want);
 }
 
 /* What of an address a replacement may change. */
@@ -208,6 +215,8 @@ static int add(const struct nl_request *rq, struct nl_out *o)
 	u32 ifindex;
 	int err = parse(rq, &want, &ifindex);
 
+	if (!err)
+		err = parse_new(rq, &want);
 	if (err)
 		return err;
 	netif_lock();
@@ -245,6 +254,10 @@ static int del(const struct nl_request *rq, struct nl_out *o)
 	return !nif ? -ENODEV : a ? 0 : -EADDRNOTAVAIL;
 }
 
-const struct nl_handler addr_get = { sizeof(struct ifaddrmsg), NULL, dump_addrs };
-const struct nl_handler addr_new = { sizeof(struct ifaddrmsg), add, NULL };
-const struct nl_handler addr_del = { sizeof(struct ifaddrmsg), del, NULL };
+const struct nl_handler addr_get = {
+	.body_len = sizeof(struct ifaddrmsg),
+	.answers = true,
+	.dump = dump_addrs,
+};
+const struct nl_handler addr_new = { .body_len = sizeof(struct ifaddrmsg), .doit = add };
+const struct nl_handler addr_del = { .body_len = sizeof(struct ifaddrmsg), .doit = del };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* addrlabel.c - the policy table of RFC 6724 as RTM_*ADDRLABEL tells and changes it, for `ip
  * addrlabel`. There is one for IPv6 only, in which IPv4 has its mapped addresses. */
-#include "netlink.h"
+#include "rtnetlink.h"
 
 #include <weft/net/addrlabel.h>
 #include <weft/net/proto.h>
@@ -112,6 +112,11 @@ static int del(const struct nl_request *rq, struct nl_out *o)
 	return err;
 }
 
-const struct nl_handler label_get = { sizeof(struct ifaddrlblmsg), get, dump_labels };
-const struct nl_handler label_new = { sizeof(struct ifaddrlblmsg), add, NULL };
-const struct nl_handler label_delete = { sizeof(struct ifaddrlblmsg), del, NULL };
+const struct nl_handler label_get = {
+	.body_len = sizeof(struct ifaddrlblmsg),
+	.answers = true,
+	.doit = get,
+	.dump = dump_labels,
+};
+const struct nl_handler label_new = { .body_len = sizeof(struct ifaddrlblmsg), .doit = add };
+const struct nl_handler label_delete = { .body_len = sizeof(struct ifaddrlblmsg), .doit = del };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* event.c - what happens to interfaces, addresses, routes and neighbours, told to the sockets that
  * joined its group. Nothing is made while nobody listens. */
-#include "netlink.h"
+#include "rtnetlink.h"
 
 #define NEIGH_SIZE 256 /* of a message about one; they come in numbers */
 
@@ -9,11 +9,11 @@
  * have missed something. */
 static bool event_begin(struct nl_out *o, u32 group, u32 size)
 {
-	if (!netlink_has_listeners(group))
+	if (!netlink_has_listeners(&rtnetlink_proto, group))
 		return false;
 	if (nl_out_init(o, PKT_POOL_CONTROL, size))
 		return true;
-	netlink_missed(group);
+	netlink_missed(&rtnetlink_proto, group);
 	return false;
 }
 
@@ -25,7 +25,7 @@ static bool event_init(struct nl_out *o, u32 group)
 static void event_send(struct nl_out *o, u32 group)
 {
 	nl_end(o);
-	netlink_broadcast(o, group);
+	netlink_broadcast(&rtnetlink_proto, o, group);
 }
 
 static void netif_changed(struct netif_watcher *w, struct netif *nif, enum netif_event ev)

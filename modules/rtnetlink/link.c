@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* link.c - interfaces as RTM_*LINK tells and changes them. They belong to drivers: none is made or
  * removed here. */
-#include "netlink.h"
+#include "rtnetlink.h"
 
 #include <weft/sched.h>
 
@@ -215,6 +215,11 @@ static int del(const struct nl_request *rq, struct nl_out *o)
 	return IS_ERR(nif) ? PTR_ERR(nif) : -EOPNOTSUPP;
 }
 
-const struct nl_handler link_get = { sizeof(struct ifinfomsg), get, dump_links };
-const struct nl_handler link_set = { sizeof(struct ifinfomsg), set, NULL };
-const struct nl_handler link_del = { sizeof(struct ifinfomsg), del, NULL };
+const struct nl_handler link_get = {
+	.body_len = sizeof(struct ifinfomsg),
+	.answers = true,
+	.doit = get,
+	.dump = dump_links,
+};
+const struct nl_handler link_set = { .body_len = sizeof(struct ifinfomsg), .doit = set };
+const struct nl_handler link_del = { .body_len = sizeof(struct ifinfomsg), .doit = del };

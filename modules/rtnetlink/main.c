@@ -2,48 +2,37 @@
 /* main.c - rtnetlink: interfaces, addresses, routes and neighbours over AF_NETLINK sockets, for
  * ip(8) and the C library. It reads and changes the IP core's tables by the functions that
  * everybody has, and knows no address family, so what IPv6 registers shows here by itself. */
-#include "netlink.h"
+#include "rtnetlink.h"
 
 #include <weft/module.h>
-#include <weft/seqfile.h>
 
-static int show(struct seq *s)
-{
-	netlink_show(s);
-	return 0;
-}
-
-static struct procfile file = { .path = "net/netlink", .mode = 0444, .show = show };
-static struct socket_family family = {
-	.family = AF_NETLINK,
-	.name = "netlink",
-	.create = netlink_create,
+struct netlink_proto rtnetlink_proto = {
+	.number = NETLINK_ROUTE,
+	.name = "route",
+	.nr_groups = RTNLGRP_MAX,
+	.generation = &route_generation,
+	.find = rtnetlink_find,
 };
 
 static int __init rtnetlink_init(void)
 {
-	int err = procfile_add(&file);
+	int err;
 
-	if (err)
-		return err;
 	events_init();
-	err = socket_family_register(&family);
-	if (err) {
+	err = netlink_register(&rtnetlink_proto);
+	if (err)
 		events_exit();
-		procfile_remove(&file);
-	}
 	return err;
 }
 
 static void __exit rtnetlink_exit(void)
 {
-	socket_family_unregister(&family);
+	netlink_unregister(&rtnetlink_proto);
 	events_exit();
-	procfile_remove(&file);
 }
 
 module_entry_points(rtnetlink_init, rtnetlink_exit);
 MODULE_LICENSE("MIT");
 MODULE_DESCRIPTION(
 	"rtnetlink: interfaces, addresses, routes, neighbours for ip(8) and the C library");
-MODULE_ALIAS("net-pf-16");
+MODULE_ALIAS("net-pf-16-proto-0");

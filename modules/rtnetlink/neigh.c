@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* neigh.c - the neighbour cache as RTM_*NEIGH tells and changes it. */
-#include "netlink.h"
+#include "rtnetlink.h"
 
 #include <weft/time.h>
 
@@ -205,6 +205,11 @@ static int del(const struct nl_request *rq, struct nl_out *o)
 	return err == -ENXIO ? -ENOENT : err;
 }
 
-const struct nl_handler neigh_get = { sizeof(struct ndmsg), get, dump_neighs };
-const struct nl_handler neigh_new = { sizeof(struct ndmsg), add, NULL };
-const struct nl_handler neigh_delete = { sizeof(struct ndmsg), del, NULL };
+const struct nl_handler neigh_get = {
+	.body_len = sizeof(struct ndmsg),
+	.answers = true,
+	.doit = get,
+	.dump = dump_neighs,
+};
+const struct nl_handler neigh_new = { .body_len = sizeof(struct ndmsg), .doit = add };
+const struct nl_handler neigh_delete = { .body_len = sizeof(struct ndmsg), .doit = del };

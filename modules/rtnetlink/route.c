@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* route.c - the route table as RTM_*ROUTE tells and changes it. There is one table: what Linux
  * keeps in "local" is told as of 255, the rest as of 254 (main), and only main may be changed. */
-#include "netlink.h"
+#include "rtnetlink.h"
 
 #include <weft/net/proto.h>
 #include <weft/time.h>
@@ -422,6 +422,11 @@ static int del(const struct nl_request *rq, struct nl_out *o)
 	return err;
 }
 
-const struct nl_handler route_get = { sizeof(struct rtmsg), get, dump_routes };
-const struct nl_handler route_new = { sizeof(struct rtmsg), add, NULL };
-const struct nl_handler route_delete = { sizeof(struct rtmsg), del, NULL };
+const struct nl_handler route_get = {
+	.body_len = sizeof(struct rtmsg),
+	.answers = true,
+	.doit = get,
+	.dump = dump_routes,
+};
+const struct nl_handler route_new = { .body_len = sizeof(struct rtmsg), .doit = add };
+const struct nl_handler route_delete = { .body_len = sizeof(struct rtmsg), .doit = del };

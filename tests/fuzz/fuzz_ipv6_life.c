@@ -354,7 +354,8 @@ static void bring_up(void)
 	if (netlink)
 		return;
 	tp_up6();
-	fuzz_must(!sim_insmod("udp", NULL) && !sim_insmod("rtnetlink", NULL));
+	fuzz_must(!sim_insmod("udp", NULL) && !sim_insmod("netlink", NULL) &&
+		  !sim_insmod("rtnetlink", NULL));
 	netlink = socket_create(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	fuzz_must(!IS_ERR(netlink) && !socket_enter(netlink));
 	memcpy(name, &sa, sizeof(sa));

@@ -131,7 +131,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	fuzz_begin();
 	if (!s) {
-		fuzz_must(!sim_insmod("rtnetlink", NULL) && !sim_insmod("ipv6", NULL));
+		fuzz_must(!sim_insmod("netlink", NULL) && !sim_insmod("rtnetlink", NULL) &&
+			  !sim_insmod("ipv6", NULL));
 		s = open_netlink();
 	}
 	while (size > 4) {

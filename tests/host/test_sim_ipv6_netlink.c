@@ -9,6 +9,7 @@
 static struct socket *begin6(void)
 {
 	assert_int_equal(stack_up6(), 0);
+	assert_int_equal(sim_insmod("netlink", NULL), 0);
 	assert_int_equal(sim_insmod("rtnetlink", NULL), 0);
 	return open_netlink();
 }
@@ -17,6 +18,7 @@ static void end6(struct socket *s)
 {
 	sock_close(s);
 	assert_int_equal(sim_rmmod("rtnetlink", false), 0);
+	assert_int_equal(sim_rmmod("netlink", false), 0);
 	stack_down6();
 }
 
@@ -106,7 +108,10 @@ static void addresses_have_flags(void **state)
 	assert_int_equal(route_lookup(&near, 0, &res), 0);
 	assert_int_equal(res.plen, 0);
 	rcu_read_unlock();
+	/* who takes it away need not know either: dibbler-client says that it is valid no more */
 	addr_request(&r, RTM_DELADDR, 0, "2001:db8:7::7", 0);
+	attr_u32(&r, IFA_FLAGS, IFA_F_MANAGETEMPADDR);
+	with_life(&r, 0, 0);
 	assert_int_equal(ask(s, &r), 0);
 	assert_int_equal(ask(s, &r), -EADDRNOTAVAIL);
 	end6(s);

@@ -171,6 +171,7 @@ static void stations_that_a_user_named(void **state)
 	u32 ms;
 
 	begin_router();
+	assert_int_equal(sim_insmod("netlink", NULL), 0);
 	assert_int_equal(sim_insmod("rtnetlink", NULL), 0);
 	s = open_netlink();
 	proxy_request(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, &addr, 0);
@@ -212,6 +213,7 @@ static void stations_that_a_user_named(void **state)
 	}
 	sock_close(s);
 	assert_int_equal(sim_rmmod("rtnetlink", false), 0);
+	assert_int_equal(sim_rmmod("netlink", false), 0);
 	stack_down6();
 }
 

@@ -349,6 +349,7 @@ static void listeners_get_the_option_itself(void **state)
 	u32 len;
 
 	begin_bare();
+	assert_int_equal(sim_insmod("netlink", NULL), 0);
 	assert_int_equal(sim_insmod("rtnetlink", NULL), 0);
 	s = open_netlink();
 	assert_int_equal(bind_nl(s, 0, 1u << (RTNLGRP_ND_USEROPT - 1)), 0);
@@ -364,6 +365,7 @@ static void listeners_get_the_option_itself(void **state)
 	assert_memory_equal(answer + sizeof(h) + sizeof(body), o, len);
 	sock_close(s);
 	assert_int_equal(sim_rmmod("rtnetlink", false), 0);
+	assert_int_equal(sim_rmmod("netlink", false), 0);
 	stack_down6();
 }
 

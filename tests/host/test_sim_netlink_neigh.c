@@ -158,6 +158,7 @@ static void routers_of_ipv6(void **state)
 	struct socket *s;
 
 	assert_int_equal(stack_up6(), 0);
+	assert_int_equal(sim_insmod("netlink", NULL), 0);
 	assert_int_equal(sim_insmod("rtnetlink", NULL), 0);
 	host = host_ll();
 	s = listen_to(RTNLGRP_NEIGH);
@@ -247,6 +248,7 @@ static void prefixes_of_routers(void **state)
 	struct socket *s;
 
 	assert_int_equal(stack_up6(), 0);
+	assert_int_equal(sim_insmod("netlink", NULL), 0);
 	assert_int_equal(sim_insmod("rtnetlink", NULL), 0);
 	s = listen_to(RTNLGRP_IPV6_PREFIX);
 	peer6_ra_prefix(&peer, 1800, &prefix, 200, 100);

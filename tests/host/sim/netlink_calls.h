@@ -11,12 +11,14 @@
 static inline void setup(void)
 {
 	assert_int_equal(stack_up(), 0);
+	assert_int_equal(sim_insmod("netlink", NULL), 0);
 	assert_int_equal(sim_insmod("rtnetlink", NULL), 0);
 }
 
 static inline void teardown(void)
 {
 	assert_int_equal(sim_rmmod("rtnetlink", false), 0);
+	assert_int_equal(sim_rmmod("netlink", false), 0);
 	stack_down();
 }
 
@@ -48,7 +50,7 @@ static inline u32 pid_of(struct socket *s)
 	u32 len = sizeof(name);
 
 	assert_int_equal(socket_enter(s), 0);
-	assert_int_equal(s->ops->name(s, name, &len, false), 0);
+	assert_int_equal(s->ops->name(s, name, &len, SOCKET_NAME_OWN), 0);
 	socket_leave(s);
 	assert_int_equal(len, sizeof(sa));
 	memcpy(&sa, name, sizeof(sa));

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* netlink.c - netlink sockets: their names (port ids), groups, queues. A message written is handled
- * at once, by the writer; its answers wait in the socket's own queue, a dump part by part. */
-#include "netlink.h"
-
-#include "socket.h"
+/* sock.c - netlink sockets: their names (port ids), groups, queues. A message written is handled at
+ * once, by the writer; its answers wait in the socket's own queue, a dump part by part. */
+#include "internal.h"
 
 #include <weft/alloc.h>
+#include <weft/net/drop.h>
 #include <weft/random.h>
 #include <weft/sched.h>
 
 #define WRITE_MAX (64u * 1024)
+#define MAX_PROTOCOLS 32 /* Linux's MAX_LINKS: beyond it nobody is asked */
 
 static struct spinlock all_lock = SPINLOCK_INIT;
 static LIST_HEAD(all); /* of struct nl_sock */
 
 /* ---- names ---- */
 
-/* all_lock held. */
-static bool pid_taken(u32 pid)
+/* Each protocol has names of its own. all_lock held. */
+static bool pid_taken(const struct netlink_proto *np, u32 pid)
 {
 	struct nl_sock *ns;
 
 	list_for_each_entry(ns, &all, all_node) {
-		if (ns->pid == pid)
+		if (ns->pid == pid && ns->proto == np)
 			return true;
 	}
 	return false;
@@ -33,7 +33,7 @@ static int take_pid(struct nl_sock *ns, u32 pid)
 	int err = 0;
 
 	spin_lock(&all_lock);
-	if (pid_taken(pid))
+	if (pid_taken(ns->proto, pid))
 		err = -EADDRINUSE;
 	else
 		ns->pid = pid;
@@ -50,6 +50,12 @@ static void autobind(struct nl_sock *ns)
 		return;
 	while (!pid || take_pid(ns, pid))
 		pid = 0x80000000u | random_u32();
+}
+
+/* Those that a protocol has, as bits. */
+static u64 groups_of(const struct netlink_proto *np)
+{
+	return np->nr_groups == NL_GROUPS_MAX ? ~0ull : BIT64(np->nr_groups) - 1;
 }
 
 static int netlink_bind(struct socket *s, const u8 *name, u32 len)
@@ -70,7 +76,7 @@ static int netlink_bind(struct socket *s, const u8 *name, u32 len)
 	}
 	autobind(ns);
 	spin_lock(&all_lock);
-	ns->groups = (ns->groups & ~0xffffffffull) | sa.nl_groups;
+	ns->groups = (ns->groups & ~0xffffffffull) | (sa.nl_groups & groups_of(ns->proto));
 	spin_unlock(&all_lock);
 	return 0;
 }
@@ -94,8 +100,9 @@ static int netlink_connect(struct socket *s, const u8 *name, u32 len, bool nonbl
 	return 0;
 }
 
-static int netlink_name(struct socket *s, u8 *name, u32 *len, bool peer)
+static int netlink_name(struct socket *s, u8 *name, u32 *len, enum socket_name which)
 {
+	bool peer = which != SOCKET_NAME_OWN;
 	const struct nl_sock *ns = nl_of(s);
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
 
@@ -121,63 +128,45 @@ static void overrun(struct nl_sock *ns)
 		socket_set_error(ns->s, ENOBUFS);
 }
 
-int nl_queue(struct nl_sock *ns, struct pkt *p)
+void nl_queue(struct nl_sock *ns, struct pkt *p)
 {
 	*group_of(p) = 0;
-	if (!socket_queue(ns->s, p))
-		return 0;
-	overrun(ns);
-	return 0;
+	if (socket_queue(ns->s, p))
+		overrun(ns);
 }
 
-int nl_dump_continue(struct nl_sock *ns)
+static bool joined(const struct nl_sock *ns, const struct netlink_proto *np, u32 group)
 {
-	struct nl_dump *d = &ns->dump;
-	bool made;
-
-	made = nl_out_init(&d->out, PKT_POOL_CONTROL, NL_PART_SIZE);
-	if (made) {
-		d->out.seq = ns->dump_seq;
-		d->out.pid = ns->pid;
-		nl_dump_part(d);
-	}
-	/* no memory, or an entry that no part can hold */
-	if (!made || !d->out.p->len) {
-		if (made)
-			pkt_free(d->out.p);
-		d->handler = NULL;
-		return -ENOBUFS;
-	}
-	if (d->told_done)
-		d->handler = NULL;
-	return nl_queue(ns, d->out.p);
+	return ns->proto == np && (ns->groups >> (group - 1) & 1);
 }
 
-bool netlink_has_listeners(u32 group)
+bool netlink_has_listeners(struct netlink_proto *np, u32 group)
 {
 	struct nl_sock *ns;
 	bool any = false;
 
 	spin_lock(&all_lock);
 	list_for_each_entry(ns, &all, all_node)
-		any |= ns->groups >> (group - 1) & 1;
+		any |= joined(ns, np, group);
 	spin_unlock(&all_lock);
 	return any;
 }
+EXPORT(netlink_has_listeners);
 
-void netlink_missed(u32 group)
+void netlink_missed(struct netlink_proto *np, u32 group)
 {
 	struct nl_sock *ns;
 
 	spin_lock(&all_lock);
 	list_for_each_entry(ns, &all, all_node) {
-		if (ns->groups >> (group - 1) & 1)
+		if (joined(ns, np, group))
 			overrun(ns);
 	}
 	spin_unlock(&all_lock);
 }
+EXPORT(netlink_missed);
 
-void netlink_broadcast(struct nl_out *o, u32 group)
+void netlink_broadcast(struct netlink_proto *np, struct nl_out *o, u32 group)
 {
 	struct nl_sock *ns;
 
@@ -185,7 +174,7 @@ void netlink_broadcast(struct nl_out *o, u32 group)
 	list_for_each_entry(ns, &all, all_node) {
 		struct pkt *copy;
 
-		if (!(ns->groups >> (group - 1) & 1))
+		if (!joined(ns, np, group))
 			continue;
 		copy = pkt_copy(o->p, PKT_POOL_CONTROL, 0);
 		if (!copy) {
@@ -199,6 +188,7 @@ void netlink_broadcast(struct nl_out *o, u32 group)
 	spin_unlock(&all_lock);
 	pkt_free(o->p);
 }
+EXPORT(netlink_broadcast);
 
 /* ---- messages ---- */
 
@@ -242,7 +232,7 @@ static long netlink_send(struct socket *s, struct msg *m, size_t len)
 		kfree(data);
 		return -EFAULT;
 	}
-	nl_receive(s, data, len);
+	nl_receive(ns, data, len);
 	kfree(data);
 	return len;
 }
@@ -281,7 +271,7 @@ static long netlink_recv(struct socket *s, struct msg *m, size_t len)
 
 static int change_group(struct nl_sock *ns, u32 group, bool join)
 {
-	if (!group || group > RTNLGRP_MAX)
+	if (!group || group > ns->proto->nr_groups)
 		return -EINVAL;
 	autobind(ns);
 	spin_lock(&all_lock);
@@ -304,6 +294,8 @@ static bool *flag_option(struct nl_sock *ns, int opt)
 		return &ns->no_enobufs;
 	case NETLINK_CAP_ACK:
 		return &ns->cap_ack;
+	case NETLINK_EXT_ACK:
+		return &ns->ext_ack;
 	default:
 		return NULL;
 	}
@@ -352,6 +344,7 @@ static void netlink_close(struct socket *s)
 	spin_lock(&all_lock);
 	list_del(&ns->all_node);
 	spin_unlock(&all_lock);
+	nl_dump_stop(ns);
 	kfree(ns);
 }
 
@@ -366,18 +359,30 @@ static const struct socket_ops netlink_ops = {
 	.close = netlink_close,
 };
 
-int netlink_create(struct socket *s)
+static struct netlink_proto *find_or_load(int number)
+{
+	struct netlink_proto *np = netlink_proto_enter(number);
+
+	if (np)
+		return np;
+	request_module("net-pf-%d-proto-%d", AF_NETLINK, number);
+	return netlink_proto_enter(number);
+}
+
+static int create(struct socket *s, struct netlink_proto *np)
 {
 	struct nl_sock *ns;
+	int err;
 
-	if (s->type != SOCK_RAW && s->type != SOCK_DGRAM)
-		return -ESOCKTNOSUPPORT;
-	if (s->protocol != NETLINK_ROUTE)
-		return -EPROTONOSUPPORT;
+	/* first the hold: a socket once made could not be taken back */
+	err = socket_set_owner(s, np->owner);
+	if (err)
+		return err;
 	ns = kzalloc(sizeof(*ns));
 	if (!ns)
 		return -ENOMEM;
 	ns->s = s;
+	ns->proto = np;
 	s->priv = ns;
 	s->ops = &netlink_ops;
 	spin_lock(&all_lock);
@@ -386,16 +391,61 @@ int netlink_create(struct socket *s)
 	return 0;
 }
 
-void netlink_show(struct seq *seq)
+int netlink_create(struct socket *s)
+{
+	struct netlink_proto *np;
+	int err;
+
+	if (s->type != SOCK_RAW && s->type != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	np = s->protocol >= 0 && s->protocol < MAX_PROTOCOLS ? find_or_load(s->protocol) : NULL;
+	if (!np)
+		return -EPROTONOSUPPORT;
+	err = create(s, np);
+	door_leave(&np->door);
+	return err;
+}
+
+/* ---- all ---- */
+
+void netlink_for_each(void (*fn)(const struct netlink_info *i, void *arg), void *arg)
 {
 	struct nl_sock *ns;
 
+	spin_lock(&all_lock);
+	list_for_each_entry(ns, &all, all_node) {
+		struct netlink_info i = {
+			.s = ns->s,
+			.protocol = ns->proto->number,
+			.pid = ns->pid,
+			.peer_pid = ns->peer_pid,
+			.groups = ns->groups,
+			.dumping = ns->dump.handler,
+			.pktinfo = ns->pktinfo,
+			.broadcast_error = ns->broadcast_error,
+			.no_enobufs = ns->no_enobufs,
+			.cap_ack = ns->cap_ack,
+		};
+
+		fn(&i, arg);
+	}
+	spin_unlock(&all_lock);
+}
+EXPORT(netlink_for_each);
+
+static void show_line(const struct netlink_info *i, void *arg)
+{
+	struct seq *seq = arg;
+
+	/* no address of ours is shown; the inode tells sockets apart */
+	seq_printf(seq, "%016x %-3d %-10u %08x %-8u %-8u %-5d %-8d %-8lu %-8lu\n", 0, i->protocol,
+		   i->pid, (u32)i->groups, READ_ONCE(i->s->rx_bytes), 0, i->dumping, 2,
+		   READ_ONCE(i->s->rx_drops), i->s->ino);
+}
+
+void netlink_show(struct seq *seq)
+{
 	seq_puts(seq, "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    "
 		      "Drops    Inode\n");
-	spin_lock(&all_lock);
-	list_for_each_entry(ns, &all, all_node)
-		seq_printf(seq, "%016x %-3d %-10u %08x %-8u %-8u %-5d %-8d %-8lu %-8lu\n", 0,
-			   NETLINK_ROUTE, ns->pid, (u32)ns->groups, READ_ONCE(ns->s->rx_bytes), 0,
-			   ns->dump.handler != NULL, 2, READ_ONCE(ns->s->rx_drops), ns->s->ino);
-	spin_unlock(&all_lock);
+	netlink_for_each(show_line, seq);
 }

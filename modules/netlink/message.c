@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* message.c - netlink messages byte by byte: headers, attributes with their padding to four, and
  * the strict reading of what programs send. */
-#include "netlink.h"
+#include <weft/net/netlink.h>
+#include <weft/string.h>
 
 #define ATTR_TYPE 0x3fff /* the two bits above are flags: nested, network order */
 
@@ -13,6 +14,7 @@ bool nl_out_init(struct nl_out *o, enum pkt_pool pool, u32 size)
 	o->p = pkt_alloc(pool, 0, size);
 	return o->p;
 }
+EXPORT(nl_out_init);
 
 /* n bytes and their padding, which is cleared; NULL: full. */
 static u8 *reserve(struct nl_out *o, u32 n)
@@ -47,6 +49,7 @@ void nl_begin(struct nl_out *o, u16 type, const void *body, u32 len)
 	if (at && len)
 		memcpy(at, body, len);
 }
+EXPORT(nl_begin);
 
 void nl_append(struct nl_out *o, const void *data, u32 len)
 {
@@ -55,6 +58,7 @@ void nl_append(struct nl_out *o, const void *data, u32 len)
 	if (at)
 		memcpy(at, data, len);
 }
+EXPORT(nl_append);
 
 void nl_put(struct nl_out *o, u16 type, const void *data, u32 len)
 {
@@ -67,21 +71,25 @@ void nl_put(struct nl_out *o, u16 type, const void *data, u32 len)
 	if (len)
 		memcpy(at + sizeof(a), data, len);
 }
+EXPORT(nl_put);
 
 void nl_put_u32(struct nl_out *o, u16 type, u32 v)
 {
 	nl_put(o, type, &v, sizeof(v));
 }
+EXPORT(nl_put_u32);
 
 void nl_put_u8(struct nl_out *o, u16 type, u8 v)
 {
 	nl_put(o, type, &v, sizeof(v));
 }
+EXPORT(nl_put_u8);
 
 void nl_put_str(struct nl_out *o, u16 type, const char *s)
 {
 	nl_put(o, type, s, strlen(s) + 1);
 }
+EXPORT(nl_put_str);
 
 void nl_put_addr(struct nl_out *o, u16 type, const struct ip_addr *a, u16 af)
 {
@@ -90,6 +98,7 @@ void nl_put_addr(struct nl_out *o, u16 type, const struct ip_addr *a, u16 af)
 	else
 		nl_put(o, type, a->b, 16);
 }
+EXPORT(nl_put_addr);
 
 u32 nl_nest(struct nl_out *o, u16 type)
 {
@@ -98,6 +107,7 @@ u32 nl_nest(struct nl_out *o, u16 type)
 	nl_put(o, type, NULL, 0);
 	return at;
 }
+EXPORT(nl_nest);
 
 void nl_nest_end(struct nl_out *o, u32 at)
 {
@@ -106,6 +116,7 @@ void nl_nest_end(struct nl_out *o, u32 at)
 	if (!o->full)
 		memcpy(o->p->data + at, &len, sizeof(len));
 }
+EXPORT(nl_nest_end);
 
 bool nl_end(struct nl_out *o)
 {
@@ -118,6 +129,7 @@ bool nl_end(struct nl_out *o)
 	memcpy(o->p->data + o->start, &len, sizeof(len));
 	return true;
 }
+EXPORT(nl_end);
 
 /* ---- dumps ---- */
 
@@ -125,12 +137,14 @@ bool nl_dump_next(struct nl_dump *d)
 {
 	return d->seen++ == d->pos && !d->out.full;
 }
+EXPORT(nl_dump_next);
 
 void nl_dump_end(struct nl_dump *d)
 {
 	if (nl_end(&d->out))
 		d->pos++;
 }
+EXPORT(nl_dump_end);
 
 /* ---- reading ---- */
 
@@ -155,6 +169,7 @@ int nl_parse(const u8 *p, u32 len, struct nl_attr attr[NL_ATTRS])
 	}
 	return 0;
 }
+EXPORT(nl_parse);
 
 int nl_get_u32(const struct nl_attr *a, u32 *v)
 {
@@ -165,6 +180,7 @@ int nl_get_u32(const struct nl_attr *a, u32 *v)
 	memcpy(v, a->data, sizeof(*v));
 	return 0;
 }
+EXPORT(nl_get_u32);
 
 int nl_get_addr(const struct nl_attr *a, u16 af, struct ip_addr *addr)
 {
@@ -185,6 +201,7 @@ int nl_get_addr(const struct nl_attr *a, u16 af, struct ip_addr *addr)
 	}
 	return 0;
 }
+EXPORT(nl_get_addr);
 
 int nl_get_name(const struct nl_attr *a, char name[IFNAMSIZ])
 {
@@ -199,3 +216,4 @@ int nl_get_name(const struct nl_attr *a, char name[IFNAMSIZ])
 	name[n] = '\0';
 	return 0;
 }
+EXPORT(nl_get_name);

@@ -1,0 +1,3 @@
+name := genetlink
+objs := main.o
+deps := netlink

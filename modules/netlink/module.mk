@@ -1,0 +1,3 @@
+name := netlink
+objs := main.o proto.o sock.o request.o message.o
+deps := ip
