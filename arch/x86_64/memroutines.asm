@@ -84,26 +84,40 @@ align 16
 memcpy_jump:
 	jmp strict near memcpy_mov8
 
+%macro copy_words 1			; %1 bytes, a multiple of 32
+%assign i 0
+%rep %1 / 32
+	mov rcx, [rsi + i]
+	mov r8, [rsi + i + 8]
+	mov r9, [rsi + i + 16]
+	mov r10, [rsi + i + 24]
+	mov [rdi + i], rcx
+	mov [rdi + i + 8], r8
+	mov [rdi + i + 16], r9
+	mov [rdi + i + 24], r10
+%assign i i + 32
+%endrep
+	add rsi, %1
+	add rdi, %1
+	sub rdx, %1
+%endmacro
+
 align 16
 memcpy_mov8:				; n > 64, rax = d
-.block:
-%assign i 0
-%rep 2
-	mov rcx, [rsi + i * 32]
-	mov r8, [rsi + i * 32 + 8]
-	mov r9, [rsi + i * 32 + 16]
-	mov r10, [rsi + i * 32 + 24]
-	mov [rdi + i * 32], rcx
-	mov [rdi + i * 32 + 8], r8
-	mov [rdi + i * 32 + 16], r9
-	mov [rdi + i * 32 + 24], r10
-%assign i i + 1
-%endrep
-	add rsi, 64
-	add rdi, 64
-	sub rdx, 64
-	cmp rdx, 64
-	ja .block
+	cmp rdx, 256
+	jbe .short
+.next256:
+	copy_words 256
+	cmp rdx, 256
+	ja .next256
+.short:
+	cmp edx, 128
+	jbe .below128
+	copy_words 128
+.below128:
+	cmp edx, 64
+	jbe copy_short
+	copy_words 64
 	jmp copy_short
 
 align 16
@@ -303,7 +317,7 @@ csum_split:
 	shl rcx, 32
 	sub rax, rcx
 
-; rax and r8: sums of 32-bit words; esi bytes left at rdi, less than 64
+; rax and r8: sums of 32-bit words; esi bytes left at rdi, less than 16
 csum_tail:
 	add rax, r8
 .next4:
@@ -347,23 +361,28 @@ csum_tail:
 %endmacro
 
 %macro chain 1
-	sub rsi, 128
+	sub rsi, 512
 	jb %%short
-%%next128:
-	chain_words %1, 128
-	add rdi, 128
-	sub rsi, 128
-	jae %%next128
-%%short:
-	test esi, 64
-	jz %%fold
-	chain_words %1, 64
-	add rdi, 64
-%%fold:
-	and esi, 63
+%%next512:
+	chain_words %1, 512
+	add rdi, 512
+	sub rsi, 512
+	jae %%next512
+%%short:				; what is left, modulo 512
+%assign n 256
+%rep 6
+	test esi, n
+	jz %%below %+ n
+	chain_words %1, n
+	add rdi, n
+%%below %+ n:
+%assign n n / 2
+%endrep
+	and esi, 7
 	mov r8, rax
 	shr r8, 32
-	jmp csum_split.next16
+	mov eax, eax
+	jmp csum_tail
 %endmacro
 
 align 16

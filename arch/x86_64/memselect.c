@@ -136,16 +136,8 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-u16 csum_fold(u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	return (u16)~sum;
-}
-
 EXPORT(memcpy);
 EXPORT(memmove);
 EXPORT(memset);
 EXPORT(memcmp);
 EXPORT(csum_partial);
-EXPORT(csum_fold);

@@ -50,19 +50,26 @@ user_copy_jump:
 align 16
 global user_copy_mov8
 user_copy_mov8:				; rdx >= 64
-	sub rdx, 128
-	jb .below128
-.next128:
-	copy_block 128, 0, 0, .fault
+	sub rdx, 256
+	jb .below256
+.next256:
+	copy_block 256, 0, 0, .fault
+	add rsi, 256
+	add rdi, 256
+	sub rdx, 256
+	jae .next256
+.below256:
+	add rdx, 256
+	test edx, 128
+	jz .below128
+	copy_block 128, 0, 8, user_copy_bytes
 	add rsi, 128
 	add rdi, 128
-	sub rdx, 128
-	jae .next128
+	sub edx, 128
 .below128:
-	add rdx, 128
 	test edx, 64
 	jz .end
-	copy_block 64, 0, 4, user_copy_bytes
+	copy_block 64, 0, 12, user_copy_bytes
 	add rsi, 64
 	add rdi, 64
 	sub edx, 64
@@ -71,15 +78,15 @@ user_copy_mov8:				; rdx >= 64
 	ja .above32
 	test edx, edx
 	jz user_copy_done
-	copy_block 32, rdx - 32, 6, user_copy_bytes
+	copy_block 32, rdx - 32, 14, user_copy_bytes
 	jmp .all
 .above32:
-	copy_block 64, rdx - 64, 7, user_copy_bytes
+	copy_block 64, rdx - 64, 15, user_copy_bytes
 .all:
 	xor edx, edx
 	jmp user_copy_done
 .fault:
-	add rdx, 128
+	add rdx, 256
 	jmp user_copy_bytes
 
 user_copy_tail:				; rdx < 64
@@ -170,4 +177,29 @@ user_cmpxchg32:
 .fault:
 	CLAC
 	mov eax, -1
+	ret
+
+; int user_get32(u32 *v, const u32 *p), int user_put32(u32 *p, u32 v): 0, or -EFAULT
+align 16
+global user_get32
+user_get32:
+	STAC
+.r:	mov eax, [rsi]
+	EX_TABLE .r, user32_fault
+	CLAC
+	mov [rdi], eax
+	xor eax, eax
+	ret
+align 16
+global user_put32
+user_put32:
+	STAC
+.w:	mov [rdi], esi
+	EX_TABLE .w, user32_fault
+	CLAC
+	xor eax, eax
+	ret
+user32_fault:
+	CLAC
+	mov eax, -14
 	ret

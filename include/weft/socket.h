@@ -19,11 +19,17 @@ struct socket;
 struct msg {
 	struct iov_iter iter;
 	u8 *name;
-	u32 name_len;
+	u32 name_len; /* a receiver fills as many bytes of name */
 	u8 *control;
 	size_t control_len;  /* send: bytes given; receive: room */
 	size_t control_used; /* receive: bytes put there, by msg_put_control */
 	u32 flags;	     /* MSG_* in; receive: MSG_TRUNC, MSG_CTRUNC ... out */
+};
+
+enum socket_name {
+	SOCKET_NAME_OWN,      /* getsockname */
+	SOCKET_NAME_PEER,     /* getpeername: -ENOTCONN without one */
+	SOCKET_NAME_ACCEPTED, /* accept: the peer, though it may have left meanwhile */
 };
 
 /* All in process context, with the socket's lock held unless said; they may drop it while waiting
@@ -40,7 +46,7 @@ struct socket_ops {
 	/* Fills child's ops and priv (created with family, type, protocol of s, its lock not held).
 	 */
 	int (*accept)(struct socket *s, struct socket *child, bool nonblock);
-	int (*name)(struct socket *s, u8 *name, u32 *len, bool peer); /* getsockname, getpeername */
+	int (*name)(struct socket *s, u8 *name, u32 *len, enum socket_name which);
 	long (*send)(struct socket *s, struct msg *m, size_t len);
 	long (*recv)(struct socket *s, struct msg *m, size_t len);
 	u32 (*poll)(struct socket *s);		    /* events now; without the lock */
@@ -87,8 +93,10 @@ struct socket {
 	int linger;		      /* seconds, -1: off */
 	/* guarded by rx_lock: the receive queue, filled in poll context */
 	struct spinlock rx_lock;
-	struct list_head rx;	/* of struct pkt */
-	u32 rx_bytes;		/* true size */
+	struct list_head rx; /* of struct pkt */
+	u64 rx_looks;	     /* how often somebody looked into it */
+	u64 rx_told;  /* rx_looks when all who sleep were last told of a packet; without the lock */
+	u32 rx_bytes; /* true size */
 	u32 rcvbuf, sndbuf;	/* bounds, as SO_RCVBUF reports them (doubled) */
 	struct atomic tx_bytes; /* true size of packets on their way, + 1 while it is open */
 	u32 wake_seq;		/* counts wake-ups */

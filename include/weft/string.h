@@ -45,4 +45,9 @@ int kstrtoints(const char *s, int *out, u32 n);
  * buffer may be summed in parts if each part but the last is of even length. */
 u32 csum_partial(const void *p, size_t n, u32 sum);
 /* Folds to the 16-bit complement, in the byte order of memory: store it as it is. */
-u16 csum_fold(u32 sum);
+static inline u16 csum_fold(u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum += sum >> 16;
+	return (u16)~sum;
+}

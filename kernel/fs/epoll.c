@@ -55,7 +55,8 @@ struct epitem {
 	u64 data;
 	struct hook *hooks;
 	struct hook first; /* most files have one queue */
-	/* guarded by ep->ready_lock */
+	/* of whoever has set on_ready: in ep->ready, guarded by ready_lock, or on its way there in
+	 * a list of one who holds ep->lock */
 	struct list_head ready_node;
 	bool on_ready;
 	/* guarded by link_lock */
@@ -75,18 +76,23 @@ static const struct file_ops epoll_fops;
 
 /* ---- ready list ---- */
 
+/* True: the caller puts it on a list, nobody else does. */
+static bool claim(struct epitem *item)
+{
+	return !xchg(&item->on_ready, true);
+}
+
 static void make_ready(struct epitem *item)
 {
 	struct eventpoll *ep = item->ep;
 	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
 
-	if (!item->on_ready) {
-		item->on_ready = true;
+	if (claim(item))
 		list_add_tail(&item->ready_node, &ep->ready);
-	}
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 }
 
+/* No hook is left. ep->lock held. */
 static void make_unready(struct epitem *item)
 {
 	unsigned long flags = spin_lock_irqsave(&item->ep->ready_lock);
@@ -98,27 +104,51 @@ static void make_unready(struct epitem *item)
 	spin_unlock_irqrestore(&item->ep->ready_lock, flags);
 }
 
-static struct epitem *next_ready(struct eventpoll *ep, struct list_head *from)
+/* All that is ready now. ep->lock held. */
+static void take_ready(struct eventpoll *ep, struct list_head *round)
 {
-	struct epitem *item;
-	unsigned long flags;
+	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
 
-	if (list_empty(from))
-		return NULL;
-	flags = spin_lock_irqsave(&ep->ready_lock);
-	item = list_first_entry_or_null(from, struct epitem, ready_node);
+	list_splice_tail(&ep->ready, round);
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
+}
+
+/* Of those, each once; ep->lock held. Whoever wakes it from here on makes it ready again, and what
+ * woke it before is seen by asking it now. */
+static struct epitem *next_of(struct list_head *round)
+{
+	struct epitem *item = list_first_entry_or_null(round, struct epitem, ready_node);
+
 	if (item) {
 		list_del(&item->ready_node);
-		item->on_ready = false;
+		(void)xchg(&item->on_ready, false);
 	}
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	return item;
 }
 
-static void tell_waiters(struct eventpoll *ep)
+/* The rest of a round comes first, and last what was handed out. */
+static void give_back(struct eventpoll *ep, struct list_head *round, struct list_head *done)
 {
-	wake_up(&ep->wait);
-	wake_up_key(&ep->poll_wait, POLLIN | POLLRDNORM);
+	unsigned long flags;
+
+	if (list_empty(round) && list_empty(done))
+		return;
+	flags = spin_lock_irqsave(&ep->ready_lock);
+	list_splice_tail(&ep->ready, round);
+	list_splice_tail(done, round);
+	list_splice_tail(round, &ep->ready);
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
+}
+
+/* True: one of the epoll_wait callers was woken. Who was woken before and did not run yet is not
+ * woken again: another one is. */
+static bool tell_waiters(struct eventpoll *ep)
+{
+	bool woken = wake_up(&ep->wait);
+
+	if (unlikely(wait_queue_active(&ep->poll_wait))) /* its barrier does for both */
+		wake_up_key(&ep->poll_wait, POLLIN | POLLRDNORM);
+	return woken;
 }
 
 static bool has_ready(struct eventpoll *ep)
@@ -138,14 +168,11 @@ static bool item_woken(struct wait_entry *w, u32 key)
 {
 	struct epitem *item = container_of(w, struct hook, wait)->item;
 	u32 events = READ_ONCE(item->events);
-	bool somebody;
 
 	if (!(events & ~PRIVATE_BITS) || (key && !(key & events)))
 		return false;
-	somebody = wait_queue_active(&item->ep->wait);
 	make_ready(item);
-	tell_waiters(item->ep);
-	return somebody || !w->exclusive;
+	return tell_waiters(item->ep) || !w->exclusive;
 }
 
 /* ---- items ---- */
@@ -281,16 +308,19 @@ static int modify_item(struct epitem *item, const struct user_event *ev)
 
 /* ---- the instance as a file ---- */
 
-/* Anything that is still ready? What is not any more leaves the list. */
+/* Anything that is still ready? What is not any more leaves the list. All are asked: who was asked
+ * wakes again (socket_queue()), and who watches edges here hears of each. */
 static u32 epoll_poll(struct file *f, struct poll_table *pt)
 {
+	struct list_head round = LIST_HEAD_INIT(round);
 	struct eventpoll *ep = f->priv;
 	struct epitem *item;
 	u32 events = 0;
 
 	poll_wait(pt, &ep->poll_wait);
 	mutex_lock(&ep->lock);
-	while (!events && (item = next_ready(ep, &ep->ready))) {
+	take_ready(ep, &round);
+	while ((item = next_of(&round))) {
 		if (!ask_item(item, NULL))
 			continue;
 		make_ready(item);
@@ -460,16 +490,13 @@ static long control(struct file *epf, int op, struct file *f, int fd, const stru
  * wakes meanwhile, and what is level triggered, is for the next call. */
 static long send_events(struct eventpoll *ep, u64 uevents, long max)
 {
-	struct list_head round = LIST_HEAD_INIT(round);
+	struct list_head round = LIST_HEAD_INIT(round), done = LIST_HEAD_INIT(done);
 	struct epitem *item;
-	unsigned long flags;
 	long n = 0, err = 0;
 
 	mutex_lock(&ep->lock);
-	flags = spin_lock_irqsave(&ep->ready_lock);
-	list_splice_tail(&ep->ready, &round);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
-	while (n < max && !err && (item = next_ready(ep, &round))) {
+	take_ready(ep, &round);
+	while (n < max && !err && (item = next_of(&round))) {
 		struct user_event ev = { ask_item(item, NULL), item->data };
 
 		if (!ev.events)
@@ -482,14 +509,10 @@ static long send_events(struct eventpoll *ep, u64 uevents, long max)
 			if (item->events & (EPOLLET | EPOLLONESHOT))
 				continue;
 		}
-		make_ready(item);
+		if (claim(item))
+			list_add_tail(&item->ready_node, &done);
 	}
-	if (!list_empty(&round)) { /* what max left over comes first */
-		flags = spin_lock_irqsave(&ep->ready_lock);
-		list_splice_tail(&ep->ready, &round);
-		list_splice_tail(&round, &ep->ready);
-		spin_unlock_irqrestore(&ep->ready_lock, flags);
-	}
+	give_back(ep, &round, &done);
 	mutex_unlock(&ep->lock);
 	pass_on(ep);
 	return n ? n : err;

@@ -204,14 +204,14 @@ struct file *fd_get(int fd)
 
 struct file *fd_borrow(int fd, bool *put)
 {
-	struct fd_table *t = current_fds();
+	struct proc *p = current_proc();
+	struct fd_table *t = p->files;
 
-	*put = false;
 	/* the only thread of the only process with this table cannot close: it is busy here */
-	if (t && refcount_read(&t->refs) == 1 && READ_ONCE(current_proc()->nr_threads) == 1)
-		return (u32)fd < t->nr ? t->file[fd] : NULL;
-	*put = true;
-	return fd_get(fd);
+	*put = refcount_read(&t->refs) != 1 || READ_ONCE(p->nr_threads) != 1;
+	if (*put)
+		return fd_table_file(t, (u32)fd);
+	return (u32)fd < t->nr ? t->file[fd] : NULL;
 }
 
 void fd_for_each(struct fd_table *t, bool (*fn)(void *arg, int fd, struct file *f), void *arg)

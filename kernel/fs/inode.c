@@ -165,6 +165,11 @@ void inode_put(struct inode *ino)
 	kfree(ino);
 }
 
+u64 inode_dev(const struct inode *ino)
+{
+	return ino->super->dev;
+}
+
 /* ---- times ---- */
 
 void inode_touch(struct inode *ino)

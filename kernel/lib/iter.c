@@ -7,22 +7,15 @@
 #include <weft/string.h>
 #include <weft/uaccess.h>
 
-static bool user_range(const void __user *p, size_t n)
-{
-	u64 start = (u64)p;
-
-	return start <= USER_END && n <= USER_END - start;
-}
-
 int copy_from_user(void *dst, const void __user *src, size_t n)
 {
-	return user_range(src, n) && !arch_copy_from_user(dst, src, n) ? 0 : -EFAULT;
+	return arch_copy_from_user(dst, src, n) ? -EFAULT : 0;
 }
 EXPORT(copy_from_user);
 
 int copy_to_user(void __user *dst, const void *src, size_t n)
 {
-	return user_range(dst, n) && !arch_copy_to_user(dst, src, n) ? 0 : -EFAULT;
+	return arch_copy_to_user(dst, src, n) ? -EFAULT : 0;
 }
 EXPORT(copy_to_user);
 

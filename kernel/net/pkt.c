@@ -463,14 +463,27 @@ static __noinline void free_slow(struct pkt *p)
 	}
 }
 
+/* A pool buffer with one holder and no clone. */
+static __noinline void free_charged(struct pkt *p)
+{
+	refcount_set(&p->refs, 0);
+	socket_uncharge_tx(p->sock, PKT_UNIT_SIZE);
+	p->sock = NULL;
+	unit_release(p);
+}
+
 void pkt_free(struct pkt *p)
 {
-	if (unlikely(refcount_read(&p->refs) != 1 || p->owner != &pool_owner || p->sock ||
+	if (unlikely(refcount_read(&p->refs) != 1 || p->owner != &pool_owner ||
 		     READ_ONCE(p->share) != 1)) {
 		free_slow(p);
 		return;
 	}
 	smp_rmb();
+	if (p->sock) {
+		free_charged(p);
+		return;
+	}
 	refcount_set(&p->refs, 0);
 	unit_release(p);
 }

@@ -89,10 +89,8 @@ SYSCALL(45, recvfrom)
 	m.control_len = m.control_used = 0;
 	m.flags = call_flags(file, d);
 	iter_one(&m.iter, &iov, b, c);
-	if (e) {
-		memset(name, 0, sizeof(name));
+	if (e)
 		m.name = name;
-	}
 	ret = socket_recvmsg(s, &m);
 	if (ret >= 0 && e) {
 		int err = socket_name_to_user(e, f, name, m.name_len);

@@ -5,6 +5,7 @@
 #include <core/syscall.h>
 #include <core/vfs.h>
 #include <weft/alloc.h>
+#include <weft/arch.h>
 #include <weft/string.h>
 
 #include "sockuser.h"
@@ -27,17 +28,16 @@ int socket_name_from_user(u8 *name, u64 user, u64 len)
 
 int socket_name_to_user(u64 user, u64 user_len, const u8 *name, u32 len)
 {
-	int room;
-	u32 n;
+	u32 room, n;
 
-	if (copy_from_user(&room, (const void __user *)user_len, sizeof(room)))
+	if (arch_get_user32(&room, (const u32 __user *)user_len))
 		return -EFAULT;
-	if (room < 0)
+	if ((int)room < 0)
 		return -EINVAL;
-	n = min(min((u32)room, len), (u32)SOCKADDR_MAX);
+	n = min(min(room, len), (u32)SOCKADDR_MAX);
 	if (n && copy_to_user((void __user *)user, name, n))
 		return -EFAULT;
-	return copy_to_user((void __user *)user_len, &len, sizeof(len));
+	return arch_put_user32((u32 __user *)user_len, len);
 }
 
 static bool is_nonblocking(const struct file *f)
@@ -208,7 +208,7 @@ SYSCALL(50, listen)
 	return err;
 }
 
-static long socket_name(struct socket *s, u8 *name, u32 *len, bool peer)
+static long socket_name(struct socket *s, u8 *name, u32 *len, enum socket_name which)
 {
 	long err = socket_enter(s);
 
@@ -216,12 +216,12 @@ static long socket_name(struct socket *s, u8 *name, u32 *len, bool peer)
 		return err;
 	*len = SOCKADDR_MAX;
 	memset(name, 0, SOCKADDR_MAX);
-	err = s->ops && s->ops->name ? s->ops->name(s, name, len, peer) : -EOPNOTSUPP;
+	err = s->ops && s->ops->name ? s->ops->name(s, name, len, which) : -EOPNOTSUPP;
 	socket_leave(s);
 	return err;
 }
 
-static long call_name(u64 fd, u64 user, u64 user_len, bool peer)
+static long call_name(u64 fd, u64 user, u64 user_len, enum socket_name which)
 {
 	u8 name[SOCKADDR_MAX];
 	struct file *f;
@@ -232,7 +232,7 @@ static long call_name(u64 fd, u64 user, u64 user_len, bool peer)
 
 	if (err)
 		return err;
-	err = socket_name(s, name, &len, peer);
+	err = socket_name(s, name, &len, which);
 	if (!err)
 		err = socket_name_to_user(user, user_len, name, len);
 	fd_return(f, put);
@@ -241,12 +241,12 @@ static long call_name(u64 fd, u64 user, u64 user_len, bool peer)
 
 SYSCALL(51, getsockname)
 {
-	return call_name(a, b, c, false);
+	return call_name(a, b, c, SOCKET_NAME_OWN);
 }
 
 SYSCALL(52, getpeername)
 {
-	return call_name(a, b, c, true);
+	return call_name(a, b, c, SOCKET_NAME_PEER);
 }
 
 /* ---- accept ---- */
@@ -294,7 +294,7 @@ static long do_accept(struct file *f, struct socket *s, u64 user, u64 user_len, 
 	}
 	err = accept_into(s, child, is_nonblocking(f));
 	if (!err && user) {
-		err = socket_name(child, name, &len, true);
+		err = socket_name(child, name, &len, SOCKET_NAME_ACCEPTED);
 		if (err)
 			err = -ECONNABORTED;
 		else

@@ -39,6 +39,7 @@ static struct socket *socket_alloc(u16 family, u16 type, int protocol)
 	wait_queue_init(&s->wait);
 	door_init(&s->door);
 	atomic_set(&s->tx_bytes, 1);
+	s->rx_looks = 1;
 	s->rcvbuf = socket_sysctls.rmem_default;
 	s->sndbuf = socket_sysctls.wmem_default;
 	s->rcvlowat = 1;
@@ -71,14 +72,10 @@ static void socket_unref(struct socket *s, int n)
 		call_rcu(&s->rcu, socket_free_rcu);
 }
 
-void socket_purge(struct socket *s)
+static __noinline void drop_packets(struct socket *s)
 {
 	LIST_HEAD(gone);
 
-	/* Nobody queues any more, but for poll context just now, and that is why it is called again
-	 * after the grace period. */
-	if (list_empty(&s->rx))
-		return;
 	spin_lock(&s->rx_lock);
 	list_splice_tail(&s->rx, &gone);
 	s->rx_bytes = 0;
@@ -89,6 +86,14 @@ void socket_purge(struct socket *s)
 		list_del(&p->node);
 		pkt_free(p);
 	}
+}
+
+void socket_purge(struct socket *s)
+{
+	/* Nobody queues any more, but for poll context just now, and that is why it is called again
+	 * after the grace period. */
+	if (!list_empty(&s->rx))
+		drop_packets(s);
 }
 
 /* ---- making ---- */
@@ -195,41 +200,6 @@ struct file *socket_file(struct socket *s, u32 flags)
 	s->file = f;
 	s->ino = file_ino(f);
 	return f;
-}
-
-int socket_from_fd(int fd, struct file **file, struct socket **s, bool *put)
-{
-	struct file *f = fd_borrow(fd, put);
-
-	if (unlikely(!f))
-		return -EBADF;
-	if (unlikely(f->ops != &socket_file_ops)) {
-		fd_return(f, *put);
-		return -ENOTSOCK;
-	}
-	*file = f;
-	*s = f->priv;
-	return 0;
-}
-
-/* ---- into the family ---- */
-
-int socket_enter(struct socket *s)
-{
-	if (!door_enter(&s->door))
-		return -ECONNABORTED;
-	mutex_lock(&s->lock);
-	s->wake_seen = READ_ONCE(s->wake_seq);
-	if (likely(!READ_ONCE(s->dead)))
-		return 0;
-	socket_leave(s);
-	return -ECONNABORTED;
-}
-
-void socket_leave(struct socket *s)
-{
-	mutex_unlock(&s->lock);
-	door_leave(&s->door);
 }
 
 /* ---- the end ---- */
@@ -423,8 +393,13 @@ EXPORT(socket_tx_alloc);
 u32 socket_poll_default(struct socket *s)
 {
 	u32 events = 0;
+	bool empty;
 
-	if (!list_empty(&s->rx) || (s->shut & 1))
+	spin_lock(&s->rx_lock);
+	s->rx_looks++;
+	empty = list_empty(&s->rx);
+	spin_unlock(&s->rx_lock);
+	if (!empty || (s->shut & 1))
 		events |= POLLIN | POLLRDNORM;
 	if (s->shut & 1)
 		events |= POLLRDHUP;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <core/net.h>
+#include <core/vfs.h>
 #include <weft/socket.h>
 
 #define SOCK_RCVBUF_MIN 2304 /* Linux's bounds, as reported (doubled) */
@@ -27,10 +28,37 @@ void socket_close(struct socket *s);
 struct file *socket_file(struct socket *s, u32 flags);
 /* The socket of a descriptor, for the length of this call: the file is borrowed, fd_return() it.
  * -EBADF, -ENOTSOCK. */
-int socket_from_fd(int fd, struct file **file, struct socket **s, bool *put);
+static inline int socket_from_fd(int fd, struct file **file, struct socket **s, bool *put)
+{
+	struct file *f = fd_borrow(fd, put);
+
+	if (unlikely(!f))
+		return -EBADF;
+	if (unlikely(f->ops != &socket_file_ops)) {
+		fd_return(f, *put);
+		return -ENOTSOCK;
+	}
+	*file = f;
+	*s = f->priv;
+	return 0;
+}
+static inline void socket_leave(struct socket *s)
+{
+	mutex_unlock(&s->lock);
+	door_leave(&s->door);
+}
 /* Into the family: door and lock. -ECONNABORTED when the protocol was taken away. */
-int socket_enter(struct socket *s);
-void socket_leave(struct socket *s);
+static inline int socket_enter(struct socket *s)
+{
+	if (!door_enter(&s->door))
+		return -ECONNABORTED;
+	mutex_lock(&s->lock);
+	s->wake_seen = READ_ONCE(s->wake_seq);
+	if (likely(!READ_ONCE(s->dead)))
+		return 0;
+	socket_leave(s);
+	return -ECONNABORTED;
+}
 void socket_purge(struct socket *s);
 void socket_registry_init(void);
 

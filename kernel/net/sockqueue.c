@@ -9,17 +9,24 @@
 
 #include "socket_internal.h"
 
-void socket_wake(struct socket *s, u32 events)
+/* False: of those who wait to be the one only one was told. */
+static bool tell(struct socket *s, u32 events)
 {
 	__atomic_add_fetch(&s->wake_seq, 1, __ATOMIC_SEQ_CST);
 	/* A sleeper is on the queue before it compares wake_seq. */
 	if (!wait_queue_active(&s->wait))
-		return;
+		return true;
 	/* the end concerns all of those who wait to be the one */
-	if (events & POLLHUP)
+	if (events & POLLHUP) {
 		wake_up_all(&s->wait);
-	else
-		wake_up_key(&s->wait, events);
+		return true;
+	}
+	return !wake_up_key(&s->wait, events);
+}
+
+void socket_wake(struct socket *s, u32 events)
+{
+	tell(s, events);
 }
 EXPORT(socket_wake);
 
@@ -73,7 +80,8 @@ EXPORT(socket_wait_one);
 /* From here on p is s's to keep, and no longer its sender's. */
 static bool take_charge(struct socket *s, struct pkt *p)
 {
-	pkt_orphan(p);
+	if (p->sock)
+		pkt_orphan(p);
 	/* what the network needs to go on is not for those who have something to read already */
 	if (unlikely(pkt_rx_scarce) && p->pool == PKT_POOL_RX && (s->rx_bytes || pkt_rx_last))
 		return false;
@@ -83,6 +91,7 @@ static bool take_charge(struct socket *s, struct pkt *p)
 int socket_queue(struct socket *s, struct pkt *p)
 {
 	bool ours = take_charge(s, p);
+	u64 looks;
 
 	spin_lock(&s->rx_lock);
 	/* As Linux: full is full, but whoever is below the bound may go over it once. */
@@ -95,17 +104,23 @@ int socket_queue(struct socket *s, struct pkt *p)
 	}
 	list_add_tail(&p->node, &s->rx);
 	s->rx_bytes += p->truesize;
+	looks = s->rx_looks;
 	spin_unlock(&s->rx_lock);
-	socket_wake(s, POLLIN | POLLRDNORM);
+	/* nobody has looked since they were told of another packet: all are on their way */
+	if (looks == READ_ONCE(s->rx_told))
+		return 0;
+	if (tell(s, POLLIN | POLLRDNORM))
+		WRITE_ONCE(s->rx_told, looks);
 	return 0;
 }
 EXPORT(socket_queue);
 
-static struct pkt *rx_take(struct socket *s, bool peek)
+static inline struct pkt *rx_take(struct socket *s, bool peek)
 {
 	struct pkt *p;
 
 	spin_lock(&s->rx_lock);
+	s->rx_looks++;
 	p = list_first_entry_or_null(&s->rx, struct pkt, node);
 	if (p && peek) {
 		pkt_get(p);
@@ -117,7 +132,8 @@ static struct pkt *rx_take(struct socket *s, bool peek)
 	return p;
 }
 
-struct pkt *socket_dequeue(struct socket *s, u32 flags)
+/* There was an error, or nothing. */
+static __noinline struct pkt *dequeue_slow(struct socket *s, u32 flags)
 {
 	u64 deadline = socket_deadline(s, false);
 	struct pkt *p;
@@ -138,6 +154,13 @@ struct pkt *socket_dequeue(struct socket *s, u32 flags)
 		if (err)
 			return ERR_PTR(err);
 	}
+}
+
+struct pkt *socket_dequeue(struct socket *s, u32 flags)
+{
+	struct pkt *p = likely(!READ_ONCE(s->error)) ? rx_take(s, flags & MSG_PEEK) : NULL;
+
+	return likely(p) ? p : dequeue_slow(s, flags);
 }
 EXPORT(socket_dequeue);
 

@@ -249,22 +249,16 @@ static void unlink_locked(struct unix_sock *u, struct unix_sock **peer, bool ref
 	unix_wake_locked(p, POLLIN | POLLOUT | POLLHUP | POLLRDHUP | POLLRDNORM | POLLWRNORM);
 }
 
-/* Ends u, which no socket has (any more), and gives up the reference that was the socket's. */
+/* Ends u, which no socket has (any more), and gives up the reference that was the socket's. A peer
+ * keeps its own to u until it ends too: accept and getpeername(2) still tell of u then. */
 static void end_sock(struct unix_sock *u, bool refused)
 {
 	struct unix_sock *peer;
-	bool mutual;
 
 	spin_lock(&unix_lock);
 	unlink_locked(u, &peer, refused);
 	u->state = UNIX_ENDED;
-	/* the peer's pointer back goes with ours, so that the two do not keep each other */
-	mutual = peer && peer->peer == u && u->type != SOCK_DGRAM;
-	if (mutual)
-		peer->peer = NULL;
 	spin_unlock(&unix_lock);
-	if (mutual)
-		unix_put(u);
 	if (peer)
 		unix_put(peer);
 	wake_up_all(&u->space);
@@ -315,12 +309,12 @@ static int unix_shutdown(struct socket *s, int how)
 
 /* ---- asking ---- */
 
-static int unix_name(struct socket *s, u8 *name, u32 *len, bool peer)
+static int unix_name(struct socket *s, u8 *name, u32 *len, enum socket_name which)
 {
 	struct unix_sock *u = s->priv, *of;
 
 	spin_lock(&unix_lock);
-	of = peer ? u->peer : u;
+	of = which == SOCKET_NAME_OWN ? u : u->peer;
 	if (!of) {
 		spin_unlock(&unix_lock);
 		return -ENOTCONN;

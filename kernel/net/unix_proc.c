@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_proc.c - /proc/net/unix in Linux's format: all sockets of the family with their names, those
- * of abstract ones with @ for each zero byte. */
+/* unix_proc.c - all sockets of AF_UNIX: as structs, for programs that ask by messages, and as
+ * /proc/net/unix in Linux's format, with names in which @ stands for each zero byte of abstract
+ * ones. */
+#include <core/vfs.h>
 #include <weft/random.h>
 #include <weft/seqfile.h>
 #include <weft/string.h>
+#include <weft/unix.h>
 
 #include "unix.h"
 
@@ -13,42 +16,51 @@
 
 static struct siphash_key pointer_key;
 
-struct line {
-	char name[UNIX_NAME_MAX];
-	int refs;
-	u32 flags, state;
-};
+/* ---- as structs ---- */
 
-/* A path stands as it is, an abstract name's zero bytes as @. */
-static void copy_name(char *to, const struct unix_sock *u)
+/* A path ends at its NUL, an abstract name where it was said to. */
+static void copy_name(struct unix_info *i, const struct unix_sock *u)
 {
 	u32 n = u->name_len > 2 ? u->name_len - 2 : 0;
-	bool abstract = n && !u->name[2];
 
-	for (u32 i = 0; i < n; i++) {
-		char c = u->name[2 + i];
+	_Static_assert(sizeof(i->name) >= UNIX_NAME_MAX - 2, "any name fits");
+	if (n && u->name[2])
+		n = strnlen((const char *)u->name + 2, n);
+	i->name_len = n;
+	memcpy(i->name, u->name + 2, n);
+}
 
-		if (!c && !abstract)
-			break;
-		*to++ = c ? c : '@';
+/* unix_lock held. */
+static void describe(struct unix_info *i, const struct unix_sock *u)
+{
+	const struct unix_sock *peer = u->peer;
+
+	i->type = u->type;
+	i->listening = u->state == UNIX_LISTENING;
+	i->connected = u->type == SOCK_DGRAM ? peer != NULL : u->state == UNIX_CONNECTED;
+	i->shutdown = (u->no_more_rx ? 1 : 0) | (u->no_more_tx ? 2 : 0);
+	i->refs = refcount_read(&u->refs) + 1;
+	i->peer_ino = peer && peer->s ? peer->s->ino : 0;
+	i->path_ino = u->inode ? u->inode->ino : 0;
+	i->path_dev = u->inode ? inode_dev(u->inode) : 0;
+	if (i->listening) {
+		i->rqueue = u->nr_backlog;
+		i->wqueue = u->max_backlog;
+	} else if (peer && u->type != SOCK_DGRAM) {
+		i->wqueue = peer->rx_bytes;
 	}
-	*to = '\0';
+	copy_name(i, u);
 }
 
-static void read_line(struct line *l, const struct unix_sock *u)
-{
-	bool connected = u->type == SOCK_DGRAM ? u->peer != NULL : u->state == UNIX_CONNECTED;
+struct each {
+	void (*fn)(const struct unix_info *i, void *arg);
+	void *arg;
+};
 
-	l->refs = refcount_read(&u->refs) + 1;
-	l->flags = u->state == UNIX_LISTENING ? FLAG_LISTENS : 0;
-	l->state = connected ? STATE_CONNECTED : STATE_UNCONNECTED;
-	copy_name(l->name, u);
-}
-
-static void show_socket(struct socket *s, void *arg)
+static void tell(struct socket *s, void *arg)
 {
-	struct seq *seq = arg;
-	struct line l;
+	const struct each *each = arg;
+	struct unix_info i = { .s = s };
 	bool open;
 
 	if (s->family != AF_UNIX)
@@ -56,26 +68,46 @@ static void show_socket(struct socket *s, void *arg)
 	mutex_lock(&s->lock);
 	open = !s->closed && s->priv;
 	if (open) {
+		i.rqueue = unix_readable_bytes(s->priv);
 		spin_lock(&unix_lock);
-		read_line(&l, s->priv);
+		describe(&i, s->priv);
 		spin_unlock(&unix_lock);
 	}
 	mutex_unlock(&s->lock);
-	if (!open)
-		return;
+	if (open)
+		each->fn(&i, each->arg);
+}
+
+void unix_for_each(void (*fn)(const struct unix_info *i, void *arg), void *arg)
+{
+	struct each each = { fn, arg };
+
+	socket_for_each(NULL, tell, &each);
+}
+EXPORT(unix_for_each);
+
+/* ---- /proc/net/unix ---- */
+
+static void show_socket(const struct unix_info *i, void *arg)
+{
+	struct seq *seq = arg;
+
 	/* the pointer column tells sockets apart, no more */
 	seq_printf(seq, "%016lx: %08X %08X %08X %04X %02X %5lu",
-		   siphash(&s, sizeof(s), &pointer_key), l.refs, 0, l.flags, s->type, l.state,
-		   s->ino);
-	if (l.name[0])
-		seq_printf(seq, " %s", l.name);
+		   siphash(&i->s, sizeof(i->s), &pointer_key), i->refs, 0,
+		   i->listening ? FLAG_LISTENS : 0, i->type,
+		   i->connected ? STATE_CONNECTED : STATE_UNCONNECTED, i->s->ino);
+	if (i->name_len)
+		seq_puts(seq, " ");
+	for (u32 n = 0; n < i->name_len; n++)
+		seq_write(seq, i->name[n] ? (const char *)&i->name[n] : "@", 1);
 	seq_puts(seq, "\n");
 }
 
 static int show_sockets(struct seq *s)
 {
 	seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-	socket_for_each(NULL, show_socket, s);
+	unix_for_each(show_socket, s);
 	return 0;
 }
 

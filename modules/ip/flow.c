@@ -4,6 +4,7 @@
  * costs no look-up at all. Waiters hang on a neighbour or on an interface's full ring and are
  * called once. */
 #include "ip.h"
+#include "neigh.h"
 
 #define IP_LEN_MAX 65535
 
@@ -14,25 +15,26 @@ static struct spinlock waiter_lock = SPINLOCK_INIT; /* all lists of waiters; inn
 void ip_waiter_init(struct ip_waiter *w, void (*fn)(struct ip_waiter *w))
 {
 	list_init(&w->node);
-	w->armed = false;
+	w->armed = w->used = false;
 	w->fn = fn;
 }
 EXPORT(ip_waiter_init);
 
-void ip_waiter_cancel(struct ip_waiter *w)
+void ip_waiter_cancel_used(struct ip_waiter *w)
 {
 	spin_lock(&waiter_lock);
 	list_del(&w->node);
 	WRITE_ONCE(w->armed, false);
 	spin_unlock(&waiter_lock);
 }
-EXPORT(ip_waiter_cancel);
+EXPORT(ip_waiter_cancel_used);
 
 void waiter_arm(struct list_head *list, struct ip_waiter *w)
 {
 	spin_lock(&waiter_lock);
 	list_del(&w->node);
 	list_add_tail(&w->node, list);
+	w->used = true;
 	WRITE_ONCE(w->armed, true);
 	spin_unlock(&waiter_lock);
 }
@@ -234,12 +236,8 @@ static u32 len_max(const struct flow *f)
 	return fam && fam->max_len ? fam->max_len : IP_LEN_MAX;
 }
 
-static int check_size(const struct flow *f, u32 len)
+static __noinline int check_long(const struct flow *f, u32 total)
 {
-	u32 total = len + f->net_header;
-
-	if (likely(total <= f->mtu))
-		return 0;
 	if (total > len_max(f))
 		return -EMSGSIZE;
 	if (f->flags & FLOW_GSO)
@@ -247,22 +245,41 @@ static int check_size(const struct flow *f, u32 len)
 	return f->flags & (FLOW_DF | FLOW_WHOLE) ? -EMSGSIZE : 0;
 }
 
-/* The whole of stage one but the buffer. Under RCU. */
-static int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
+static inline int check_size(const struct flow *f, u32 len)
+{
+	u32 total = len + f->net_header;
+
+	return likely(total <= f->mtu) ? 0 : check_long(f, total);
+}
+
+/* f knows no way, or an old one. Under RCU. */
+static __noinline int find_way(struct flow *f)
 {
 	struct ip_family *fam;
+	int err;
+
+	if (recall(f))
+		return 0;
+	fam = ip_family_find(ip_addr_family(&f->dst));
+	if (!fam)
+		return -EAFNOSUPPORT;
+	err = flow_route(fam, f);
+	if (!err)
+		last_found[cpu_id()] = *f;
+	return err;
+}
+
+/* The whole of stage one but the buffer. Under RCU. */
+static inline int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
+{
 	struct netif *nif;
 	bool park = f->flags & FLOW_PARK;
 	int err;
 
-	if (unlikely(f->route_gen != READ_ONCE(route_generation)) && !recall(f)) {
-		fam = ip_family_find(ip_addr_family(&f->dst));
-		if (!fam)
-			return -EAFNOSUPPORT;
-		err = flow_route(fam, f);
+	if (unlikely(f->route_gen != READ_ONCE(route_generation))) {
+		err = find_way(f);
 		if (err)
 			return err;
-		last_found[cpu_id()] = *f;
 	}
 	nif = netif_by_index(f->ifindex);
 	if (unlikely(!nif || !netif_is_up(nif)))
@@ -321,8 +338,8 @@ static int reroute(struct ip_family *fam, struct flow *f, const struct pkt *p)
 	return err || p->gso_size ? err : check_size(f, p->len);
 }
 
-/* Under RCU. */
-static int commit(struct flow *f, struct pkt *p)
+/* The way is another one now, or p came with less headroom than it needs. Under RCU. */
+static __noinline int commit_any(struct flow *f, struct pkt *p)
 {
 	struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
 	struct netif *nif;
@@ -342,6 +359,18 @@ static int commit(struct flow *f, struct pkt *p)
 			return -ENOBUFS;
 		}
 	}
+	return fam->output(nif, f, p);
+}
+
+/* Under RCU. */
+static inline int commit(struct flow *f, struct pkt *p)
+{
+	struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	struct netif *nif = netif_by_index(f->ifindex);
+
+	if (unlikely(!fam || !nif || f->route_gen != READ_ONCE(route_generation) ||
+		     pkt_headroom(p) < f->headroom))
+		return commit_any(f, p);
 	return fam->output(nif, f, p);
 }
 
@@ -388,25 +417,27 @@ int ip_output_here(struct netif *nif, struct flow *f, struct pkt *p)
 }
 EXPORT(ip_output_here);
 
-int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
+/* To several, to this host, or to a neighbour that is not known well enough. */
+static __noinline int output_any(struct netif *nif, struct flow *f, struct pkt *p)
 {
-	const struct ip_family *fam;
-	struct neigh *n;
-	u16 ethertype;
+	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	u16 ethertype = fam ? fam->ethertype : 0;
 
-	p->net_off = p->data - p->head;
-	if (likely(f->kind == IP_KIND_UNICAST)) {
-		n = neigh_by_handle(f->neigh_slot, f->neigh_id);
-		if (likely(n && n->nif == nif && neigh_push_header(n, p))) {
-			p->ethertype = n->ethertype;
-			return netif_tx(nif, p);
-		}
-	}
-	fam = ip_family_find(ip_addr_family(&f->dst));
-	ethertype = fam ? fam->ethertype : 0;
 	p->ethertype = ethertype;
 	if (f->kind != IP_KIND_UNICAST && f->kind != IP_KIND_LOCAL)
 		copy_to_self(nif, f, p, ethertype);
 	return neigh_output(nif, ethertype, &f->next_hop, f->kind, &f->saddr, p);
+}
+
+int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
+{
+	struct neigh *n;
+
+	p->net_off = p->data - p->head;
+	n = likely(f->kind == IP_KIND_UNICAST) ? neigh_by_handle(f->neigh_slot, f->neigh_id) : NULL;
+	if (unlikely(!n || n->nif != nif || !neigh_push_header(n, p)))
+		return output_any(nif, f, p);
+	p->ethertype = n->ethertype;
+	return netif_tx(nif, p);
 }
 EXPORT(ip_output_link);

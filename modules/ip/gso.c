@@ -31,6 +31,20 @@ static u16 sum_with_length(const struct gso_cut *c, u32 len)
 	return ~csum_fold(c->sum + htons(c->headers + len - c->trans));
 }
 
+/* The header's sum without the words that differ from segment to segment: length, ID, the sum. */
+static u32 ipv4_sum_rest(const u8 *ip, u32 len)
+{
+	static const u8 differ[] = { 2, 4, 10 };
+	u32 sum = (u16)~csum_fold(csum_partial(ip, len, 0));
+	u16 field;
+
+	for (u32 i = 0; i < ARRAY_SIZE(differ); i++) {
+		memcpy(&field, ip + differ[i], sizeof(field));
+		sum += (u16)~field;
+	}
+	return sum;
+}
+
 bool gso_cut_start(struct gso_cut *c, const struct pkt *p)
 {
 	u32 before = pkt_headroom(p);
@@ -49,7 +63,10 @@ bool gso_cut_start(struct gso_cut *c, const struct pkt *p)
 		return false;
 	c->payload = p->len - c->headers;
 	c->seq = get_be32(tcp + 4);
-	c->ip_id = c->v6 ? 0 : get_be16(p->data + c->net + 4);
+	if (!c->v6) {
+		c->ip_id = get_be16(p->data + c->net + 4);
+		c->ip_sum = ipv4_sum_rest(p->data + c->net, c->trans - c->net);
+	}
 	c->sum = sum_without_length(tcp, p->len - c->trans);
 	c->full_sum = sum_with_length(c, c->mss);
 	return true;
@@ -58,12 +75,10 @@ EXPORT(gso_cut_start);
 
 static void ipv4_header(struct gso_cut *c, u8 *ip, u32 len)
 {
-	u16 sum;
+	u16 sum = csum_fold(c->ip_sum + htons(len) + htons(c->ip_id));
 
 	put_be16(ip + 2, len);
 	put_be16(ip + 4, c->ip_id++);
-	put_be16(ip + 10, 0);
-	sum = csum_fold(csum_partial(ip, c->trans - c->net, 0));
 	memcpy(ip + 10, &sum, sizeof(sum));
 }
 

@@ -23,6 +23,7 @@
 #include <weft/time.h>
 
 void proto_init(void);
+void diag_init(void); /* diag.c */
 int drop_init(void);
 void drop_exit(void);
 int mib_init(void);
@@ -62,6 +63,9 @@ bool netif_trylock(void);
 void netif_free_parked(void); /* at exit: all that is left */
 
 /* ---- watch.c ---- */
+/* A watcher in and out of a list that netif_lock guards and RCU may read; its ledger entry too. */
+void watch_enter(struct list_head *all, struct list_head *node);
+void watch_leave(struct list_head *node, struct ledger_entry *e);
 void netif_notify(struct netif *nif, enum netif_event ev); /* netif_lock held */
 void ip_notify_addr(const struct ifaddr *a, bool added);
 void ip_notify_route(const struct route *r, bool added);
@@ -71,7 +75,11 @@ const struct link_type *link_type_find(u16 type); /* the sink when absent; netif
 bool link_is_sink(const struct link_type *l);
 u32 link_type_show(struct seq *s);
 
+/* ---- proto.c ---- */
+const struct net_layer *net_layer_find(u16 ethertype); /* NULL: not loaded. Under RCU */
+
 /* ---- netio.c, gso.c ---- */
+bool netif_has_taps(void);
 /* One frame, or a large packet that the device cuts, to the driver. Consumes. Under RCU. */
 int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p);
 /* A large packet segment by segment to netif_tx_frame. Consumes. Under RCU. */
@@ -94,7 +102,6 @@ void waiter_arm(struct list_head *list, struct ip_waiter *w);
 void waiters_fire(struct list_head *list);
 
 /* ---- neigh.c ---- */
-struct neigh *neigh_by_handle(u32 slot, u32 id); /* under RCU */
 /* Is the neighbour of f usable? Starts what is to be started; 0, -EAGAIN (w armed), -EHOSTUNREACH,
  * -ENOBUFS. Fills f's handle. park: an unknown one is as good. Under RCU. */
 int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool park);

@@ -53,6 +53,7 @@ static int ip_init(void)
 {
 	ip_hash_seed = random_u32();
 	proto_init();
+	diag_init();
 	for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
 		int err = parts[i].init();
 

@@ -94,7 +94,18 @@ static int want_locked(struct neigh *n, bool *ask)
 	}
 }
 
-static int check_slow(struct neigh *n, struct flow *f, struct ip_waiter *w, bool park)
+static bool check_fast(struct neigh *n)
+{
+	u8 state = READ_ONCE(n->state);
+
+	/* only the step out of STALE is this caller's; DELAY and PROBE are the timer's */
+	if (unlikely(!neigh_has_address(state) || state == NEIGH_STALE))
+		return false;
+	WRITE_ONCE(n->used, neigh_coarse_now);
+	return true;
+}
+
+static int check_state(struct neigh *n, struct flow *f, struct ip_waiter *w, bool park)
 {
 	bool ask = false;
 	int err;
@@ -111,12 +122,11 @@ static int check_slow(struct neigh *n, struct flow *f, struct ip_waiter *w, bool
 	return err;
 }
 
-int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool park)
+/* n is not known, or not to be used just so. */
+static __noinline int check_slow(struct netif *nif, struct neigh *n, struct flow *f,
+				 struct ip_waiter *w, bool park)
 {
-	struct neigh *n = neigh_by_handle(f->neigh_slot, f->neigh_id);
-	u8 state;
-
-	if (unlikely(!n)) {
+	if (!n) {
 		n = neigh_find(nif, &f->next_hop);
 		if (!n)
 			n = neigh_create(nif, &f->next_hop, false);
@@ -125,13 +135,16 @@ int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool par
 		f->neigh_slot = n->slot;
 		f->neigh_id = n->id;
 	}
-	state = READ_ONCE(n->state);
-	/* only the step out of STALE is this caller's; DELAY and PROBE are the timer's */
-	if (likely(neigh_has_address(state) && state != NEIGH_STALE)) {
-		WRITE_ONCE(n->used, neigh_coarse_now);
+	return check_fast(n) ? 0 : check_state(n, f, w, park);
+}
+
+int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool park)
+{
+	struct neigh *n = neigh_by_handle(f->neigh_slot, f->neigh_id);
+
+	if (likely(n && check_fast(n)))
 		return 0;
-	}
-	return check_slow(n, f, w, park);
+	return check_slow(nif, n, f, w, park);
 }
 
 /* ---- sending ---- */

@@ -10,6 +10,16 @@
 #define NEIGH_TICK_NS NSEC_PER_SEC /* how coarse neigh.used is */
 
 extern struct neigh *neigh_slots[NEIGH_SLOTS]; /* RCU */
+/* Under RCU. */
+static inline struct neigh *neigh_by_handle(u32 slot, u32 id)
+{
+	struct neigh *n;
+
+	if (!id || slot >= NEIGH_SLOTS)
+		return NULL;
+	n = rcu_dereference(neigh_slots[slot]);
+	return n && n->id == id ? n : NULL;
+}
 
 /* netif_lock to change, RCU to read */
 extern const struct neigh_resolver *neigh_resolvers[AF_MAX];

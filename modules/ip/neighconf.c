@@ -185,8 +185,7 @@ static void sysctls_remove(struct neigh_resolver *r)
 
 	if (!all)
 		return;
-	for (u32 i = 0; i < ARRAY_SIZE(knobs); i++)
-		sysctl_remove(&all->ctl[i]);
+	sysctl_remove_all(all->ctl, ARRAY_SIZE(knobs));
 	kfree(all);
 	r->priv = NULL;
 }
@@ -194,7 +193,7 @@ static void sysctls_remove(struct neigh_resolver *r)
 static int sysctls_add(struct neigh_resolver *r)
 {
 	struct neigh_sysctls *all;
-	int err = 0;
+	int err;
 
 	r->priv = NULL;
 	if (!r->sysctl_dir)
@@ -202,7 +201,7 @@ static int sysctls_add(struct neigh_resolver *r)
 	all = kzalloc(sizeof(*all));
 	if (!all)
 		return -ENOMEM;
-	for (u32 i = 0; i < ARRAY_SIZE(knobs) && !err; i++) {
+	for (u32 i = 0; i < ARRAY_SIZE(knobs); i++) {
 		struct sysctl *c = &all->ctl[i];
 
 		snprintf(all->path[i], sizeof(all->path[i]), "%s/%s", r->sysctl_dir, knobs[i].name);
@@ -210,9 +209,9 @@ static int sysctls_add(struct neigh_resolver *r)
 		c->value = (int *)((char *)&r->params + knobs[i].offset);
 		c->min = knobs[i].min;
 		c->max = knobs[i].max;
-		err = sysctl_add(c);
 	}
 	r->priv = all;
+	err = sysctl_add_all(all->ctl, ARRAY_SIZE(knobs));
 	if (err)
 		sysctls_remove(r);
 	return err;

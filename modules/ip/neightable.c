@@ -45,16 +45,6 @@ struct neigh *neigh_find(const struct netif *nif, const struct ip_addr *addr)
 	return NULL;
 }
 
-struct neigh *neigh_by_handle(u32 slot, u32 id)
-{
-	struct neigh *n;
-
-	if (!id || slot >= NEIGH_SLOTS)
-		return NULL;
-	n = rcu_dereference(neigh_slots[slot]);
-	return n && n->id == id ? n : NULL;
-}
-
 /* ---- leaving ---- */
 
 void neigh_count_unresolved(struct neigh *n, bool is)

@@ -35,19 +35,14 @@ void neigh_watch_owner(struct neigh_watcher *w, struct module *owner)
 {
 	w->owner = owner;
 	ledger_add(&w->ledger, owner, "watcher", w->name, undo_watch);
-	netif_lock();
-	list_add_tail(&w->node, &watchers);
-	netif_unlock();
+	watch_enter(&watchers, &w->node);
 }
 EXPORT(neigh_watch_owner);
 
 void neigh_unwatch(struct neigh_watcher *w)
 {
-	netif_lock();
-	if (w->node.next)
-		list_del_rcu(&w->node);
-	netif_unlock();
-	ledger_remove(&w->ledger);
+	watch_leave(&w->node, &w->ledger);
 	synchronize_rcu();
+	w->node.next = NULL;
 }
 EXPORT(neigh_unwatch);

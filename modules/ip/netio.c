@@ -3,6 +3,7 @@
  * device cannot make, the full ring. The packet paths run under RCU: a driver that detached is not
  * called again. */
 #include "ip.h"
+#include "train.h"
 
 #include <weft/poller.h>
 
@@ -17,6 +18,11 @@ static void show_taps(struct netif *nif, struct pkt *p, bool sent)
 		if (!t->ifindex || t->ifindex == nif->index)
 			t->frame(t, nif, p, sent);
 	}
+}
+
+bool netif_has_taps(void)
+{
+	return READ_ONCE(nr_taps);
 }
 
 void netif_tap(struct netif_tap *t)
@@ -39,16 +45,15 @@ void netif_untap(struct netif_tap *t)
 }
 EXPORT(netif_untap);
 
-/* The poll context is an RCU section. */
-void netif_rx(struct netif *nif, struct pkt *p)
+/* A frame that belongs to no train. */
+static __noinline void rx_alone(struct pkt *p)
 {
+	struct netif *nif = p->nif;
 	struct netif_stats *st = netif_stats_this(nif);
 
 	st->rx_packets++;
 	st->rx_bytes += p->len;
-	p->nif = nif;
 	p->link_off = p->data - p->head;
-	p->stamp_ns = poll_now();
 	if (unlikely(!netif_is_up(nif))) {
 		st->rx_dropped++;
 		ip_drop(p, DROP_IF_DOWN);
@@ -57,6 +62,15 @@ void netif_rx(struct netif *nif, struct pkt *p)
 	if (unlikely(READ_ONCE(nr_taps)))
 		show_taps(nif, p, false);
 	nif->link->input(nif, p);
+}
+
+/* The poll context is an RCU section. */
+void netif_rx(struct netif *nif, struct pkt *p)
+{
+	p->nif = nif;
+	p->stamp_ns = poll_now();
+	if (!train_takes(p))
+		rx_alone(p);
 }
 EXPORT(netif_rx);
 
@@ -112,22 +126,13 @@ static bool must_cut(const struct netif *nif, const struct netif_driver *d, cons
 	return !(nif->features & (v6 ? NETIF_F_TSO6 : NETIF_F_TSO4)) || gso_has_cwr(p);
 }
 
-int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p)
+/* Gives p to the driver, for whom it is so many frames with len bytes in all. */
+static inline int xmit(struct netif *nif, const struct netif_driver *d, struct pkt *p, u32 frames,
+		       u32 len)
 {
 	struct netif_stats *st = netif_stats_this(nif);
-	u32 len = p->len, frames = 1, headers;
 	int err;
 
-	if (p->csum == PKT_CSUM_FILL && !(nif->features & NETIF_F_TX_CSUM))
-		netif_fill_checksum(p);
-	if (unlikely(p->gso_size) && !(nif->flags & IFF_LOOPBACK)) {
-		frames = gso_segments(p, &headers);
-		if (!headers || headers + p->gso_size > nif->mtu + nif->link->header_len)
-			return tx_refuse(nif, p, DROP_TOO_LONG, -EMSGSIZE);
-		len += (frames - 1) * headers;
-		if (frames == 1)
-			p->gso_size = 0;
-	}
 	if (nif->features & NETIF_F_NO_TX_LOCK) {
 		err = d->ops.xmit(nif, p);
 	} else {
@@ -147,6 +152,23 @@ int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *
 	return err;
 }
 
+int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p)
+{
+	u32 len = p->len, frames = 1, headers;
+
+	if (p->csum == PKT_CSUM_FILL && !(nif->features & NETIF_F_TX_CSUM))
+		netif_fill_checksum(p);
+	if (unlikely(p->gso_size) && !(nif->flags & IFF_LOOPBACK)) {
+		frames = gso_segments(p, &headers);
+		if (!headers || headers + p->gso_size > nif->mtu + nif->link->header_len)
+			return tx_refuse(nif, p, DROP_TOO_LONG, -EMSGSIZE);
+		len += (frames - 1) * headers;
+		if (frames == 1)
+			p->gso_size = 0;
+	}
+	return xmit(nif, d, p, frames, len);
+}
+
 int netif_tx(struct netif *nif, struct pkt *p)
 {
 	const struct netif_driver *d;
@@ -163,7 +185,9 @@ int netif_tx(struct netif *nif, struct pkt *p)
 		if (likely(!err)) {
 			if (unlikely(READ_ONCE(nr_taps)))
 				show_taps(nif, p, true);
-			if (unlikely(p->gso_size) && must_cut(nif, d, p))
+			if (likely(!p->gso_size))
+				err = xmit(nif, d, p, 1, p->len);
+			else if (must_cut(nif, d, p))
 				err = gso_send(nif, d, p);
 			else
 				err = netif_tx_frame(nif, d, p);

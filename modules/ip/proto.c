@@ -21,6 +21,17 @@ static struct list_head *layer_bucket(u16 ethertype)
 
 /* ---- network layers ---- */
 
+const struct net_layer *net_layer_find(u16 ethertype)
+{
+	struct net_layer *n;
+
+	list_for_each_entry(n, layer_bucket(ethertype), node) {
+		if (n->ethertype == ethertype)
+			return n;
+	}
+	return NULL;
+}
+
 static __noinline int unknown_layer(struct netif *nif, struct pkt *p)
 {
 	netif_stats_this(nif)->rx_dropped++;

@@ -4,6 +4,7 @@
  * reader gets the header too, an IPv6 reader does not (RFC 3542 3). */
 #include "ip.h"
 
+#include <weft/net/diag.h>
 #include <weft/net/mib.h>
 #include <weft/sched.h>
 
@@ -444,12 +445,13 @@ static void show_sock(struct seq *s, const struct raw_sock *rs, u32 sl)
 	const struct inet_sock *is = &rs->is;
 	const struct socket *sock = is->s;
 
+	/* the pointer column tells sockets apart, no more */
 	seq_printf(s, "%4u: ", sl);
 	show_address(s, &is->laddr, sock->family, rs->proto);
 	show_address(s, &is->raddr, sock->family, 0);
 	seq_printf(s, "07 %08X:%08X 00:00000000 00000000 %5u        0 %lu 2 %016lx %lu\n",
-		   socket_tx_bytes(sock), sock->rx_bytes, sock->uid, sock->ino,
-		   ip_addr_hash(&is->laddr, (u32)(unsigned long)sock) * 1ul, sock->rx_drops);
+		   socket_tx_bytes(sock), sock->rx_bytes, sock->uid, sock->ino, diag_cookie(sock),
+		   sock->rx_drops);
 }
 
 static const char raw_title[] = "  sl  local_address rem_address  ";
@@ -480,6 +482,43 @@ static struct procfile files[] = {
 	{ .path = "net/raw6", .mode = 0444, .show = raw_show, .arg = (void *)AF_INET6 },
 };
 
+/* ---- the same for programs that ask ---- */
+
+static void raw_walk(struct diag_walk *w)
+{
+	struct diag_sock d;
+	struct raw_sock *rs;
+	bool more = true;
+
+	rcu_read_lock();
+	while (w->bucket < ARRAY_SIZE(raw_socks) && more) {
+		hlist_for_each_entry(rs, &raw_socks[w->bucket], node) {
+			if (w->family && rs->is.s->family != w->family)
+				continue;
+			diag_from_inet(&d, &rs->is);
+			d.rport = 0;
+			more = w->fn(w, &d);
+			if (!more)
+				break;
+		}
+		w->bucket += more;
+	}
+	rcu_read_unlock();
+}
+
+static int raw_destroy(const struct diag_sock *which)
+{
+	return diag_destroy_datagram(THIS_MODULE, which);
+}
+
+static struct diag_table raw_table = {
+	.name = "raw",
+	.family = AF_INET,
+	.protocol = IPPROTO_RAW,
+	.walk = raw_walk,
+	.destroy = raw_destroy,
+};
+
 static void show_sockstat(struct seq *s)
 {
 	seq_printf(s, "RAW: inuse %u\n", READ_ONCE(nr_raw[0]));
@@ -503,6 +542,8 @@ int raw_init(void)
 		err = ip_mib_register(&sockstat[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
 		err = procfile_add(&files[i]);
+	if (!err)
+		err = diag_register(&raw_table);
 	if (err)
 		raw_exit();
 	return err;
@@ -511,6 +552,7 @@ int raw_init(void)
 /* Also of those that init did not come to: that does nothing. */
 void raw_exit(void)
 {
+	diag_unregister(&raw_table);
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		procfile_remove(&files[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(sockstat); i++)

@@ -23,7 +23,6 @@ static void flow_possible(struct ip_waiter *w)
 
 void inet_sock_init(struct inet_sock *is, struct socket *s)
 {
-	memset(is, 0, sizeof(*is));
 	is->s = s;
 	is->laddr = is->raddr = ip_addr_any(s ? s->family : AF_INET);
 	is->v4 = is->v6 = defaults;
@@ -427,17 +426,13 @@ int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u1
 }
 EXPORT(inet_send_flow);
 
-bool inet_same_peer(const struct inet_sock *is, const struct msg *m, const struct flow *f,
+bool inet_same_name(const struct inet_sock *is, const struct msg *m, const struct flow *f,
 		    u16 *port)
 {
 	struct sockaddr_in in;
 	struct ip_addr dst;
 	u32 scope;
 
-	if (!m->name_len) {
-		*port = is->rport;
-		return ip_addr_eq(&is->raddr, &f->dst) && f->flow_label == is->flow_label;
-	}
 	if (is->s->family == AF_INET) {
 		if (m->name_len < sizeof(in))
 			return false;
@@ -450,7 +445,7 @@ bool inet_same_peer(const struct inet_sock *is, const struct msg *m, const struc
 		return false;
 	return !(is->v6.flags & INET_SEND_LABEL);
 }
-EXPORT(inet_same_peer);
+EXPORT(inet_same_name);
 
 static bool buffer_full(struct socket *s)
 {

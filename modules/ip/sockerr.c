@@ -59,12 +59,6 @@ void inet_drop_errors(struct inet_sock *is)
 	is->path_mtu = NULL;
 }
 
-bool inet_has_error(const struct inet_sock *is)
-{
-	return !list_empty(&is->errors);
-}
-EXPORT(inet_has_error);
-
 /* ---- filling it ---- */
 
 static struct inet_error *error_alloc(const u8 *quote, u32 quote_len)

@@ -8,9 +8,9 @@ static struct inet_sock *inet_of(const struct socket *s)
 	return s->priv;
 }
 
-int inet_op_name(struct socket *s, u8 *name, u32 *len, bool peer)
+int inet_op_name(struct socket *s, u8 *name, u32 *len, enum socket_name which)
 {
-	return inet_name(inet_of(s), name, len, peer);
+	return inet_name(inet_of(s), name, len, which != SOCKET_NAME_OWN);
 }
 EXPORT(inet_op_name);
 

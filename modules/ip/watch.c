@@ -7,6 +7,26 @@
 static LIST_HEAD(watchers);    /* guarded by netif_lock */
 static LIST_HEAD(ip_watchers); /* likewise */
 
+/* ---- in and out of such lists ---- */
+
+void watch_enter(struct list_head *all, struct list_head *node)
+{
+	netif_lock();
+	list_add_tail(node, all);
+	netif_unlock();
+}
+
+void watch_leave(struct list_head *node, struct ledger_entry *e)
+{
+	netif_lock();
+	if (node->next)
+		list_del_rcu(node);
+	netif_unlock();
+	ledger_remove(e);
+}
+
+/* ---- interfaces ---- */
+
 void netif_notify(struct netif *nif, enum netif_event ev)
 {
 	struct netif_watcher *w;
@@ -41,11 +61,8 @@ EXPORT(netif_watch_owner);
 
 void netif_unwatch(struct netif_watcher *w)
 {
-	netif_lock();
-	if (w->node.next)
-		list_del(&w->node);
-	netif_unlock();
-	ledger_remove(&w->ledger);
+	watch_leave(&w->node, &w->ledger);
+	w->node.next = NULL;
 }
 EXPORT(netif_unwatch);
 
@@ -102,18 +119,13 @@ void ip_watch_owner(struct ip_watcher *w, struct module *owner)
 {
 	w->owner = owner;
 	ledger_add(&w->ledger, owner, "watcher", w->name, undo_ip_watch);
-	netif_lock();
-	list_add_tail(&w->node, &ip_watchers);
-	netif_unlock();
+	watch_enter(&ip_watchers, &w->node);
 }
 EXPORT(ip_watch_owner);
 
 void ip_unwatch(struct ip_watcher *w)
 {
-	netif_lock();
-	if (w->node.next)
-		list_del(&w->node);
-	netif_unlock();
-	ledger_remove(&w->ledger);
+	watch_leave(&w->node, &w->ledger);
+	w->node.next = NULL;
 }
 EXPORT(ip_unwatch);

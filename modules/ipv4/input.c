@@ -7,6 +7,8 @@
 #include <weft/net/route.h>
 #include <weft/string.h>
 
+static const u8 ecn_fields[] = { 0, IPEXT_IN_ECT1, IPEXT_IN_ECT0, IPEXT_IN_CE };
+
 int ipv4_parse(const u8 *h, u32 avail, struct ipv4_header *out)
 {
 	u16 frag;
@@ -215,6 +217,26 @@ static bool stream_next(const struct netif *nif, struct pkt *p)
 	return true;
 }
 
+/* Of a train (train.h) it is the same; ID and lengths are all that differs. */
+static void count_train(u8 tos, u64 datagrams, u64 octets)
+{
+	u64 *mib = ip_mib_here(&ip_mib), *ext = ip_mib_here(&ipext_mib);
+
+	mib[IP_IN_RECEIVES] += datagrams;
+	mib[IP_IN_DELIVERS] += datagrams;
+	ext[IPEXT_IN_OCTETS] += octets;
+	if (unlikely(tos & 3))
+		ext[ecn_fields[tos & 3]] += datagrams;
+}
+
+const struct train_header ipv4_train = {
+	.len = IPV4_HEADER,
+	.length_at = 2,
+	.id_at = 4,
+	.sum_at = 10,
+	.count = count_train,
+};
+
 /* ---- up ---- */
 
 /* Whole, for us, ip_rx filled: the transport's turn. */
@@ -267,11 +289,9 @@ static void count_group(const struct ipv4_header *h, enum destination d)
 
 static void count_in(const struct ipv4_header *h)
 {
-	static const u8 ecn[] = { 0, IPEXT_IN_ECT1, IPEXT_IN_ECT0, IPEXT_IN_CE };
-
 	ip_mib_add_poll(&ipext_mib, IPEXT_IN_OCTETS, h->total_len);
 	if (unlikely(h->tos & 3))
-		ipext_count(ecn[h->tos & 3]);
+		ipext_count(ecn_fields[h->tos & 3]);
 }
 
 /* RFC 791 3.1: what is wrong with the options goes back to the sender. Consumes. */

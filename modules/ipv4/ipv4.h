@@ -49,24 +49,29 @@ static inline bool ipv4_is_zero_net(u32 a)
 	return a >> 24 == 0;
 }
 
-/* RFC 1071 over a header, nearly always one of five words: in memory order, complemented. */
+/* RFC 1071 over a header of five words as they lie in memory, complemented. */
+static inline u16 ipv4_words_sum(const u32 w[IPV4_HEADER / 4])
+{
+	u64 sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return csum_fold((sum & 0xffffffff) + (sum >> 32));
+}
+
+/* Likewise over any header: nearly all have five words. */
 static inline u16 ipv4_header_sum(const u8 *h, u32 header_len)
 {
 	u32 w[IPV4_HEADER / 4];
-	u64 sum;
 
 	if (unlikely(header_len != IPV4_HEADER))
 		return csum_fold(csum_partial(h, header_len, 0));
 	memcpy(w, h, sizeof(w));
-	sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~((sum & 0xffff) + (sum >> 16));
+	return ipv4_words_sum(w);
 }
 
 /* input.c */
 int ipv4_input(struct netif *nif, struct pkt *p);
+extern const struct train_header ipv4_train;
 
 /* options.c: looks at the options of a received header (RFC 791 3.1, RFC 1122 3.2.1.8). 0, or a
  * drop reason with *pointer at the bad byte. Source routes are refused (RFC 7126 4.3). */

@@ -99,7 +99,12 @@ static struct ip_family ipv4_family = {
 	.group_event = igmp_group_event,
 };
 
-static struct net_layer ipv4_layer = { .ethertype = ETH_P_IP, .name = "ipv4", .input = ipv4_input };
+static struct net_layer ipv4_layer = {
+	.ethertype = ETH_P_IP,
+	.name = "ipv4",
+	.input = ipv4_input,
+	.train = &ipv4_train,
+};
 
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv4/ip_forward", .value = &ipv4_forwarding, .min = 0, .max = 1 },

@@ -50,6 +50,21 @@ static u8 flow_ttl(const struct flow *f)
 	return f->kind == IP_KIND_MULTICAST ? 1 : ipv4_default_ttl;
 }
 
+/* The words of a header as they lie in memory; second: ID and fragment. */
+static inline void put_header(u8 *h, const struct flow *f, u32 header_len, u32 len, u32 second)
+{
+	u32 w[IPV4_HEADER / 4] = {
+		4 << 4 | header_len / 4 | f->tos << 8 | (u32)htons(len) << 16,
+		second,
+		flow_ttl(f) | f->proto << 8,
+		f->saddr.w[3],
+		f->dst.w[3],
+	};
+
+	w[2] |= (u32)ipv4_words_sum(w) << 16;
+	memcpy(h, w, IPV4_HEADER);
+}
+
 static void build_header(const struct flow *f, struct pkt *p)
 {
 	u32 header_len = IPV4_HEADER + f->opt_len;
@@ -58,18 +73,12 @@ static void build_header(const struct flow *f, struct pkt *p)
 	bool df = f->flags & FLOW_DF || (f->flags & FLOW_PMTU && (p->len <= f->mtu || p->gso_size));
 	u32 packets = p->gso_size ? p->len / p->gso_size + 1 : 1;
 
-	h[0] = 4 << 4 | header_len / 4;
-	h[1] = f->tos;
-	put_be16(h + 2, p->len);
-	put_be16(h + 4, df ? 0 : next_ids(f, packets));
-	put_be16(h + 6, df ? IPV4_DF : 0);
-	h[8] = flow_ttl(f);
-	h[9] = f->proto;
-	memcpy(h + 12, &f->saddr.w[3], 4);
-	memcpy(h + 16, &f->dst.w[3], 4);
-	if (unlikely(f->opt_len))
+	put_header(h, f, header_len, p->len,
+		   df ? htons(IPV4_DF) << 16 : htons(next_ids(f, packets)));
+	if (unlikely(f->opt_len)) {
 		memcpy(h + IPV4_HEADER, f->opts, f->opt_len);
-	ipv4_header_finish(h, header_len);
+		ipv4_header_finish(h, header_len);
+	}
 }
 
 /* raw(7): the caller's header, of which length and checksum are ours, and source and ID when
@@ -176,7 +185,7 @@ static void count_group(const struct flow *f, u32 len)
 	}
 }
 
-int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
+static __noinline int output_any(struct netif *nif, struct flow *f, struct pkt *p)
 {
 	if (f->flags & FLOW_HDRINCL) {
 		int err = complete_header(f, p);
@@ -203,5 +212,27 @@ int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
 		return ip_output_here(nif, f, p);
 	if (unlikely(p->len > f->mtu) && !p->gso_size)
 		return fragment(nif, f, p);
+	return ip_output_link(nif, f, p);
+}
+
+/* What most packets are: to one host, without options, and nobody on the way cuts them. */
+static bool is_plain(const struct flow *f, const struct pkt *p)
+{
+	return f->flags & (FLOW_DF | FLOW_PMTU) && !(f->flags & (FLOW_HDRINCL | FLOW_HOPS_0)) &&
+	       f->kind == IP_KIND_UNICAST && !f->opt_len && !p->gso_size &&
+	       p->len + IPV4_HEADER <= min(f->mtu, (u32)IPV4_MAX_LEN);
+}
+
+int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
+{
+	u8 *h;
+
+	if (unlikely(!is_plain(f, p)))
+		return output_any(nif, f, p);
+	h = pkt_push(p, IPV4_HEADER);
+	put_header(h, f, IPV4_HEADER, p->len, htons(IPV4_DF) << 16);
+	p->net_off = pkt_headroom(p);
+	ip_count(IP_OUT_REQUESTS);
+	ip_mib_add_poll(&ipext_mib, IPEXT_OUT_OCTETS, p->len);
 	return ip_output_link(nif, f, p);
 }

@@ -61,7 +61,12 @@ static void family_exit(void)
 	ip_family_unregister(&ipv6_family);
 }
 
-static struct net_layer layer = { .ethertype = ETH_P_IPV6, .name = "ipv6", .input = ipv6_input };
+static struct net_layer layer = {
+	.ethertype = ETH_P_IPV6,
+	.name = "ipv6",
+	.input = ipv6_input,
+	.train = &ipv6_train,
+};
 
 static int layer_init(void)
 {

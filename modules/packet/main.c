@@ -5,6 +5,7 @@
 #include "packet.h"
 
 #include <weft/module.h>
+#include <weft/net/diag.h>
 #include <weft/seqfile.h>
 
 static struct spinlock all_lock = SPINLOCK_INIT;
@@ -77,8 +78,11 @@ static int __init packet_init(void)
 	if (err)
 		return err;
 	netif_watch(&watcher);
-	err = socket_family_register(&family);
+	err = diag_register(&packet_diag);
+	if (!err)
+		err = socket_family_register(&family);
 	if (err) {
+		diag_unregister(&packet_diag);
 		netif_unwatch(&watcher);
 		procfile_remove(&file);
 	}
@@ -88,6 +92,7 @@ static int __init packet_init(void)
 static void __exit packet_exit(void)
 {
 	socket_family_unregister(&family);
+	diag_unregister(&packet_diag);
 	netif_unwatch(&watcher);
 	procfile_remove(&file);
 }

@@ -90,5 +90,11 @@ bool packet_ring_put(struct packet_ring *r, const struct packet_cb *cb, const u8
 bool packet_ring_readable(struct packet_ring *r);
 struct socket_pages *packet_mmap(struct socket *s, u64 len);
 
+struct packet_diag_ring;
+void packet_ring_describe(const struct packet_ring *r, struct packet_diag_ring *to);
+
+/* ---- diag.c: for ss(8) ---- */
+extern struct diag_table packet_diag;
+
 /* ---- send.c ---- */
 long packet_send(struct socket *s, struct msg *m, size_t len);

@@ -4,6 +4,7 @@
  * rest, so nothing but that word is ever read, and it only decides whether a frame is dropped. */
 #include "packet.h"
 
+#include <uapi/sock_diag.h>
 #include <weft/alloc.h>
 #include <weft/string.h>
 
@@ -168,6 +169,14 @@ int packet_ring_set(struct packet_sock *ps, const void *val, u32 len)
 		packet_ring_free(old);
 	}
 	return 0;
+}
+
+void packet_ring_describe(const struct packet_ring *r, struct packet_diag_ring *to)
+{
+	to->pdr_block_size = r->block_size;
+	to->pdr_block_nr = r->frame_nr / r->per_block;
+	to->pdr_frame_size = r->frame_size;
+	to->pdr_frame_nr = r->frame_nr;
 }
 
 struct socket_pages *packet_mmap(struct socket *s, u64 len)

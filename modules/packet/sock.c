@@ -99,13 +99,13 @@ static int packet_bind(struct socket *s, const u8 *name, u32 len)
 }
 
 /* Down to the last byte of the address, as Linux counts it. */
-static int packet_name(struct socket *s, u8 *name, u32 *len, bool peer)
+static int packet_name(struct socket *s, u8 *name, u32 *len, enum socket_name which)
 {
 	const struct packet_sock *ps = packet_of(s);
 	struct sockaddr_ll sa = { .sll_family = AF_PACKET };
 	struct netif *nif;
 
-	if (peer)
+	if (which != SOCKET_NAME_OWN)
 		return -EOPNOTSUPP;
 	if (s->type == SOCK_PACKET) {
 		struct sockaddr_pkt old = { .spkt_family = AF_PACKET };

@@ -126,6 +126,7 @@ bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg)
 	tcp_update_window(tc, seg);
 	info.dupack = !info.una_advanced && is_duplicate(tc, seg, old_wnd);
 	tc->delivered_segs += info.delivered_segs;
+	tcp_count_add(TCP_TCPDelivered, info.delivered_segs);
 	sample_rtt(tc, &info);
 	tcp_rate_take(tc, &info);
 	if (tc->snd_una == tc->write_seq && tc->limit)

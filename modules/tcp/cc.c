@@ -12,7 +12,8 @@ static struct spinlock cc_lock = SPINLOCK_INIT;
 /* guarded by cc_lock */
 static LIST_HEAD(algorithms);
 static char default_name[TCP_CC_NAME_MAX] = "cubic";
-static bool default_tried; /* its module was asked for */
+static bool default_tried;		 /* its module was asked for */
+static struct tcp_cc_algo *default_algo; /* of that name; the built-in one while it is not there */
 
 /* ---- RFC 5681 ---- */
 
@@ -74,6 +75,14 @@ static struct tcp_cc_algo *find_locked(const char *name)
 	return NULL;
 }
 
+/* After a change of the algorithms, or of the default's name. */
+static void find_default_locked(void)
+{
+	struct tcp_cc_algo *a = find_locked(default_name);
+
+	default_algo = a ? a : &newreno;
+}
+
 static bool known(const char *name)
 {
 	struct tcp_cc_algo *a;
@@ -109,6 +118,7 @@ int tcp_cc_register_owner(struct tcp_cc_algo *a, struct module *owner)
 		a->owner = owner;
 		list_init(&a->users);
 		list_add_tail(&a->node, &algorithms);
+		find_default_locked();
 		err = 0;
 	}
 	spin_unlock(&cc_lock);
@@ -135,6 +145,7 @@ void tcp_cc_unregister(struct tcp_cc_algo *a)
 
 	spin_lock(&cc_lock);
 	list_del(&a->node);
+	find_default_locked();
 	while (!list_empty(&a->users)) {
 		tc = list_first_entry(&a->users, struct tcp_conn, cc_node);
 		held = tcp_end_get_not_zero(&tc->end);
@@ -167,11 +178,8 @@ u32 tcp_restart_window(const struct tcp_conn *tc)
 
 static void attach_default(struct tcp_conn *tc)
 {
-	struct tcp_cc_algo *a;
-
 	spin_lock(&cc_lock);
-	a = find_locked(default_name);
-	attach_locked(tc, a ? a : &newreno);
+	attach_locked(tc, default_algo);
 	spin_unlock(&cc_lock);
 }
 
@@ -196,6 +204,8 @@ void tcp_cc_start(struct tcp_conn *tc)
 
 void tcp_cc_stop(struct tcp_conn *tc)
 {
+	if (!tc->cc.algo)
+		return;
 	spin_lock(&cc_lock);
 	list_del(&tc->cc_node);
 	tc->cc.algo = NULL;
@@ -204,12 +214,11 @@ void tcp_cc_stop(struct tcp_conn *tc)
 
 void tcp_cc_inherit(struct tcp_conn *child, const struct tcp_conn *listener)
 {
-	const struct tcp_cc_algo *a;
-
+	/* the listener's lock is held, so it does not get one meanwhile */
+	if (!listener->cc.algo)
+		return;
 	spin_lock(&cc_lock);
-	a = listener->cc.algo;
-	if (a)
-		attach_locked(child, (struct tcp_cc_algo *)a);
+	attach_locked(child, (struct tcp_cc_algo *)listener->cc.algo);
 	spin_unlock(&cc_lock);
 }
 
@@ -322,6 +331,7 @@ int tcp_cc_set_default(const char *name)
 		return err;
 	spin_lock(&cc_lock);
 	strscpy(default_name, name, sizeof(default_name));
+	find_default_locked();
 	default_tried = true;
 	spin_unlock(&cc_lock);
 	return 0;

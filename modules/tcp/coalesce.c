@@ -1,32 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* coalesce.c - bulk data mostly comes as segments that differ in nothing but sequence number, time
- * stamp and checksum. Behind one that header prediction let through, those that go on like it are
- * only checked for that and listed; at the end of the batch, or before any other segment, their
- * connection gets all at once, under one lock. Should it have changed meanwhile, each goes the
- * usual way. */
+/* coalesce.c - what comes in bulk mostly differs in little: data in sequence number, time stamp and
+ * checksum, ACKs of data in the number they acknowledge. Behind one that header prediction let
+ * through, those that go on like it are only checked for that and kept; at the end of the batch, or
+ * before any other segment, their connection gets all data at once, under one lock, and of the ACKs
+ * the last, which says all that those before it said. Should it have changed meanwhile, each goes
+ * the usual way. */
 #include "coalesce.h"
 
 #include <weft/bytes.h>
+#include <weft/net/train.h>
+
+#include "recovery.h"
 
 #define COALESCE_MAX 32	 /* then a reader on another CPU may begin */
 #define COALESCE_MIN 512 /* payload; what is short is rather copied together, rxq.c */
 
 struct coalesce {
 	struct tcp_conn *tc; /* NULL: nothing is expected. Valid to the end of the batch (RCU) */
-	u32 next, limit;     /* the sequence number expected, the window's right edge */
-	u32 tsval;	     /* the newest */
-	u32 ports;	     /* as they stand in the header */
-	u64 ack_flags;	     /* the 8 bytes behind the sequence number, without PSH */
-	struct ip_rx rx;     /* of each of them, in every bit */
-	u16 pseudo;	     /* the pseudo-header's sum without the length */
-	u32 header;	     /* its length */
-	/* what was taken */
-	u32 nr, truesize, longest;
+	u32 next;	     /* the sequence number expected */
+	u32 limit;	 /* the window's right edge; of ACKs snd_nxt: what they may acknowledge */
+	u32 tsval;	 /* the newest */
+	u32 ports;	 /* as they stand in the header */
+	u64 ack_flags;	 /* the 8 bytes behind the sequence number */
+	u64 same;	 /* which bits of these are those of the first */
+	struct ip_rx rx; /* of each of them, in every bit */
+	u16 pseudo;	 /* the pseudo-header's sum without the length */
+	u32 header;	 /* its length */
+	u32 nr;		 /* taken */
+	/* data that was taken */
+	u32 truesize, longest;
 	u32 first_tsval, first_tsecr;
 	u64 now;
 	struct list_head packets;
+	/* the last ACK that was, and what it acknowledges */
+	struct pkt *last;
+	u32 ack;
 	/* tc's, when it began */
 	u32 first, snd_una, snd_wnd;
+	struct rx_train train;
 	struct batch_end batch;
 } __cacheline_aligned;
 
@@ -100,26 +111,53 @@ static __noinline void one_by_one(struct coalesce *c)
 	}
 }
 
-/* Nothing more is expected. */
-static void finish(struct coalesce *c)
+/* False: they were not as expected, and the next ones will not be. */
+static bool give_data(struct coalesce *c)
 {
 	struct tcp_conn *tc = c->tc;
 	bool done, hang;
 
-	if (!c->nr) {
-		c->tc = NULL;
-		return;
-	}
 	spin_lock(&tc->lock);
 	done = hand_over(c);
 	hang = tcp_hang_prepare(tc);
 	spin_unlock(&tc->lock);
-	c->tc = NULL;
-	c->nr = 0;
 	if (hang)
 		batch_end_add(&tc->batch);
 	if (unlikely(!done))
 		one_by_one(c);
+	c->first = c->next;
+	c->nr = c->truesize = c->longest = 0;
+	list_init(&c->packets);
+	return done;
+}
+
+static void give_ack(struct coalesce *c)
+{
+	struct tcp_conn *tc = c->tc;
+	struct pkt *p = c->last;
+	u32 spared = c->nr - 1;
+
+	spin_lock(&tc->lock);
+	tc->segs_in += spared;
+	tc->empty_in += spared;
+	spin_unlock(&tc->lock);
+	tcp_count_add(TCP_InSegs, spared);
+	tcp_count_add(TCP_TCPHPAcks, spared);
+	c->nr = 0;
+	c->last = NULL;
+	*ip_rx(p) = c->rx;
+	tcp_input_one(p, ip_rx(p));
+}
+
+/* Nothing more is expected. */
+static __noinline void finish(struct coalesce *c)
+{
+	if (c->last)
+		give_ack(c);
+	else if (c->nr)
+		give_data(c);
+	rx_train_end(&c->train);
+	c->tc = NULL;
 }
 
 static void batch_over(struct batch_end *b)
@@ -141,7 +179,8 @@ static bool same_rx(const struct ip_rx *a, const struct ip_rx *b)
 		 (x[5] ^ y[5]));
 }
 
-/* The words of the header that are all of them alike: ports, ACK, length, flags, window. */
+/* The words of the header that are all of them alike: ports, length, flags; of data ACK and window.
+ */
 static bool same_header(const struct coalesce *c, const u8 *h)
 {
 	u64 ack_flags;
@@ -149,7 +188,7 @@ static bool same_header(const struct coalesce *c, const u8 *h)
 
 	memcpy(&ports, h, sizeof(ports));
 	memcpy(&ack_flags, h + 8, sizeof(ack_flags));
-	return !((ports ^ c->ports) | ((ack_flags ^ c->ack_flags) & ~((u64)TCP_PSH << 40)));
+	return !((ports ^ c->ports) | ((ack_flags ^ c->ack_flags) & c->same));
 }
 
 static bool checksum_good(const struct coalesce *c, const struct pkt *p)
@@ -163,22 +202,28 @@ static bool checksum_good(const struct coalesce *c, const struct pkt *p)
 	return (sum + (sum << 16 | sum >> 16)) >> 16 == 0xffff;
 }
 
-/* One segment, of some length, in a buffer to be kept as it is? Large ones cost little a byte. */
-static bool fit_to_list(const struct coalesce *c, const struct pkt *p)
+/* One segment of some length within the window, in a buffer to be kept as it is? Large ones cost
+ * little a byte. */
+static bool is_more_data(const struct coalesce *c, const struct pkt *p)
 {
 	return p->len >= c->header + COALESCE_MIN && p->pool == PKT_POOL_RX &&
-	       p->truesize <= 2 * PKT_BUF_SIZE && !p->gso_size;
+	       p->truesize <= 2 * PKT_BUF_SIZE && !p->gso_size &&
+	       seq_le(c->next + p->len - c->header, c->limit);
 }
 
-static bool is_next(struct coalesce *c, const struct pkt *p, const struct ip_rx *rx)
+/* A duplicate means something on its own, and so do options. */
+static bool is_later_ack(const struct coalesce *c, const struct pkt *p)
 {
-	const u8 *h = p->data;
+	u32 ack = get_be32(p->data + 8);
+
+	return p->len == c->header && seq_gt(ack, c->ack) && seq_le(ack, c->limit);
+}
+
+/* Behind the fixed header only a time stamp, and none that is older. */
+static bool times_go_on(struct coalesce *c, const u8 *h)
+{
 	u32 tsval;
 
-	if (!fit_to_list(c, p) || get_be32(h + 4) != c->next || !same_header(c, h) ||
-	    !same_rx(&c->rx, rx) || seq_gt(c->next + p->len - c->header, c->limit) ||
-	    !checksum_good(c, p))
-		return false;
 	if (c->header == TCP_HEADER)
 		return true;
 	tsval = get_be32(h + TCP_HEADER + 4);
@@ -192,7 +237,26 @@ static bool is_next(struct coalesce *c, const struct pkt *p, const struct ip_rx 
 	return true;
 }
 
-static void take(struct coalesce *c, struct pkt *p)
+static __always_inline bool is_next(struct coalesce *c, const struct pkt *p, bool acks)
+{
+	const u8 *h = p->data;
+
+	if (p->len < c->header || get_be32(h + 4) != c->next || !same_header(c, h) ||
+	    !(acks ? is_later_ack(c, p) : is_more_data(c, p)))
+		return false;
+	return checksum_good(c, p) && times_go_on(c, h);
+}
+
+static void take_ack(struct coalesce *c, struct pkt *p)
+{
+	if (c->last)
+		pkt_free(c->last);
+	c->last = p;
+	c->ack = get_be32(p->data + 8);
+	c->nr++;
+}
+
+static void take_data(struct coalesce *c, struct pkt *p)
 {
 	struct tcp_rx_cb *cb = tcp_rx_cb(p);
 	u32 len = p->len - c->header;
@@ -210,13 +274,41 @@ static void take(struct coalesce *c, struct pkt *p)
 	list_add_tail(&p->node, &c->packets);
 }
 
+/* Room for more? False also when what came was not as expected. */
+static bool go_on(struct coalesce *c)
+{
+	return likely(c->nr < COALESCE_MAX) || give_data(c);
+}
+
+/* Frames like those before them, whose layers below TCP had nothing to say. */
+static bool more_data(struct rx_train *t, struct pkt *p)
+{
+	struct coalesce *c = container_of(t, struct coalesce, train);
+
+	if (unlikely(!go_on(c) || !is_next(c, p, false)))
+		return false;
+	take_data(c, p);
+	return true;
+}
+
+static bool more_acks(struct rx_train *t, struct pkt *p)
+{
+	struct coalesce *c = container_of(t, struct coalesce, train);
+
+	if (unlikely(!is_next(c, p, true)))
+		return false;
+	take_ack(c, p);
+	return true;
+}
+
 static __noinline int take_next(struct coalesce *c, struct pkt *p, struct ip_rx *rx)
 {
-	if (unlikely(c->nr == COALESCE_MAX || !is_next(c, p, rx))) {
+	if (unlikely(!same_rx(&c->rx, rx) || !c->train.next(&c->train, p))) {
 		finish(c);
 		return tcp_input_one(p, rx);
 	}
-	take(c, p);
+	/* with the second it is more than one that happened to follow another */
+	rx_train_begin(&c->train, p, &c->rx);
 	return IP_TAKEN;
 }
 
@@ -227,19 +319,25 @@ int tcp_input(struct pkt *p, struct ip_rx *rx)
 	return c->tc ? take_next(c, p, rx) : tcp_input_one(p, rx);
 }
 
-void tcp_coalesce_from(struct tcp_conn *tc, const struct tcp_seg *seg, const struct ip_rx *rx)
+/* ---- the first one ---- */
+
+/* The bits of the 8 bytes behind the sequence number that do not differ: all but PSH, or the
+ * header's length and the flags. */
+#define SAME_DATA (~((u64)TCP_PSH << 40))
+#define SAME_ACKS (0xffffull << 32)
+
+/* NULL: it is no beginning. */
+static struct coalesce *begin(struct tcp_conn *tc, const struct tcp_seg *seg,
+			      const struct ip_rx *rx)
 {
 	struct coalesce *c = &running[cpu_id()];
 	u8 fixed[8];
 
-	if (seg->len < COALESCE_MIN || seg->ack != tc->snd_una || !in_poll_context() ||
+	if (!in_poll_context() || c->tc ||
 	    seg->header != TCP_HEADER + (seg->has_ts ? TCP_TIMESTAMP_ROOM : 0))
-		return;
+		return NULL;
 	c->tc = tc;
-	c->first = c->next = seg->end;
-	c->limit = tc->rcv_wup + tc->rcv_wnd;
-	c->snd_una = tc->snd_una;
-	c->snd_wnd = tc->snd_wnd;
+	c->next = seg->end;
 	c->ports = htons(seg->sport) | (u32)htons(seg->dport) << 16;
 	put_be32(fixed, seg->ack);
 	fixed[4] = seg->header / 4 << 4;
@@ -250,8 +348,43 @@ void tcp_coalesce_from(struct tcp_conn *tc, const struct tcp_seg *seg, const str
 	c->tsval = seg->tsval;
 	c->rx = *rx;
 	c->pseudo = ~csum_fold(ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_TCP, 0));
-	c->nr = c->truesize = c->longest = 0;
-	list_init(&c->packets);
+	c->nr = 0;
+	c->last = NULL;
 	c->batch.fn = batch_over;
 	batch_end_add(&c->batch);
+	return c;
+}
+
+void tcp_coalesce_from(struct tcp_conn *tc, const struct tcp_seg *seg, const struct ip_rx *rx)
+{
+	struct coalesce *c;
+
+	if (seg->len < COALESCE_MIN || seg->ack != tc->snd_una)
+		return;
+	c = begin(tc, seg, rx);
+	if (!c)
+		return;
+	c->same = SAME_DATA;
+	c->train.next = more_data;
+	c->first = seg->end;
+	c->limit = tc->rcv_wup + tc->rcv_wnd;
+	c->snd_una = tc->snd_una;
+	c->snd_wnd = tc->snd_wnd;
+	c->truesize = c->longest = 0;
+	list_init(&c->packets);
+}
+
+void tcp_coalesce_acks(struct tcp_conn *tc, const struct tcp_seg *seg, const struct ip_rx *rx)
+{
+	struct coalesce *c;
+
+	if (tc->snd_nxt == tc->snd_una || seg->ack != tc->snd_una || !tcp_calm(tc))
+		return;
+	c = begin(tc, seg, rx);
+	if (!c)
+		return;
+	c->same = SAME_ACKS;
+	c->train.next = more_acks;
+	c->ack = seg->ack;
+	c->limit = tc->snd_nxt;
 }

@@ -52,9 +52,11 @@ void tcp_conn_free(struct tcp_end *e)
 {
 	struct tcp_conn *tc = tcp_of_end(e);
 
-	/* they hold no references: stopped when it was over, but one may have been running */
+	/* They hold no references: stopped when it was over, and what was running then is an RCU
+	 * reader. Only the waiter arms the timer without the lock. */
 	ip_waiter_cancel(&tc->is.waiter);
-	timer_cancel_sync(&tc->timer);
+	if (unlikely(tc->timer_at || tc->is.waiter.used))
+		timer_cancel_sync(&tc->timer);
 	tcp_cc_stop(tc); /* a child that came to nothing */
 	kmem_cache_free(conn_cache, tc);
 }
@@ -195,11 +197,11 @@ void tcp_mss_update(struct tcp_conn *tc)
 void tcp_connect_start(struct tcp_conn *tc)
 {
 	const struct tcp_end *e = &tc->end;
+	u32 isn = tcp_isn(e, &tc->ts_offset);
 
 	/* preset: goes on behind a TIME-WAIT of the same 4-tuple */
 	if (!tc->iss)
-		tc->iss = tcp_isn(&e->laddr, e->lport, &e->raddr, e->rport);
-	tc->ts_offset = tcp_ts_offset(&e->laddr, &e->raddr);
+		tc->iss = isn;
 	tc->is.flow.sport = e->lport;
 	tc->is.flow.dport = e->rport;
 	tc->snd_una = tc->snd_nxt = tc->iss;

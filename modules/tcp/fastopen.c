@@ -133,8 +133,7 @@ bool tcp_fastopen_input(struct tcp_conn *l, struct pkt *p, const struct ip_rx *r
 		return false;
 	}
 	tcp_handshake_take(l, &e, seg, &hs);
-	hs.iss = tcp_isn(&e.laddr, e.lport, &e.raddr, e.rport);
-	hs.ts_offset = tcp_ts_offset(&e.laddr, &e.raddr);
+	hs.iss = tcp_isn(&e, &hs.ts_offset);
 	child = tcp_child_make(l, &hs, &e, NULL);
 	if (!child)
 		return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* info.c - TCP_INFO: Linux's struct tcp_info as of 6.1, cut to what the caller asks for. 0 are, as
- * on Linux, fackets and last_ack_sent; and nothing is paced, so there is no rate of it. */
+ * on Linux, fackets and last_ack_sent. Nothing is paced: the rate is the one that Linux computes,
+ * whether or not it uses it. */
 #include "emit.h"
 #include "listen.h"
 
@@ -103,6 +104,18 @@ static void fill_sending(const struct tcp_conn *tc, struct tcp_info *i)
 	i->probes = tc->keep_probes;
 }
 
+/* Above what the window and the round trip give, so that the window can grow: twice that at the
+ * start, later a fifth more. */
+static u64 pacing_rate(const struct tcp_conn *tc)
+{
+	u64 percent = tc->cc.cwnd < tc->cc.ssthresh / 2 ? 200 : 120;
+	u64 window = max(tc->cc.cwnd, tc->snd_nxt - tc->snd_una);
+
+	if (!tc->srtt_ns)
+		return PACING_NONE;
+	return window * percent / 100 * NSEC_PER_SEC / tc->srtt_ns;
+}
+
 static void fill_times(const struct tcp_conn *tc, struct tcp_info *i)
 {
 	u64 now = ktime_get();
@@ -145,7 +158,8 @@ static void fill(struct tcp_conn *tc, struct tcp_info *i)
 	i->rcv_ssthresh = tcp_rcv_window(tc);
 	i->rcv_space = tc->rcv_space;
 	i->reordering = REORDERING;
-	i->pacing_rate = i->max_pacing_rate = PACING_NONE;
+	i->pacing_rate = pacing_rate(tc);
+	i->max_pacing_rate = PACING_NONE;
 	i->bytes_received = bytes_received(tc);
 	i->rcv_ooopack = tc->rcv_ooopack;
 	i->segs_in = tc->segs_in;
@@ -159,13 +173,19 @@ static void fill(struct tcp_conn *tc, struct tcp_info *i)
 		fill_sending(tc, i);
 }
 
+void tcp_fill_info(struct tcp_conn *tc, void *info)
+{
+	_Static_assert(sizeof(struct tcp_info) == TCP_INFO_SIZE, "as Linux 6.1's");
+	memset(info, 0, TCP_INFO_SIZE);
+	fill(tc, info);
+}
+
 int tcp_get_info(struct tcp_conn *tc, void *val, u32 *len)
 {
-	struct tcp_info i = { 0 };
+	struct tcp_info i;
 
-	_Static_assert(sizeof(struct tcp_info) == 232, "as Linux 6.1's");
 	spin_lock(&tc->lock);
-	fill(tc, &i);
+	tcp_fill_info(tc, &i);
 	spin_unlock(&tc->lock);
 	*len = min(*len, (u32)sizeof(i));
 	memcpy(val, &i, *len);

@@ -115,11 +115,8 @@ static int check_sequence(struct tcp_conn *tc, const struct tcp_seg *seg, u64 no
 		return DROP_BAD_SEQUENCE;
 	}
 	/* RFC 2883 4: data that was received before */
-	if (seg->len && (tc->options & TCP_OPT_SACK) && seq_lt(seg->seq, tc->rcv_nxt)) {
-		tc->dsack.start = seg->seq;
-		tc->dsack.end = seq_min(seg->end, tc->rcv_nxt);
-		tcp_count(TCP_TCPDSACKOldSent);
-	}
+	if (seg->len && seq_lt(seg->seq, tc->rcv_nxt))
+		tcp_dsack(tc, seg->seq, seq_min(seg->end, tc->rcv_nxt), TCP_TCPDSACKOldSent);
 	answer_out_of_place(tc, seg, now, TCP_TCPACKSkippedSeq);
 	return DROP_BAD_SEQUENCE;
 }
@@ -376,6 +373,7 @@ static bool predicted(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *
 	if (!seg->len) {
 		tc->empty_in++;
 		tcp_count(TCP_TCPHPAcks);
+		tcp_coalesce_acks(tc, seg, rx);
 		pkt_free(p);
 		return true;
 	}

@@ -5,39 +5,35 @@
  * another's. */
 #include "tcp.h"
 
-static struct siphash_key isn_key, ts_key;
+static struct siphash_key key;
 
 int tcp_isn_init(void)
 {
-	random_bytes(&isn_key, sizeof(isn_key));
-	random_bytes(&ts_key, sizeof(ts_key));
+	random_bytes(&key, sizeof(key));
 	return 0;
 }
 
 /* Of IPv4 addresses only what is not the same in all; the length tells the two apart. */
-static u32 hash_ends(const struct ip_addr *laddr, const struct ip_addr *raddr, u32 ports,
-		     const struct siphash_key *key)
+static u64 hash_end(const struct tcp_end *e)
 {
-	u64 pair[] = { laddr->d[0], laddr->d[1], raddr->d[0], raddr->d[1], ports };
-	u32 pair4[] = { laddr->w[3], raddr->w[3], ports };
+	const struct ip_addr *l = &e->laddr, *r = &e->raddr;
+	u32 ports = (u32)e->lport << 16 | e->rport;
+	u64 all[] = { l->d[0], l->d[1], r->d[0], r->d[1], ports };
+	u32 all4[] = { l->w[3], r->w[3], ports };
 
-	if (ip_addr_is_v4(raddr))
-		return siphash(pair4, sizeof(pair4), key);
-	return siphash(pair, sizeof(pair), key);
+	if (ip_addr_is_v4(r))
+		return siphash(all4, sizeof(all4), &key);
+	return siphash(all, sizeof(all), &key);
 }
 
-u32 tcp_isn(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr, u16 rport)
+u32 tcp_isn(const struct tcp_end *e, u32 *ts_offset)
 {
-	u32 ports = (u32)lport << 16 | rport;
+	u64 h = hash_end(e);
 
+	/* the same for a 4-tuple each time: its time stamps grow, which RFC 6191 builds on */
+	*ts_offset = h >> 32;
 	/* RFC 6528 3: M + F(...), where M ticks about every 4 us */
-	return (u32)(ktime_get() >> 12) + hash_ends(laddr, raddr, ports, &isn_key);
-}
-
-u32 tcp_ts_offset(const struct ip_addr *laddr, const struct ip_addr *raddr)
-{
-	/* by addresses alone: between two hosts time stamps grow, which RFC 6191 builds on */
-	return hash_ends(laddr, raddr, 0, &ts_key);
+	return (u32)(ktime_get() >> 12) + (u32)h;
 }
 
 bool tcp_challenge_allowed(struct tcp_conn *tc)

@@ -68,7 +68,7 @@ static void syn_cookie(struct tcp_conn *l, const struct ip_rx *rx, const struct 
 
 	tcp_end_from_packet(&e, rx, seg, l);
 	tcp_handshake_take(l, &e, seg, &hs);
-	hs.ts_offset = tcp_ts_offset(&e.laddr, &e.raddr);
+	tcp_isn(&e, &hs.ts_offset);
 	hs.iss = tcp_cookie_make(&e, &hs, &tsval);
 	tcp_synack_fill(&r, l, &e, &hs);
 	r.opts.tsval = tsval;
@@ -148,7 +148,7 @@ static bool input_cookie(struct tcp_conn *l, struct pkt *p, const struct ip_rx *
 	if (!READ_ONCE(tcp_sysctls.syncookies) || ktime_get() >= ln->cookies_until)
 		return false;
 	tcp_end_from_packet(&e, rx, seg, l);
-	hs.ts_offset = tcp_ts_offset(&e.laddr, &e.raddr);
+	tcp_isn(&e, &hs.ts_offset);
 	what = tcp_cookie_check(&e, seg, &hs);
 	if (what == TCP_COOKIE_BAD) {
 		tcp_count(TCP_SyncookiesFailed);

@@ -33,6 +33,7 @@ static const struct {
 	{ tcp_conn_init, tcp_conn_exit },	{ tcp_records_init, tcp_records_exit },
 	{ tcp_request_init, tcp_request_exit }, { tcp_timewait_init, tcp_timewait_exit },
 	{ tcp_cc_init, tcp_cc_exit },		{ tcp_proc_init, tcp_proc_exit },
+	{ tcp_diag_init, tcp_diag_exit },
 };
 
 static void parts_exit(u32 n)

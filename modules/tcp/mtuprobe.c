@@ -54,11 +54,15 @@ void tcp_pmtu_reduced(struct tcp_conn *tc)
 
 /* ---- black holes ---- */
 
-/* Without SACK nothing larger is ever tried, so a path that was down must not cost so much. */
+/* Every path of IPv6 takes 1280 octets: where these are lost, it is not for their size (RFC 8899
+ * 5.1.2). Without SACK nothing larger is ever tried, so a path that was down must not cost so
+ * much. */
 static u32 smallest(const struct tcp_conn *tc)
 {
 	int mss = max(tcp_sysctls.mtu_probe_floor, tcp_sysctls.min_snd_mss);
 
+	if (!ip_addr_is_v4(&tc->end.raddr))
+		mss = max(mss, TCP_MSS_DEFAULT_V6);
 	return tcp_has_sack(tc) ? mss : max(mss, tcp_sysctls.base_mss);
 }
 

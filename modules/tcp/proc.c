@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* proc.c - TCP's windows: /proc/net/tcp and tcp6 in Linux's format, listeners first, half-open and
  * TIME-WAIT ends included; its lines in /proc/net/snmp, netstat and sockstat. */
+#include <weft/net/diag.h>
+#include <weft/seqfile.h>
+
 #include "listen.h"
 #include "table.h"
 #include "timewait.h"
 
-#include <weft/random.h>
-#include <weft/seqfile.h>
-
 #define LINE_WIDTH 149 /* Linux pads IPv4's lines to it */
 #define TICK_NS (10 * NSEC_PER_MSEC)
-
-/* the column "tr" */
-#define TIMER_NONE 0
-#define TIMER_RETRANS 1
-#define TIMER_KEEPALIVE 2
-#define TIMER_TIMEWAIT 3
-#define TIMER_PERSIST 4
-
-static struct siphash_key pointer_key;
 
 /* ---- /proc/net/tcp ---- */
 
@@ -28,18 +19,6 @@ struct listing {
 	u16 af;
 	u32 line;
 	u64 now;
-};
-
-/* What a line tells beside addresses. */
-struct line {
-	u8 state, timer;
-	u32 tx, rx, retries, uid, probes;
-	u64 when_ns, ino;
-	int refs;
-	bool has_details;
-	u64 rto, ato;
-	u32 quick, cwnd;
-	int ssthresh;
 };
 
 static void show_address(struct seq *s, const struct ip_addr *a, u16 af, u16 port)
@@ -57,111 +36,54 @@ static void end_line(struct seq *s, size_t start, u16 af)
 	seq_puts(s, "\n");
 }
 
-static u64 ticks_left(const struct listing *l, u64 when)
-{
-	return when > l->now ? DIV_ROUND_UP(when - l->now, TICK_NS) : 0;
-}
-
-static void show_line(struct listing *l, const struct tcp_end *e, const struct line *v)
-{
-	struct seq *s = l->s;
-	size_t start = s->len;
-
-	seq_printf(s, "%4u:", l->line++);
-	show_address(s, &e->laddr, l->af, e->lport);
-	show_address(s, &e->raddr, l->af, e->rport);
-	/* the pointer column tells ends apart, no more */
-	seq_printf(s, " %02X %08X:%08X %02X:%08lX %08X %5u %8u %lu %d %016lx", v->state, v->tx,
-		   v->rx, v->timer, v->timer ? ticks_left(l, v->when_ns) : 0, v->retries, v->uid,
-		   v->probes, v->ino, v->refs, siphash(&e, sizeof(e), &pointer_key));
-	if (v->has_details)
-		seq_printf(s, " %lu %lu %u %u %d", v->rto, v->ato, v->quick, v->cwnd, v->ssthresh);
-	end_line(s, start, l->af);
-}
-
-static void timer_of(const struct tcp_conn *tc, struct line *v)
-{
-	static const struct {
-		u8 id, shown;
-	} order[] = {
-		{ TCP_TIMER_RETRANS, TIMER_RETRANS },
-		{ TCP_TIMER_PERSIST, TIMER_PERSIST },
-		{ TCP_TIMER_KEEPALIVE, TIMER_KEEPALIVE },
-		{ TCP_TIMER_LINGER, TIMER_KEEPALIVE },
-	};
-
-	for (u32 i = 0; i < ARRAY_SIZE(order); i++) {
-		v->when_ns = tc->deadline[order[i].id];
-		v->timer = order[i].shown;
-		if (v->when_ns)
-			return;
-	}
-	v->timer = TIMER_NONE;
-}
-
-static void details_of(const struct tcp_conn *tc, struct line *v)
+static void show_details(struct seq *s, const struct tcp_conn *tc)
 {
 	u32 mss = max((u32)tc->mss, 1u);
 
-	v->has_details = true;
-	v->rto = tc->rto_ns / TICK_NS;
-	v->ato = tc->deadline[TCP_TIMER_DELACK] ? 4 : 0;
-	v->quick = (u32)tc->quick_acks << 1 | tc->pingpong;
-	v->cwnd = tc->cc.cwnd / mss;
-	v->ssthresh = tc->cc.ssthresh >= TCP_CC_SSTHRESH_INFINITE ? -1 :
-								    (int)(tc->cc.ssthresh / mss);
+	seq_printf(s, " %lu %lu %u %u %d", (u64)(tc->rto_ns / TICK_NS),
+		   tc->deadline[TCP_TIMER_DELACK] ? 4ul : 0ul,
+		   (u32)tc->quick_acks << 1 | tc->pingpong, tc->cc.cwnd / mss,
+		   tc->cc.ssthresh >= TCP_CC_SSTHRESH_INFINITE ? -1 : (int)(tc->cc.ssthresh / mss));
 }
 
-/* Under the connection's lock: its socket stays. */
-static void show_conn(struct listing *l, struct tcp_conn *tc)
+/* tc: NULL, or locked: its socket stays. */
+static void show_line(struct listing *l, struct tcp_end *e, const struct tcp_conn *tc)
 {
-	const struct socket *s;
-	struct line v = { .refs = 1 };
+	bool listens = tc && tc->listen;
+	struct seq *s = l->s;
+	size_t start = s->len;
+	struct diag_sock d;
 
-	spin_lock(&tc->lock);
-	s = tc->is.s;
-	if (tc->end.family == l->af) {
-		v.state = tc->state;
-		v.uid = s ? s->uid : 0;
-		v.ino = s ? s->ino : 0;
-		if (tc->listen) {
-			v.rx = tc->listen->nr_accept;
-		} else {
-			v.tx = seq_max(tc->write_seq, tc->snd_nxt) - tc->snd_una; /* with a FIN */
-			v.rx = tcp_readable(tc);
-			v.retries = tc->backoff;
-			v.probes = tc->keep_probes;
-			timer_of(tc, &v);
-		}
-		details_of(tc, &v);
-		show_line(l, &tc->end, &v);
-	}
-	spin_unlock(&tc->lock);
+	tcp_describe(e, &d, l->now);
+	seq_printf(s, "%4u:", l->line++);
+	show_address(s, &d.laddr, l->af, d.lport);
+	show_address(s, &d.raddr, l->af, d.rport);
+	/* the pointer column tells ends apart, no more */
+	seq_printf(s, " %02X %08X:%08X %02X:%08lX %08X %5u %8u %lu %d %016lx", d.state,
+		   listens ? 0 : d.wqueue, d.rqueue, d.timer,
+		   (u64)DIV_ROUND_UP(d.timer_left_ns, TICK_NS), tc ? tc->backoff : d.retrans, d.uid,
+		   tc ? tc->keep_probes : 0, d.ino,
+		   tc			    ? 1 :
+		   d.state == TCP_TIME_WAIT ? 3 :
+					      0,
+		   d.cookie);
+	if (tc)
+		show_details(s, tc);
+	end_line(s, start, l->af);
 }
 
 static void show_end(struct tcp_end *e, void *arg)
 {
+	struct tcp_conn *tc = e->kind == TCP_END_CONN ? tcp_of_end(e) : NULL;
 	struct listing *l = arg;
-	struct line v = { .refs = 0 };
 
-	if (e->kind == TCP_END_CONN) {
-		show_conn(l, tcp_of_end(e));
-		return;
-	}
 	if (e->family != l->af)
 		return;
-	if (e->kind == TCP_END_REQUEST) {
-		v.state = TCP_SYN_RECV;
-		v.timer = TIMER_RETRANS;
-		v.when_ns = READ_ONCE(tcp_request_of(e)->deadline_ns);
-		v.retries = tcp_request_of(e)->retries;
-	} else {
-		v.state = TCP_TIME_WAIT;
-		v.timer = TIMER_TIMEWAIT;
-		v.when_ns = READ_ONCE(tcp_timewait_of(e)->expires_ns);
-		v.refs = 3;
-	}
-	show_line(l, e, &v);
+	if (tc)
+		spin_lock(&tc->lock);
+	show_line(l, e, tc);
+	if (tc)
+		spin_unlock(&tc->lock);
 }
 
 static int show_ends(struct seq *s)
@@ -240,11 +162,9 @@ static u32 sockets_of(u16 af)
 /* mem is in pages. */
 static void show_sockstat(struct seq *s)
 {
-	u32 waits = atomic_read(&tcp_nr_timewaits), alive = tcp_ends_alive();
-
 	seq_printf(s, "TCP: inuse %u orphan %d tw %u alloc %u mem %lu\n", sockets_of(AF_INET),
-		   atomic_read(&tcp_nr_orphans), waits, alive > waits ? alive - waits : 0,
-		   tcp_memory_pages());
+		   atomic_read(&tcp_nr_orphans), (u32)atomic_read(&tcp_nr_timewaits),
+		   tcp_nr_alive(), tcp_memory_pages());
 }
 
 static void show_sockstat6(struct seq *s)
@@ -280,7 +200,6 @@ int tcp_proc_init(void)
 {
 	int err = 0;
 
-	random_bytes(&pointer_key, sizeof(pointer_key));
 	for (u32 i = 0; i < ARRAY_SIZE(sockstat) && !err; i++)
 		err = ip_mib_register(&sockstat[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)

@@ -2,6 +2,7 @@
 /* rcvbuf.c - how much the peer may send: window space out of the receive buffer, the buffer's
  * growth by what the user really reads in a round trip (dynamic right-sizing), and the memory of
  * all connections together (tcp_mem), counted per CPU and folded now and then. */
+#include "table.h"
 #include "tcp.h"
 
 #include <weft/alloc.h>
@@ -60,19 +61,40 @@ u64 tcp_memory_pages(void)
 	return total > 0 ? DIV_ROUND_UP((u64)total, PAGE_BYTES) : 0;
 }
 
-bool tcp_memory_full(void)
+static bool memory_full(void)
 {
 	return atomic64_read(&memory_total) > memory_limit(2);
 }
 
+/* Of what all may have together, is so much no more than one's part? */
+static bool within_share(u64 held)
+{
+	return held * tcp_nr_alive() <= (u64)memory_limit(2);
+}
+
+bool tcp_memory_allows_tx(const struct tcp_conn *tc)
+{
+	u64 tx;
+
+	if (likely(!READ_ONCE(tcp_memory_pressure)))
+		return true;
+	tx = socket_tx_bytes(tc->is.s);
+	/* half of it: who receives that may be on this host as well */
+	return !tx || (!memory_full() && within_share(2 * tx));
+}
+
 bool tcp_memory_allows(struct tcp_conn *tc, u32 n)
 {
+	u64 rx = (u64)tc->rx_bytes + tc->ofo_bytes + n;
+
 	if (likely(!READ_ONCE(tcp_memory_pressure) && !READ_ONCE(pkt_rx_scarce)))
 		return true;
 	/* short: everybody still gets a little, until nothing is left */
-	if (tcp_memory_full() || READ_ONCE(pkt_rx_last))
+	if (memory_full() || READ_ONCE(pkt_rx_last))
 		return false;
-	return tc->rx_bytes + tc->ofo_bytes + n <= (u32)tcp_sysctls.rmem[0];
+	if (rx <= (u64)tcp_sysctls.rmem[0])
+		return true;
+	return !READ_ONCE(pkt_rx_scarce) && within_share(rx);
 }
 
 /* ---- window ---- */

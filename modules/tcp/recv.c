@@ -162,22 +162,19 @@ static void copy_packets(struct reader *r)
 static void copy_plain(struct reader *r)
 {
 	struct tcp_conn *tc = r->tc;
-	struct pkt *p;
+	size_t left = r->left;
+	u32 freed = 0;
 
-	while (!list_empty(&tc->reading)) {
-		u32 n;
-		long got;
+	while (left && !list_empty(&tc->reading)) {
+		struct pkt *p = list_first_entry(&tc->reading, struct pkt, node);
+		u32 n = min((size_t)p->len, left);
+		long got = iter_copy_to(p->data, n, &r->m->iter);
 
-		p = list_first_entry(&tc->reading, struct pkt, node);
-		n = min((size_t)p->len, r->left);
-		got = iter_copy_to(p->data, n, &r->m->iter);
 		if (unlikely(got < (long)n)) {
 			r->stop = r->fault = true;
 			n = got > 0 ? got : 0;
 		}
-		r->left -= n;
-		r->copied += n;
-		r->seq += n;
+		left -= n;
 		r->stamp_ns = p->stamp_ns;
 		if (n < p->len) {
 			if (n)
@@ -185,11 +182,13 @@ static void copy_plain(struct reader *r)
 			break;
 		}
 		list_del(&p->node);
-		r->freed += p->truesize;
+		freed += p->truesize;
 		pkt_free(p);
-		if (!r->left)
-			break;
 	}
+	r->copied += r->left - left;
+	r->seq += r->left - left;
+	r->left = left;
+	r->freed += freed;
 	WRITE_ONCE(tc->copied_seq, r->seq);
 }
 

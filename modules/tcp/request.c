@@ -255,8 +255,9 @@ bool tcp_request_make(struct tcp_conn *l, const struct ip_rx *rx, const struct t
 	e = &req->end;
 	tcp_end_from_packet(e, rx, seg, l);
 	tcp_handshake_take(l, e, seg, &req->hs);
-	req->hs.iss = iss ? iss : tcp_isn(&e->laddr, e->lport, &e->raddr, e->rport);
-	req->hs.ts_offset = tcp_ts_offset(&e->laddr, &e->raddr);
+	req->hs.iss = tcp_isn(e, &req->hs.ts_offset);
+	if (iss)
+		req->hs.iss = iss;
 	req->sent_ns = ktime_get();
 	if (request_enter(l, req))
 		return false;

@@ -132,13 +132,35 @@ static void sack_forget(struct tcp_conn *tc)
 	tc->nr_sack_out = n;
 }
 
-/* RFC 2883: says once which data came a second time. */
-static void dsack_note(struct tcp_conn *tc, u32 start, u32 end, enum tcp_counter which)
+/* RFC 2883: says once which data came a second time. What the last one said leaves before it is
+ * forgotten, unless both are one range. */
+void tcp_dsack(struct tcp_conn *tc, u32 start, u32 end, enum tcp_counter which)
 {
+	struct tcp_range *d = &tc->dsack;
+
 	if (!(tc->options & TCP_OPT_SACK) || !tcp_sysctls.dsack || !seq_lt(start, end))
 		return;
-	tc->dsack = (struct tcp_range){ start, end };
+	if (d->start != d->end && d->end == start) {
+		start = d->start;
+	} else if (d->start != d->end) {
+		tcp_send_ack(tc);
+		tcp_defer(tc, TCP_TODO_ACK);
+	}
+	*d = (struct tcp_range){ start, end };
 	tcp_count(which);
+}
+
+/* Does one ACK at the end of the batch tell the peer as much as one for each segment? Who has no
+ * SACK counts them (RFC 5681 3.2); who has it must hear of each run, and a few fit into one. seq:
+ * of the next that came early. */
+static bool one_ack_tells(const struct tcp_conn *tc, u32 seq)
+{
+	u32 room = TCP_SACK_BLOCKS_OUT - !!(tc->options & TCP_OPT_TS);
+	u32 told = tc->nr_sack_out + (tc->dsack.start != tc->dsack.end);
+
+	if (!(tc->options & TCP_OPT_SACK))
+		return false;
+	return told < room || (tc->nr_sack_out && seq == tc->sack_out[0].end);
 }
 
 /* ---- memory ---- */
@@ -336,7 +358,7 @@ static void receive_in_order(struct tcp_conn *tc, struct pkt *p)
 	u32 seq = tcp_rx_cb(p)->seq;
 
 	if (seq_lt(seq, tc->rcv_nxt)) {
-		dsack_note(tc, seq, tc->rcv_nxt, TCP_TCPDSACKOldSent);
+		tcp_dsack(tc, seq, tc->rcv_nxt, TCP_TCPDSACKOldSent);
 		trim_front(p, tc->rcv_nxt - seq);
 		tcp_defer(tc, TCP_TODO_ACK);
 	}
@@ -377,7 +399,7 @@ static bool cut_overlap(struct tcp_conn *tc, struct pkt *run, struct pkt *p)
 	if (run && seq_lt(cb->seq, tcp_rx_cb(run)->run_end)) {
 		u32 covered = seq_min(cb->end, tcp_rx_cb(run)->run_end);
 
-		dsack_note(tc, cb->seq, covered, TCP_TCPDSACKOfoSent);
+		tcp_dsack(tc, cb->seq, covered, TCP_TCPDSACKOfoSent);
 		if (covered == cb->end)
 			return false;
 		trim_front(p, covered - cb->seq);
@@ -438,6 +460,8 @@ static void receive_early(struct tcp_conn *tc, struct pkt *p)
 	struct pkt *run;
 
 	/* RFC 5681 4.2: the duplicate ACK leaves at once */
+	if ((tc->todo & TCP_TODO_ACK) && !one_ack_tells(tc, tcp_rx_cb(p)->seq))
+		tcp_send_ack(tc);
 	tcp_defer(tc, TCP_TODO_ACK);
 	tc->rcv_ooopack++;
 	if (tc->nr_runs >= RUNS_MAX || !take_over(p) || !make_room(tc, p->truesize, false)) {
@@ -496,7 +520,7 @@ void tcp_rx_data(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg)
 		tcp_defer(tc, TCP_TODO_ACK);
 	if (seq_le(cb->end, tc->rcv_nxt) || !p->len) {
 		if (p->len) {
-			dsack_note(tc, cb->seq, cb->end, TCP_TCPDSACKOldSent);
+			tcp_dsack(tc, cb->seq, cb->end, TCP_TCPDSACKOldSent);
 			tcp_defer(tc, TCP_TODO_ACK);
 		}
 		pkt_free(p);

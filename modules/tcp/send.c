@@ -25,17 +25,10 @@ static u32 notsent_limit(const struct tcp_conn *tc)
 	return tc->notsent_lowat ? tc->notsent_lowat : (u32)tcp_sysctls.notsent_lowat;
 }
 
-/* All connections together have what they may have: whoever has nothing queued still gets on. */
-static bool memory_gone(const struct tcp_conn *tc)
-{
-	return unlikely(READ_ONCE(tcp_memory_pressure)) && tcp_memory_full() &&
-	       socket_tx_bytes(tc->is.s);
-}
-
 /* May another packet be filled? */
 static bool has_room(const struct tcp_conn *tc)
 {
-	return !buffer_full(tc) && unsent(tc) < notsent_limit(tc) && !memory_gone(tc);
+	return !buffer_full(tc) && unsent(tc) < notsent_limit(tc) && tcp_memory_allows_tx(tc);
 }
 
 /* A third of the buffer is free: whoever is woken has something to do. */
@@ -44,7 +37,7 @@ bool tcp_writable(const struct tcp_conn *tc)
 	u32 used = socket_tx_bytes(tc->is.s), size = READ_ONCE(tc->sndbuf);
 
 	return used < size && size - used >= used / 2 && (u64)unsent(tc) * 2 < notsent_limit(tc) &&
-	       !memory_gone(tc);
+	       tcp_memory_allows_tx(tc);
 }
 
 /* Two congestion windows, one on its way and one to come, in buffers that are not quite full. */

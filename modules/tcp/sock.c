@@ -52,13 +52,14 @@ static int tcp_bind(struct socket *s, const u8 *name, u32 len)
 	return err;
 }
 
-static int tcp_name(struct socket *s, u8 *name, u32 *len, bool peer)
+static int tcp_name(struct socket *s, u8 *name, u32 *len, enum socket_name which)
 {
 	struct tcp_conn *tc = tcp_of(s);
 
-	if (peer && tcp_in(tc, TCP_STATE_BIT(TCP_CLOSE) | TCP_STATE_BIT(TCP_SYN_SENT)))
+	if (which == SOCKET_NAME_PEER &&
+	    tcp_in(tc, TCP_STATE_BIT(TCP_CLOSE) | TCP_STATE_BIT(TCP_SYN_SENT)))
 		return -ENOTCONN;
-	return inet_name(&tc->is, name, len, peer);
+	return inet_name(&tc->is, name, len, which != SOCKET_NAME_OWN);
 }
 
 /* ---- connect ---- */
@@ -440,7 +441,12 @@ static u32 data_events(struct tcp_conn *tc, u8 shut)
 	return events;
 }
 
-static u32 tcp_poll(struct socket *s)
+static u32 error_event(struct tcp_conn *tc, int err)
+{
+	return unlikely(err || inet_has_error(&tc->is)) ? POLLERR : 0;
+}
+
+static __noinline u32 poll_any(struct socket *s)
 {
 	struct tcp_conn *tc = tcp_of(s);
 	u8 state = READ_ONCE(tc->state), shut = READ_ONCE(tc->shutdown);
@@ -449,7 +455,7 @@ static u32 tcp_poll(struct socket *s)
 
 	if (state == TCP_LISTEN)
 		return tcp_accept_ready(tc) ? POLLIN | POLLRDNORM : 0;
-	if (unlikely(state == TCP_CLOSE || err)) {
+	if (state == TCP_CLOSE || err) {
 		/* the end is seen whole, or not yet */
 		spin_lock(&tc->lock);
 		state = tc->state;
@@ -465,9 +471,18 @@ static u32 tcp_poll(struct socket *s)
 		events |= data_events(tc, shut);
 	else if (READ_ONCE(tc->fastopen) & TCP_FO_HELD)
 		events |= POLLOUT | POLLWRNORM; /* the SYN waits for it */
-	if (err || inet_has_error(&tc->is))
-		events |= POLLERR;
-	return events;
+	return events | error_event(tc, err);
+}
+
+static u32 tcp_poll(struct socket *s)
+{
+	struct tcp_conn *tc = tcp_of(s);
+
+	/* open in both directions, which most are that are asked */
+	if (likely(READ_ONCE(tc->state) == TCP_ESTABLISHED && !READ_ONCE(tc->shutdown) &&
+		   !READ_ONCE(s->error)))
+		return data_events(tc, 0) | error_event(tc, 0);
+	return poll_any(s);
 }
 
 /* ---- ioctls ---- */

@@ -197,11 +197,10 @@ static void size_memory(void)
 
 int tcp_sysctl_init(void)
 {
-	int err = 0;
+	int err;
 
 	size_memory();
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls) && !err; i++)
-		err = sysctl_add(&sysctls[i]);
+	err = sysctl_add_all(sysctls, ARRAY_SIZE(sysctls));
 	for (u32 i = 0; i < ARRAY_SIZE(files) && !err; i++)
 		err = procfile_add(&files[i]);
 	if (err)
@@ -214,6 +213,5 @@ void tcp_sysctl_exit(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		procfile_remove(&files[i]);
-	for (u32 i = 0; i < ARRAY_SIZE(sysctls); i++)
-		sysctl_remove(&sysctls[i]);
+	sysctl_remove_all(sysctls, ARRAY_SIZE(sysctls));
 }

@@ -5,6 +5,7 @@
 #include "table.h"
 
 #include "ports.h"
+#include "timewait.h"
 
 #include <weft/alloc.h>
 
@@ -47,8 +48,8 @@ static u64 fold(u64 a, u64 b)
 }
 
 /* Keyed, so that peers cannot aim at one bucket. */
-static u32 tuple_hash(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr,
-		      u16 rport)
+static __always_inline u32 tuple_hash(const struct ip_addr *laddr, u16 lport,
+				      const struct ip_addr *raddr, u16 rport)
 {
 	u64 h = fold(raddr->d[0] ^ tuple_key[0], raddr->d[1] ^ tuple_key[1]);
 
@@ -109,6 +110,13 @@ void tcp_end_put(struct tcp_end *e)
 u32 tcp_ends_alive(void)
 {
 	return atomic_read(&nr_ends);
+}
+
+u32 tcp_nr_alive(void)
+{
+	u32 waits = atomic_read(&tcp_nr_timewaits), alive = tcp_ends_alive();
+
+	return alive > waits ? alive - waits : 0;
 }
 
 /* ---- the 4-tuple table ---- */
@@ -356,10 +364,10 @@ struct tcp_conn *tcp_find_listener(const struct ip_addr *laddr, u16 lport,
 			found = e;
 			best = score;
 			equals = 1;
-			hash = tuple_hash(laddr, lport, raddr, rport);
 		} else if (score && score == best && (e->bind & found->bind & TCP_BIND_REUSEPORT)) {
 			/* each of n has 1/n of the peers, and a peer keeps its one */
-			equals++;
+			if (equals++ == 1)
+				hash = tuple_hash(laddr, lport, raddr, rport);
 			hash = hash * 1664525 + 1013904223;
 			if ((u64)hash * equals >> 32 == 0)
 				found = e;
@@ -370,25 +378,57 @@ struct tcp_conn *tcp_find_listener(const struct ip_addr *laddr, u16 lport,
 
 /* ---- all ---- */
 
-static void walk(struct hlist_head *buckets, u32 bits, void (*fn)(struct tcp_end *e, void *arg),
-		 void *arg)
+/* Both tables as one, the listeners' first. */
+static struct hlist_head *bucket_at(u32 i)
 {
-	struct tcp_end *e;
+	return i < 1u << listen_bits ? &listeners[i] : &tuples[i - (1u << listen_bits)];
+}
 
-	for (u32 i = 0; i < 1u << bits; i++) {
-		if (!READ_ONCE(buckets[i].first))
-			continue;
-		rcu_read_lock();
-		hlist_for_each_entry(e, &buckets[i], node)
-			fn(e, arg);
-		rcu_read_unlock();
+static bool walk_bucket(u32 i, bool (*fn)(struct tcp_end *e, void *arg), void *arg)
+{
+	struct hlist_head *bucket = bucket_at(i);
+	struct tcp_end *e;
+	bool more = true;
+
+	if (!READ_ONCE(bucket->first))
+		return true;
+	rcu_read_lock();
+	hlist_for_each_entry(e, bucket, node) {
+		more = fn(e, arg);
+		if (!more)
+			break;
 	}
+	rcu_read_unlock();
+	return more;
+}
+
+void tcp_walk(u32 *bucket, bool (*fn)(struct tcp_end *e, void *arg), void *arg)
+{
+	u32 end = (1u << listen_bits) + (1u << hash_bits);
+
+	while (*bucket < end && walk_bucket(*bucket, fn, arg))
+		++*bucket;
+}
+
+struct each {
+	void (*fn)(struct tcp_end *e, void *arg);
+	void *arg;
+};
+
+static bool call_each(struct tcp_end *e, void *arg)
+{
+	const struct each *each = arg;
+
+	each->fn(e, each->arg);
+	return true;
 }
 
 void tcp_for_each(void (*fn)(struct tcp_end *e, void *arg), void *arg)
 {
-	walk(listeners, listen_bits, fn, arg);
-	walk(tuples, hash_bits, fn, arg);
+	struct each each = { fn, arg };
+	u32 bucket = 0;
+
+	tcp_walk(&bucket, call_each, &each);
 }
 
 /* ---- the table itself ---- */

@@ -33,6 +33,7 @@ void tcp_request_free(struct tcp_end *e);  /* listen.c */
 void tcp_timewait_free(struct tcp_end *e); /* timewait.c */
 
 u32 tcp_ends_alive(void); /* not freed yet, in tables or not */
+u32 tcp_nr_alive(void);	  /* those of them that are not in TIME-WAIT */
 
 /* timewait.c: may connect(2) have its 4-tuple now (tcp_tw_reuse, RFC 6191)? Bucket lock held. */
 bool tcp_timewait_reusable(const struct tcp_end *tw);

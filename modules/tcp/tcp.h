@@ -11,7 +11,7 @@
  *	output.c what may be sent, and sending	txq.c     the byte stream until it is acknowledged
  *	ack.c    acknowledgements, RTT, SACK	recovery.c RACK-TLP, PRR, F-RTO   timer.c  cc.c
  *	sock.c   socket calls  send.c recv.c	rxq.c rcvbuf.c urgent.c  received data
- *	sockopt.c info.c			sysctl.c proc.c
+ *	sockopt.c info.c			sysctl.c proc.c diag.c
  *	rate.c	 delivery rate			mtuprobe.c path MTU, told of or found out
  *	fastopen.c, as a server, fastclient.c, as a client (RFC 7413)
  *
@@ -374,6 +374,8 @@ int tcp_insert_listener(struct tcp_conn *tc); /* takes the port for it too; -EAD
 void tcp_unhash(struct tcp_end *e);
 /* Calls fn for every end in the tables, each under RCU; the caller is not. */
 void tcp_for_each(void (*fn)(struct tcp_end *e, void *arg), void *arg);
+/* The same from *bucket on, which says where it is, until fn says no. */
+void tcp_walk(u32 *bucket, bool (*fn)(struct tcp_end *e, void *arg), void *arg);
 /* A new end with one reference. */
 void tcp_end_init(struct tcp_end *e, enum tcp_end_kind kind);
 static inline void tcp_end_get(struct tcp_end *e)
@@ -447,8 +449,7 @@ extern struct atomic tcp_nr_established, tcp_nr_orphans; /* conn.c, for /proc */
 void tcp_timewait_start(struct tcp_conn *tc); /* tc becomes a struct tcp_timewait and is done */
 /* isn.c (RFC 6528) */
 int tcp_isn_init(void);
-u32 tcp_isn(const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr, u16 rport);
-u32 tcp_ts_offset(const struct ip_addr *laddr, const struct ip_addr *raddr);
+u32 tcp_isn(const struct tcp_end *e, u32 *ts_offset); /* of a new connection between these */
 static inline u32 tcp_ts_now(const struct tcp_conn *tc)
 {
 	return (u32)(ktime_get() / NSEC_PER_MSEC) + tc->ts_offset;
@@ -592,6 +593,8 @@ int tcp_cc_set_allowed(const char *names); /* with blanks between; -ENOENT */
  * neither p nor seg is trimmed). Advances rcv_nxt over what became contiguous, keeps SACK blocks,
  * sets todo, calls tcp_fin_received when the FIN is reached. */
 void tcp_rx_data(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
+/* Data that came a second time (RFC 2883): the next ACK will say so. */
+void tcp_dsack(struct tcp_conn *tc, u32 start, u32 end, enum tcp_counter which);
 /* In order, no hole, room there: the fast path's append. Takes p. False: take the slow path (p is
  * still the caller's). */
 bool tcp_rx_fast(struct tcp_conn *tc, struct pkt *p, const struct tcp_seg *seg);
@@ -620,7 +623,8 @@ extern bool tcp_memory_pressure;
 extern s64 *tcp_memory_local; /* a cache line each CPU: what is not folded into the sum yet */
 #define TCP_MEMORY_FOLD (64 * 1024)
 bool tcp_memory_allows(struct tcp_conn *tc, u32 n);
-bool tcp_memory_full(void); /* tcp_mem's third bound */
+/* May its socket queue another packet? Whoever has nothing queued always gets on. Any context. */
+bool tcp_memory_allows_tx(const struct tcp_conn *tc);
 void tcp_memory_fold(void);
 static inline void tcp_memory_add(s64 bytes)
 {
@@ -656,6 +660,9 @@ long tcp_recv(struct socket *s, struct msg *m, size_t len);
 int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len);
 int tcp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len);
 int tcp_get_info(struct tcp_conn *tc, void *val, u32 *len); /* TCP_INFO */
+#define TCP_INFO_SIZE 232				    /* of Linux 6.1's struct tcp_info */
+/* The same for who has tc's lock; info has TCP_INFO_SIZE bytes and is aligned as a u64 is. */
+void tcp_fill_info(struct tcp_conn *tc, void *info);
 
 /* sock.c */
 int tcp_socket(struct socket *s); /* struct ip_proto's */
@@ -672,5 +679,10 @@ void tcp_wake(struct tcp_conn *tc, u32 poll_events);
  */
 int tcp_sysctl_init(void);
 void tcp_sysctl_exit(void);
+/* diag.c: what /proc and ss(8) tell of an end, *d zeroed or not. A connection's lock held. */
+struct diag_sock;
+void tcp_describe(struct tcp_end *e, struct diag_sock *d, u64 now);
+int tcp_diag_init(void);
+void tcp_diag_exit(void);
 int tcp_proc_init(void); /* after tcp_count_init */
 void tcp_proc_exit(void);

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* input.c - datagrams and ICMP errors come in. A datagram is checked once (length, checksum), finds
  * its socket and is queued there. Nobody at the port is answered with port unreachable (RFC
- * 1122 4.1.3.1). */
+ * 1122 4.1.3.1). Of several from one peer to one socket in a batch the later ones come as a train
+ * (train.h): for them only what is each one's own is checked. */
 #include "udp.h"
+
+#include <weft/net/train.h>
+#include <weft/poller.h>
+
+/* pseudo: the sum of its pseudo header. */
+static inline bool sums_up(const struct pkt *p, u32 len, u32 pseudo)
+{
+	return p->csum == PKT_CSUM_OK || csum_fold(csum_partial(p->data, len, pseudo)) == 0;
+}
 
 static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 {
 	/* RFC 768: the sender made none. RFC 8200 8.1: over IPv6 it must */
 	if (get_be16(p->data + 6) == 0)
 		return ip_addr_is_v4(&rx->dst);
-	if (p->csum == PKT_CSUM_OK)
-		return true;
-	return csum_fold(csum_partial(p->data, len,
-				      ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, len))) == 0;
+	return sums_up(p, len, ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, len));
 }
 
 static void queue(struct udp_sock *us, struct pkt *p)
@@ -30,6 +37,85 @@ static void queue(struct udp_sock *us, struct pkt *p)
 	} else {
 		ip_mib_inc_poll(mib, UDP_IN);
 	}
+}
+
+/* ---- trains ---- */
+
+#define TRAIN_AFTER 4 /* datagrams in a row: then it pays */
+
+/* Each CPU's, in poll context. */
+struct stream {
+	struct udp_sock *us; /* who got the last datagram, ... */
+	u64 round;	     /* ... when; those of one round came at the same time */
+	u32 row;	     /* how many he has got in a row */
+	/* of the train, while train.nif says that there is one */
+	struct udp_sock *to;
+	u32 ports;  /* as they stand in the header */
+	u16 pseudo; /* sum of the pseudo header without the length */
+	struct ip_rx rx;
+	struct rx_train train;
+	struct batch_end batch;
+} __cacheline_aligned;
+
+static struct stream streams[MAX_CPUS];
+
+/* What fits in nothing but length and data is queued; the usual way finds fault. */
+static bool train_next(struct rx_train *t, struct pkt *p)
+{
+	struct stream *s = container_of(t, struct stream, train);
+	const u8 *h = p->data;
+	u32 ports;
+	u16 len, sum;
+
+	if (unlikely(p->len < UDP_HEADER))
+		return false;
+	memcpy(&ports, h, sizeof(ports));
+	memcpy(&len, h + 4, sizeof(len));
+	memcpy(&sum, h + 6, sizeof(sum));
+	if (ports != s->ports || ntohs(len) != p->len || !sum ||
+	    !sums_up(p, p->len, (u32)s->pseudo + len))
+		return false;
+	*ip_rx(p) = s->rx;
+	p->data += UDP_HEADER;
+	p->len -= UDP_HEADER;
+	queue(s->to, p);
+	return true;
+}
+
+/* Before the batch is over nobody needs to see that the socket has other addresses now. */
+static void train_over(struct batch_end *b)
+{
+	rx_train_end(&container_of(b, struct stream, batch)->train);
+}
+
+static __noinline void train_begin(struct stream *s, const struct pkt *p, const struct ip_rx *rx)
+{
+	if (s->train.nif || !in_poll_context())
+		return;
+	s->train.next = train_next;
+	s->batch.fn = train_over;
+	rx_train_begin(&s->train, p, rx);
+	if (!s->train.nif)
+		return;
+	s->to = s->us;
+	s->rx = *rx;
+	memcpy(&s->ports, p->data, sizeof(s->ports));
+	s->pseudo = ~csum_fold(ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, 0));
+	batch_end_add(&s->batch);
+}
+
+/* us gets p, which is as it came from below. */
+static void follow(struct udp_sock *us, const struct pkt *p, const struct ip_rx *rx)
+{
+	struct stream *s = &streams[cpu_id()];
+
+	if (s->us != us || s->round != p->stamp_ns) {
+		s->us = us;
+		s->round = p->stamp_ns;
+		s->row = 0;
+	}
+	if (unlikely(++s->row == TRAIN_AFTER))
+		train_begin(s, p, rx);
 }
 
 /* ---- broadcasts and multicasts: a copy for each but the last ---- */
@@ -101,6 +187,7 @@ int udp_input(struct pkt *p, struct ip_rx *rx)
 		ip_mib_inc_poll(udp_mib_for(&rx->dst), UDP_NO_PORTS);
 		return ip_reject(p, DROP_NO_SOCKET, IP_ERR_PORT_UNREACH, 0);
 	}
+	follow(us, p, rx);
 	pkt_trim(p, len);
 	pkt_pull(p, UDP_HEADER);
 	queue(us, p);

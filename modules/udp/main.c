@@ -3,6 +3,8 @@
  * it; without it datagrams are answered with protocol unreachable. The alias names the protocol: a
  * plain datagram socket, which ifconfig opens for its ioctls, does not bring an unloaded UDP back.
  */
+#include <weft/net/diag.h>
+
 #include "udp.h"
 
 static struct ip_proto udp_proto = {
@@ -23,15 +25,20 @@ static int __init udp_init(void)
 	err = udp_proc_init();
 	if (err)
 		return err;
-	err = ip_proto_register(&udp_proto);
-	if (err)
+	err = diag_register(&udp_diag);
+	if (!err)
+		err = ip_proto_register(&udp_proto);
+	if (err) {
+		diag_unregister(&udp_diag);
 		udp_proc_exit();
+	}
 	return err;
 }
 
 static void __exit udp_exit(void)
 {
 	ip_proto_unregister(&udp_proto);
+	diag_unregister(&udp_diag);
 	udp_proc_exit();
 }
 

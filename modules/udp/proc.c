@@ -3,7 +3,7 @@
  * snmp6, sockstat and sockstat6. */
 #include "udp.h"
 
-#include <weft/random.h>
+#include <weft/net/diag.h>
 #include <weft/seqfile.h>
 
 #define LINE_WIDTH 127 /* Linux pads IPv4's lines to it */
@@ -11,8 +11,6 @@
 /* Linux's numbers of TCP states */
 #define STATE_CONNECTED 1
 #define STATE_UNCONNECTED 7
-
-static struct siphash_key pointer_key;
 
 static void show_address(struct seq *s, const struct ip_addr *a, u16 af, u16 port)
 {
@@ -29,29 +27,37 @@ static void end_line(struct seq *s, size_t start, u16 af)
 	seq_puts(s, "\n");
 }
 
-static void show_end(const struct udp_end *e, u32 bucket, void *arg)
+struct listing {
+	struct seq *s;
+	u32 bucket;
+};
+
+static bool show_end(const struct udp_end *e, void *arg)
 {
-	struct seq *s = arg;
+	const struct listing *l = arg;
+	struct seq *s = l->s;
 	u16 af = (u16)(unsigned long)s->arg;
 	const struct socket *sock = e->us->is.s;
 	size_t start = s->len;
 	bool connected = !ip_addr_is_any(&e->raddr);
 
 	if (sock->family != af)
-		return;
-	seq_printf(s, "%5u:", bucket);
+		return true;
+	seq_printf(s, "%5u:", l->bucket);
 	show_address(s, &e->laddr, af, e->lport);
 	show_address(s, &e->raddr, af, e->rport);
 	/* the pointer column tells sockets apart, no more */
 	seq_printf(s, " %02X %08X:%08X 00:00000000 00000000 %5u %8d %lu %d %016lx %lu",
 		   connected ? STATE_CONNECTED : STATE_UNCONNECTED, socket_tx_bytes(sock),
-		   READ_ONCE(sock->rx_bytes), sock->uid, 0, sock->ino, 2,
-		   siphash(&sock, sizeof(sock), &pointer_key), READ_ONCE(sock->rx_drops));
+		   READ_ONCE(sock->rx_bytes), sock->uid, 0, sock->ino, 2, diag_cookie(sock),
+		   READ_ONCE(sock->rx_drops));
 	end_line(s, start, af);
+	return true;
 }
 
 static int show_sockets(struct seq *s)
 {
+	struct listing l = { .s = s };
 	u16 af = (u16)(unsigned long)s->arg;
 
 	seq_puts(s, af == AF_INET ? "   sl  local_address rem_address   st" :
@@ -61,7 +67,7 @@ static int show_sockets(struct seq *s)
 		    " drops");
 	end_line(s, 0, af);
 	rcu_read_lock();
-	udp_for_each(show_end, s);
+	udp_walk(&l.bucket, show_end, &l);
 	rcu_read_unlock();
 	return 0;
 }
@@ -92,18 +98,20 @@ struct ip_mib udp6_mib = {
 	.fill = mib_fill,
 };
 
-static void add_queued(const struct udp_end *e, u32 bucket, void *arg)
+static bool add_queued(const struct udp_end *e, void *arg)
 {
 	*(u64 *)arg += READ_ONCE(e->us->is.s->rx_bytes);
+	return true;
 }
 
 /* mem is in pages. */
 static void show_sockstat(struct seq *s)
 {
 	u64 queued = 0;
+	u32 bucket = 0;
 
 	rcu_read_lock();
-	udp_for_each(add_queued, &queued);
+	udp_walk(&bucket, add_queued, &queued);
 	rcu_read_unlock();
 	seq_printf(s, "UDP: inuse %u mem %lu\n", udp_sockets(AF_INET),
 		   DIV_ROUND_UP(queued, PAGE_SIZE));
@@ -128,7 +136,6 @@ int udp_proc_init(void)
 {
 	int err;
 
-	random_bytes(&pointer_key, sizeof(pointer_key));
 	err = ip_mib_register(&udp_mib);
 	if (!err)
 		err = ip_mib_register(&udp6_mib);

@@ -49,7 +49,15 @@ static int choose_flow(struct udp_sock *us, const struct msg *m, struct flow *f)
 
 /* ---- header and checksum ---- */
 
-static void fill_header(const struct flow *f, struct pkt *p)
+/* In fragments: no device can sum over them. */
+static __noinline u16 sum_here(const struct pkt *p, u32 sum)
+{
+	u16 field = csum_fold(csum_partial(p->data, p->len, sum));
+
+	return field ? field : 0xffff; /* RFC 768: 0 says that there is none */
+}
+
+static inline void fill_header(const struct flow *f, struct pkt *p)
 {
 	u32 len = p->len, sum = ip_pseudo_sum(&f->saddr, &f->dst, IPPROTO_UDP, len);
 	u8 *h = p->data;
@@ -64,13 +72,19 @@ static void fill_header(const struct flow *f, struct pkt *p)
 		p->csum_start = p->trans_off;
 		p->csum_off = 6;
 	} else {
-		/* fragments: no device can sum over them */
 		put_be16(h + 6, 0);
-		field = csum_fold(csum_partial(h, len, sum));
-		if (!field)
-			field = 0xffff; /* RFC 768: 0 says that there is none */
+		field = sum_here(p, sum);
 	}
 	memcpy(h + 6, &field, sizeof(field));
+}
+
+/* As on Linux, a full queue below is a lost packet unless errors were asked for. */
+static __noinline long not_sent(struct udp_sock *us, const struct flow *f, u32 len, int err)
+{
+	if (err != -ENOBUFS)
+		return err;
+	ip_mib_inc(udp_mib_for(&f->dst), UDP_SNDBUF_ERRORS);
+	return inet_wants_errors(&us->is, &f->dst) ? err : (long)len;
 }
 
 /* Room has been had: the rest does not wait. Consumes p. */
@@ -86,13 +100,7 @@ static long emit(struct udp_sock *us, struct flow *f, struct pkt *p, struct iov_
 	fill_header(f, p);
 	ip_mib_inc(udp_mib_for(&f->dst), UDP_OUT);
 	err = ip_commit(f, p);
-	if (unlikely(err == -ENOBUFS)) {
-		/* as on Linux, a full queue below is a lost packet unless errors were asked for */
-		ip_mib_inc(udp_mib_for(&f->dst), UDP_SNDBUF_ERRORS);
-		if (!inet_wants_errors(&us->is, &f->dst))
-			err = 0;
-	}
-	return err ? err : (long)len;
+	return likely(!err) ? (long)len : not_sent(us, f, len, err);
 }
 
 /* f is the caller's own copy: the lock is dropped while waiting. */
@@ -161,6 +169,11 @@ static int cork_append(struct udp_cork *c, struct iov_iter *from, u32 len)
 	return 0;
 }
 
+static bool is_corked(const struct udp_sock *us, const struct msg *m)
+{
+	return us->cork.started || us->cork_option || (m->flags & MSG_MORE);
+}
+
 /* The first piece says where it goes. */
 static long cork_send(struct udp_sock *us, struct msg *m, u32 len)
 {
@@ -194,11 +207,9 @@ static struct pkt *reserve_kept(struct udp_sock *us, const struct msg *m, u32 le
 	return IS_ERR(p) ? NULL : p;
 }
 
-long udp_send(struct socket *s, struct msg *m, size_t len)
+static __noinline long send_any(struct udp_sock *us, struct msg *m, size_t len)
 {
-	struct udp_sock *us = udp_of(s);
 	struct flow f;
-	struct pkt *p;
 	int err;
 
 	if (unlikely(len > UDP_DATA_MAX))
@@ -208,13 +219,20 @@ long udp_send(struct socket *s, struct msg *m, size_t len)
 		if (err)
 			return err == -EADDRINUSE ? -EAGAIN : err;
 	}
-	if (unlikely(us->cork.started || us->cork_option || (m->flags & MSG_MORE)))
+	if (unlikely(is_corked(us, m)))
 		return cork_send(us, m, len);
-	p = reserve_kept(us, m, len);
-	if (likely(p))
-		return emit(us, &us->is.flow, p, &m->iter, len);
 	err = choose_flow(us, m, &f);
 	if (err)
 		return err;
 	return transmit(us, &f, &m->iter, len, m->flags, may_keep(m));
+}
+
+long udp_send(struct socket *s, struct msg *m, size_t len)
+{
+	struct udp_sock *us = udp_of(s);
+	struct pkt *p = NULL;
+
+	if (likely(len <= UDP_DATA_MAX && !is_corked(us, m)))
+		p = reserve_kept(us, m, len);
+	return likely(p) ? emit(us, &us->is.flow, p, &m->iter, len) : send_any(us, m, len);
 }

@@ -365,18 +365,38 @@ static struct udp_sock *find_best(const struct udp_port *up, const struct ip_rx 
 	return found;
 }
 
+/* Bound to no address or rx's, to no interface, and hears everybody: what servers are. */
+static bool takes_anyway(const struct udp_end *e, const struct ip_rx *rx)
+{
+	if (e->connected || READ_ONCE(e->us->is.s->bound_if) || rx->flags & IP_RX_MULTICAST)
+		return false;
+	return e->bound ? ip_addr_eq(&e->laddr, &rx->dst) :
+			  ip_addr_is_v4(&e->laddr) == ip_addr_is_v4(&rx->dst);
+}
+
+/* There are connected sockets, and perhaps several at the port. */
+static __noinline struct udp_sock *find_among(const struct ip_rx *rx, u16 lport, u16 rport)
+{
+	struct udp_sock *found = find_connected(rx, lport, rport);
+	const struct udp_port *up = found ? NULL : port_find(lport);
+
+	return up ? find_best(up, rx, rport) : found;
+}
+
 struct udp_sock *udp_find(const struct ip_rx *rx, u16 lport, u16 rport)
 {
 	const struct udp_port *up;
-	struct udp_sock *found;
+	struct udp_end *e;
 
-	if (READ_ONCE(nr_pairs)) {
-		found = find_connected(rx, lport, rport);
-		if (found)
-			return found;
-	}
+	if (READ_ONCE(nr_pairs))
+		return find_among(rx, lport, rport);
 	up = port_find(lport);
-	return up ? find_best(up, rx, rport) : NULL;
+	if (unlikely(!up))
+		return NULL;
+	e = hlist_entry_or_null(READ_ONCE(up->ends.first), struct udp_end, by_port);
+	if (likely(e && !READ_ONCE(e->by_port.next) && takes_anyway(e, rx)))
+		return e->us;
+	return find_best(up, rx, rport);
 }
 
 void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
@@ -394,17 +414,22 @@ void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
 	}
 }
 
-void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), void *arg)
+static bool walk_bucket(u32 i, bool (*fn)(const struct udp_end *e, void *arg), void *arg)
 {
 	const struct udp_port *up;
 	const struct udp_end *e;
 
-	for (u32 i = 0; i < PORT_BUCKETS; i++) {
-		hlist_for_each_entry(up, &by_port[i], node) {
-			hlist_for_each_entry(e, &up->ends, by_port) {
-				if (READ_ONCE(e->us->end) == e)
-					fn(e, i, arg);
-			}
+	hlist_for_each_entry(up, &by_port[i], node) {
+		hlist_for_each_entry(e, &up->ends, by_port) {
+			if (READ_ONCE(e->us->end) == e && !fn(e, arg))
+				return false;
 		}
 	}
+	return true;
+}
+
+void udp_walk(u32 *bucket, bool (*fn)(const struct udp_end *e, void *arg), void *arg)
+{
+	while (*bucket < PORT_BUCKETS && walk_bucket(*bucket, fn, arg))
+		++*bucket;
 }

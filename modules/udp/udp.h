@@ -6,7 +6,7 @@
  *	input.c		a datagram or an error comes in;  table.c: whose it is, ports
  *	sock.c		a program's calls: bind, connect, receive, options, the end
  *	send.c		a program sends, whole or in pieces
- *	proc.c		counters, /proc/net/udp */
+ *	proc.c		counters, /proc/net/udp;  diag.c: for ss(8) */
 #pragma once
 
 #include <weft/net/mib.h>
@@ -96,8 +96,9 @@ void udp_find_all(const struct ip_rx *rx, u16 lport, u16 rport,
 /* A connected socket of AF_INET6 becomes one of AF_INET. The socket's lock. */
 void udp_become_v4(struct udp_sock *us);
 u32 udp_sockets(u16 af); /* that have a port */
-/* Calls fn for each bound socket, bucket by bucket. Under RCU. */
-void udp_for_each(void (*fn)(const struct udp_end *e, u32 bucket, void *arg), void *arg);
+/* Calls fn for each bound socket from *bucket on, which says where it is, until fn says no. Under
+ * RCU. */
+void udp_walk(u32 *bucket, bool (*fn)(const struct udp_end *e, void *arg), void *arg);
 
 /* input.c */
 int udp_input(struct pkt *p, struct ip_rx *rx);
@@ -115,3 +116,6 @@ void udp_cork_drop(struct udp_sock *us);
 /* proc.c */
 int udp_proc_init(void);
 void udp_proc_exit(void);
+
+/* diag.c: for ss(8) */
+extern struct diag_table udp_diag;

@@ -123,6 +123,11 @@ static bool nic_pending(struct poller *poller)
 	return vq_pending(&nic->rx) || vq_pending(&nic->tx);
 }
 
+static bool nic_owed(struct poller *poller)
+{
+	return virtio_tx_busy(container_of(poller, struct nic, poller));
+}
+
 /* Tells the device, and takes back what it has done already. Transmit lock held. */
 static void tx_flush(struct nic *nic)
 {
@@ -297,6 +302,7 @@ static int nic_probe(struct pci_dev *pci, const struct pci_id *id)
 		.rest = nic_rest,
 		.watch = nic_watch,
 		.pending = nic_pending,
+		.owed = nic_owed,
 		.name = "virtio_net",
 	};
 	nic->tx_kick.fn = tx_kick;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* rx.c - frames come in. Every buffer of the ring has room for the device's header in front of the
  * frame. With MRG_RXBUF a frame over one buffer (the peer's TSO packet, up to 64 KiB) comes in
- * several and is put together in one linear packet; its buffers go back to the ring at once. */
+ * several and is put together in one linear packet; its buffers go back to the ring at once. While
+ * such frames are the rule, the ring holds as many bytes in few large buffers, which take them
+ * whole; what is small then is copied out. */
 #define LOG_NAME "virtio_net: "
 #include "virtio_net.h"
 
@@ -16,10 +18,26 @@
 /* Buffers lent at a time: what is touched in turn should stay in the TLB. */
 #define RX_FILL_MAX 256
 
+/* The mean length of frames at which large buffers come, and go */
+#define LARGE_BEGIN PKT_LARGE_MIN
+#define LARGE_END 4096
+
+/* ---- the ring's buffers ---- */
+
+static u32 size_of(const struct pkt *p)
+{
+	return p->end - p->head;
+}
+
+static bool is_large(const struct pkt *p)
+{
+	return size_of(p) == PKT_LARGE_SIZE;
+}
+
 static int lend(struct nic *nic, struct pkt *p)
 {
 	u8 *start = p->head + RX_HEADROOM - nic->header;
-	u32 room = p->end - p->head - RX_HEADROOM;
+	u32 room = size_of(p) - RX_HEADROOM;
 	struct vq_piece piece[2] = {
 		{ dma_addr(start), nic->header, true },
 		{ dma_addr(start) + nic->header, room, true },
@@ -32,25 +50,57 @@ static int lend(struct nic *nic, struct pkt *p)
 	} else {
 		ret = vq_add(&nic->rx, piece, 2, p);
 	}
-	if (ret < 0)
+	if (ret < 0) {
 		pkt_free(p);
-	return ret;
+		return ret;
+	}
+	nic->rx_lent += size_of(p);
+	nic->rx_nr_large += is_large(p);
+	return 0;
+}
+
+static bool take_buffer(struct nic *nic, struct pkt **p, u32 *len)
+{
+	if (!vq_take(&nic->rx, p, len))
+		return false;
+	nic->rx_lent -= size_of(*p);
+	nic->rx_nr_large -= is_large(*p);
+	return true;
+}
+
+static struct pkt *fresh_buffer(const struct nic *nic)
+{
+	struct pkt *p = NULL;
+
+	if (nic->rx_large && !pkt_rx_scarce)
+		p = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, PKT_LARGE_SIZE - RX_HEADROOM);
+	return p ? p : pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
+}
+
+/* Lends what is missing to the goal. False: memory is short. */
+static bool restock(struct nic *nic)
+{
+	u32 size = nic->rx_large ? PKT_LARGE_SIZE : PKT_BUF_SIZE;
+
+	while (nic->rx_lent + size <= nic->rx_goal) {
+		struct pkt *p = fresh_buffer(nic);
+
+		if (!p || lend(nic, p) < 0)
+			return false;
+	}
+	return true;
 }
 
 /* All or none: buffers only change places later, and a frame that is to fill more than there are
  * would be waited for by the device for ever. */
 int virtio_rx_fill(struct nic *nic)
 {
-	u32 n = nic->rx.size / (nic->rx_one_desc ? 1 : 2), i;
+	u32 n = nic->rx.size / (nic->rx_one_desc ? 1 : 2);
 
-	for (i = 0; i < min(n, (u32)RX_FILL_MAX); i++) {
-		struct pkt *p = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
-
-		if (!p)
-			return -ENOMEM;
-		lend(nic, p);
-	}
-	return 0;
+	nic->rx_goal = min(n, (u32)RX_FILL_MAX) * PKT_BUF_SIZE;
+	nic->rx_lent = nic->rx_nr_large = nic->rx_mean = 0;
+	nic->rx_large = false;
+	return restock(nic) ? 0 : -ENOMEM;
 }
 
 /* A buffer that was used goes back as it is. */
@@ -60,6 +110,27 @@ static void lend_again(struct nic *nic, struct pkt *p)
 	p->len = 0;
 	lend(nic, p);
 }
+
+/* The same, unless the others are wanted now. */
+static void put_back(struct nic *nic, struct pkt *p)
+{
+	if (likely(is_large(p) == nic->rx_large) || !restock(nic))
+		lend_again(nic, p);
+	else
+		pkt_free(p);
+}
+
+/* A few large buffers must not be all there is. */
+static void note_length(struct nic *nic, u32 len)
+{
+	nic->rx_mean += ((s32)len - (s32)nic->rx_mean) / 8;
+	if (nic->rx_mean < LARGE_END)
+		nic->rx_large = false;
+	else if (nic->rx_mean >= LARGE_BEGIN)
+		nic->rx_large = nic->rx_goal >= 4 * PKT_LARGE_SIZE;
+}
+
+/* ---- frames ---- */
 
 static void refuse(struct nic *nic, struct pkt *p, enum drop_reason why)
 {
@@ -86,22 +157,43 @@ static void apply_header(struct pkt *p, const struct net_header *h)
 	}
 }
 
+static void no_memory(struct nic *nic, struct pkt *p)
+{
+	netif_stats_this(nic->nif)->rx_dropped++;
+	ip_drop_count(DROP_NO_MEMORY);
+	lend_again(nic, p);
+}
+
+/* What would waste a large buffer. */
+static void copy_out(struct nic *nic, struct pkt *p, const struct net_header *h, u32 len)
+{
+	struct pkt *copy = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, len);
+
+	if (!copy) {
+		no_memory(nic, p);
+		return;
+	}
+	memcpy(pkt_put(copy, len), p->data, len);
+	put_back(nic, p);
+	apply_header(copy, h);
+	netif_rx(nic->nif, copy);
+}
+
 static void single(struct nic *nic, struct pkt *p, const struct net_header *h, u32 len)
 {
-	struct pkt *fresh;
-
 	if (len > pkt_tailroom(p) || len < ETH_HLEN) {
 		refuse(nic, p, len < ETH_HLEN ? DROP_RUNT : DROP_TOO_LONG);
 		return;
 	}
-	fresh = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
-	if (!fresh) {
-		netif_stats_this(nic->nif)->rx_dropped++;
-		ip_drop_count(DROP_NO_MEMORY);
-		lend_again(nic, p);
+	note_length(nic, len);
+	if (unlikely(is_large(p) && len < PKT_LARGE_MIN)) {
+		copy_out(nic, p, h, len);
 		return;
 	}
-	lend(nic, fresh);
+	if (unlikely(!restock(nic))) {
+		no_memory(nic, p);
+		return;
+	}
 	pkt_put(p, len);
 	apply_header(p, h);
 	netif_rx(nic->nif, p);
@@ -115,16 +207,26 @@ static bool gather(struct nic *nic, struct pkt *whole, u32 n, bool *fits)
 	u32 len;
 
 	while (--n) {
-		if (!vq_take(&nic->rx, &p, &len))
+		if (!take_buffer(nic, &p, &len))
 			return false;
 		/* these have no header: data from where it would be */
 		if (len > pkt_tailroom(p) + nic->header || (whole && len > pkt_tailroom(whole)))
 			*fits = false;
 		else if (whole)
 			memcpy(pkt_put(whole, len), p->head + RX_HEADROOM - nic->header, len);
-		lend_again(nic, p);
+		put_back(nic, p);
 	}
 	return true;
+}
+
+/* Room for what n buffers can hold, the first of which has len bytes. */
+static struct pkt *room_for(const struct nic *nic, u32 len, u32 n)
+{
+	u32 each = PKT_BUF_SIZE - RX_HEADROOM + nic->header;
+	bool small = !nic->rx_nr_large && len <= each;
+
+	return pkt_alloc(PKT_POOL_RX, RX_HEADROOM,
+			 small ? min(n * each, (u32)FRAME_MAX) : (u32)FRAME_MAX);
 }
 
 static void merged(struct nic *nic, struct pkt *first, const struct net_header *h, u32 len, u32 n)
@@ -133,14 +235,14 @@ static void merged(struct nic *nic, struct pkt *first, const struct net_header *
 	bool fits = len <= pkt_tailroom(first), complete;
 
 	if (fits)
-		whole = pkt_alloc(PKT_POOL_RX, RX_HEADROOM,
-				  min(n * (u32)PKT_BUF_SIZE, (u32)FRAME_MAX));
+		whole = room_for(nic, len, n);
 	if (whole)
 		memcpy(pkt_put(whole, len), first->data, len);
 	complete = gather(nic, whole, n, &fits);
 	if (whole && complete && fits) {
+		note_length(nic, whole->len);
 		apply_header(whole, h);
-		lend_again(nic, first);
+		put_back(nic, first);
 		netif_rx(nic->nif, whole);
 		return;
 	}
@@ -149,9 +251,7 @@ static void merged(struct nic *nic, struct pkt *first, const struct net_header *
 		refuse(nic, first, complete ? DROP_TOO_LONG : DROP_RX_ERROR);
 		return;
 	}
-	netif_stats_this(nic->nif)->rx_dropped++;
-	ip_drop_count(DROP_NO_MEMORY);
-	lend_again(nic, first);
+	no_memory(nic, first);
 }
 
 static void take_frame(struct nic *nic, struct pkt *p, u32 len)
@@ -180,7 +280,7 @@ u32 virtio_rx_poll(struct nic *nic, u32 budget)
 	struct pkt *p;
 	u32 done = 0, len;
 
-	while (done < budget && vq_take(&nic->rx, &p, &len)) {
+	while (done < budget && take_buffer(nic, &p, &len)) {
 		take_frame(nic, p, len);
 		done++;
 	}

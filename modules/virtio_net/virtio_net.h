@@ -82,6 +82,10 @@ struct nic {
 	/* changed by open and stop in process context, under the transmit lock */
 	bool up;
 	struct virtq rx, tx, control;
+	/* the poller's: bytes of buffers that the device should have, and has, how many large ones
+	 * among them; the mean length of frames, and whether large buffers are lent for them */
+	u32 rx_goal, rx_lent, rx_nr_large, rx_mean;
+	bool rx_large;
 	struct net_header *tx_headers; /* one a descriptor, with the tx queue's memory */
 	phys_addr_t tx_headers_bus;
 	u8 *command; /* control.c's, one page for DMA */

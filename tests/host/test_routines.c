@@ -24,7 +24,7 @@ typedef uint8_t u8;
 
 #define PAGE 4096
 #define BYTES 4096 /* the longest checksum but for a few */
-#define COPY_MAX 400
+#define COPY_MAX 800
 
 /* ---- checksums ---- */
 
@@ -90,6 +90,27 @@ static void checksums_agree(void **state)
 	free(buf);
 }
 
+/* ---- copies ---- */
+
+void *asm_memcpy(void *d, const void *s, size_t n);
+
+static void copies_are_exact(void **state)
+{
+	static u8 from[COPY_MAX + 16], to[COPY_MAX + 32];
+
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = rand();
+	for (size_t n = 0; n <= COPY_MAX; n++) {
+		u8 *d = to + 8 + n % 5;
+
+		memset(to, 0x55, sizeof(to));
+		assert_ptr_equal(asm_memcpy(d, from + n % 8, n), d);
+		assert_memory_equal(d, from + n % 8, n);
+		assert_int_equal(d[-1], 0x55);
+		assert_int_equal(d[n], 0x55);
+	}
+}
+
 /* ---- user memory ---- */
 
 /* Of the section of instructions that may fault: relative to themselves. */
@@ -145,7 +166,7 @@ static void copies_stop_at_the_byte(void **state)
 	assert_true(map != MAP_FAILED);
 	assert_int_equal(mprotect(map + PAGE, PAGE, PROT_NONE), 0);
 	assert_int_equal(sigaction(SIGSEGV, &sa, &before), 0);
-	for (size_t n = 0; n <= 300; n++) {
+	for (size_t n = 0; n <= 600; n += n < 300 ? 1 : 7) {
 		for (size_t room = 0; room <= n + 2; room = n - room > 140 ? room + 7 : room + 1)
 			check_copy(map + PAGE, n, room);
 	}
@@ -157,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checksums_agree),
+		cmocka_unit_test(copies_are_exact),
 		cmocka_unit_test(copies_stop_at_the_byte),
 	};
 

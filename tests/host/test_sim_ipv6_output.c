@@ -37,12 +37,20 @@ static int emit(struct flow *f, u32 len)
 	return err;
 }
 
+/* Of the groups that this host is in (RFC 3810 5.2); they come when they like. */
+static bool is_report(const struct frame *f)
+{
+	const u8 *ip = f->data + 14;
+
+	return f->len > 14 + 48 && ip[6] == 0 && ip[40] == IPPROTO_ICMPV6 && ip[48] == 143;
+}
+
 static const struct frame *next_frame(void)
 {
 	struct frame *f;
 
 	list_for_each_entry(f, &peer.heard, node) {
-		if (get_be16(f->data + 12) == 0x86dd)
+		if (get_be16(f->data + 12) == 0x86dd && !is_report(f))
 			return peer_take(&peer, f);
 	}
 	return NULL;

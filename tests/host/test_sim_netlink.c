@@ -3,6 +3,8 @@
  * that lie, and no memory. */
 #include "netlink_calls.h"
 
+#include <uapi/genetlink.h>
+
 /* ---- long dumps ---- */
 
 static void a_long_dump_comes_in_parts(void **state)
@@ -189,6 +191,86 @@ static void requests_come_in_batches(void **state)
 	teardown();
 }
 
+/* ---- generic netlink ---- */
+
+static void ask_family(struct request *r, u16 flags, const char *name)
+{
+	struct genlmsghdr h = { .cmd = CTRL_CMD_GETFAMILY, .version = 1 };
+
+	begin(r, GENL_ID_CTRL, flags, &h, sizeof(h));
+	if (name)
+		attr(r, CTRL_ATTR_FAMILY_NAME, name, strlen(name) + 1);
+}
+
+static void families_by_name(void **state)
+{
+	struct nlmsghdr h;
+	struct request r;
+	struct socket *s;
+	u16 id = GENL_ID_CTRL;
+
+	setup();
+	assert_int_equal(sim_insmod("genetlink", NULL), 0);
+	s = socket_create(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+	assert_false(IS_ERR(s));
+	ask_family(&r, 0, "nlctrl");
+	put(s, r.b, r.len);
+	assert_true(take(s, 0) > 0);
+	memcpy(&h, answer, sizeof(h));
+	assert_int_equal(h.nlmsg_type, GENL_ID_CTRL);
+	assert_int_equal(answer[16], CTRL_CMD_NEWFAMILY);
+	/* its name and number come first */
+	assert_memory_equal(answer + 20, "\13\0\2\0nlctrl\0\0\6\0\1\0\20\0\0\0", 20);
+	ask_family(&r, NLM_F_DUMP, NULL);
+	put(s, r.b, r.len);
+	assert_true(take(s, 0) > 100);
+	ask_family(&r, 0, "nl80211");
+	assert_int_equal(ask(s, &r), -ENOENT);
+	ask_family(&r, 0, "a name that is much too long");
+	assert_int_equal(ask(s, &r), -EINVAL);
+	ask_family(&r, 0, NULL);
+	assert_int_equal(ask(s, &r), -EINVAL);
+	attr(&r, CTRL_ATTR_FAMILY_ID, &id, 1);
+	assert_int_equal(ask(s, &r), -EINVAL);
+	ask_family(&r, 0, NULL);
+	attr(&r, CTRL_ATTR_FAMILY_ID, &id, 2);
+	put(s, r.b, r.len);
+	assert_true(take(s, 0) > 100);
+	begin(&r, 0x11, 0, "\1\0\0\0", 4);
+	assert_int_equal(ask(s, &r), -ENOENT);
+	begin(&r, GENL_ID_CTRL, 0, "\7\0\0\0", 4);
+	assert_int_equal(ask(s, &r), -EOPNOTSUPP);
+	begin(&r, GENL_ID_CTRL, 0, "\3\0", 2);
+	assert_int_equal(ask(s, &r), -EINVAL);
+	assert_int_equal(sim_rmmod("genetlink", false), -EAGAIN);
+	sock_close(s);
+	assert_int_equal(sim_rmmod("genetlink", false), 0);
+	teardown();
+}
+
+/* Two protocols have names and groups of their own. */
+static void protocols_are_apart(void **state)
+{
+	struct socket *route, *generic;
+	struct request r;
+
+	setup();
+	assert_int_equal(sim_insmod("genetlink", NULL), 0);
+	route = open_netlink();
+	generic = socket_create(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+	assert_int_equal(bind_nl(route, 4242, 0), 0);
+	assert_int_equal(bind_nl(generic, 4242, ~0u), 0);
+	request_addr(&r, RTM_NEWADDR, NLM_F_CREATE, IP4(192, 168, 7, 1), 24);
+	assert_int_equal(ask(route, &r), 0);
+	assert_int_equal(take(generic, 0), -EAGAIN);
+	/* of its answer to RTM_NEWADDR there is no family */
+	assert_int_equal(ask(generic, &r), -ENOENT);
+	sock_close(generic);
+	sock_close(route);
+	assert_int_equal(sim_rmmod("genetlink", false), 0);
+	teardown();
+}
+
 static void lives_without_memory(void **state)
 {
 	struct request r;
@@ -227,6 +309,8 @@ int main(void)
 		cmocka_unit_test(events_reach_their_groups),
 		cmocka_unit_test(lies_are_refused),
 		cmocka_unit_test(requests_come_in_batches),
+		cmocka_unit_test(families_by_name),
+		cmocka_unit_test(protocols_are_apart),
 		cmocka_unit_test(lives_without_memory),
 	};
 

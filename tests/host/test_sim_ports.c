@@ -32,7 +32,7 @@ static u16 port_of(struct socket *s)
 	u8 name[SOCKADDR_MAX];
 	u32 len;
 
-	assert_int_equal(s->ops->name(s, name, &len, false), 0);
+	assert_int_equal(s->ops->name(s, name, &len, SOCKET_NAME_OWN), 0);
 	return get_be16(name + 2);
 }
 

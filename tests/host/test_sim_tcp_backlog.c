@@ -306,6 +306,26 @@ static void accept_queue_fills_meanwhile(void **state)
 	down(fd);
 }
 
+/* Who called is told though he has left; that he has, reading tells. */
+static void accepted_who_has_left(void **state)
+{
+	u16 port = 0;
+	int fd, con;
+
+	tp_up();
+	fd = tp_listen();
+	tp_call();
+	in("R 1(0)");
+	con = c_accept_from(fd, SOCK_NONBLOCK, &port);
+	assert_true(con >= 0);
+	assert_int_equal(port, tp.port);
+	assert_int_equal(tp_read(con, 1), -ECONNRESET);
+	assert_int_equal(tp_read(con, 1), 0);
+	c_close(con);
+	c_close(fd);
+	tp_down();
+}
+
 static void defer_accept(void **state)
 {
 	int fd, con;
@@ -347,6 +367,7 @@ int main(void)
 		cmocka_unit_test(full_queue_resets_in_the_end),
 		cmocka_unit_test(accept_queue_is_bounded),
 		cmocka_unit_test(accept_queue_fills_meanwhile),
+		cmocka_unit_test(accepted_who_has_left),
 		cmocka_unit_test(defer_accept),
 	};
 

@@ -2,6 +2,7 @@
 /* test_sim_tcp_info.c - what TCP_INFO tells of a sender: the delivery rate and whether the program
  * was the limit, how long it was busy, how long the peer's window or our buffer held it, and what
  * went and came; TCP_QUICKACK and TCP_ULP. */
+#include "tcp_counter.h"
 #include "tcp_peer.h"
 
 /* Places in Linux's struct tcp_info. */
@@ -11,7 +12,11 @@
 #define AT_SACKED 28
 #define AT_LOST 32
 #define AT_RETRANS 36
+#define AT_RTT 68
+#define AT_CWND 80
 #define AT_RCV_RTT 92
+#define AT_PACING_RATE 104
+#define AT_MAX_PACING_RATE 112
 #define AT_BYTES_ACKED 120
 #define AT_BYTES_RECEIVED 128
 #define AT_SEGS_OUT 136
@@ -92,6 +97,27 @@ static void delivery_rate(void **state)
 	in(". 1(0) ack 61001");
 	ask(fd);
 	assert_in_range(told(AT_DELIVERY_RATE), 1400000, 1600000);
+	tp_finish(fd);
+	tp_down();
+}
+
+/* What Linux computes: twice the window a round trip as long as slow start has far to go, later 1.2
+ * times that. Nothing is held back by it. */
+static void pacing_rate(void **state)
+{
+	int fd = setup();
+	u64 before = tcp_counter("TCPDelivered"), window;
+
+	assert_int_equal(tp_write(fd, 10000), 10000);
+	sim_run_ms(20);
+	tp_forget();
+	in(". 1(0) ack 10001");
+	ask(fd);
+	window = (told(AT_CWND) & 0xffffffff) * 1000;
+	assert_in_range(told(AT_PACING_RATE), 2 * window * 990000 / (u32)told(AT_RTT),
+			2 * window * 1010000 / (u32)told(AT_RTT));
+	assert_int_equal(told(AT_MAX_PACING_RATE), ~0ul);
+	assert_int_equal(tcp_counter("TCPDelivered") - before, 10);
 	tp_finish(fd);
 	tp_down();
 }
@@ -393,11 +419,17 @@ static void no_upper_layer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(delivery_rate),	 cmocka_unit_test(busy_and_limited),
-		cmocka_unit_test(limited_by_its_buffer), cmocka_unit_test(counts),
-		cmocka_unit_test(segments_counted),	 cmocka_unit_test(delivered_with_marks),
-		cmocka_unit_test(receiver_round_trip),	 cmocka_unit_test(quickack),
-		cmocka_unit_test(quickack_ends),	 cmocka_unit_test(acks_after_a_pause),
+		cmocka_unit_test(delivery_rate),
+		cmocka_unit_test(pacing_rate),
+		cmocka_unit_test(busy_and_limited),
+		cmocka_unit_test(limited_by_its_buffer),
+		cmocka_unit_test(counts),
+		cmocka_unit_test(segments_counted),
+		cmocka_unit_test(delivered_with_marks),
+		cmocka_unit_test(receiver_round_trip),
+		cmocka_unit_test(quickack),
+		cmocka_unit_test(quickack_ends),
+		cmocka_unit_test(acks_after_a_pause),
 		cmocka_unit_test(no_upper_layer),
 	};
 

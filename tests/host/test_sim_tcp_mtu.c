@@ -246,6 +246,25 @@ static void floor_of_halves(void **state)
 	tp_down();
 }
 
+/* Over IPv6 1280 octets always pass: whatever is lost, segments do not become smaller for it. */
+static void ipv6_has_a_floor(void **state)
+{
+	int fd;
+
+	tp_up6();
+	expected = 1;
+	beyond_end = 0;
+	fd = tp_accepted("mss 1440,sackOK,nop,wscale 7");
+	transfer(fd, 300, 60);
+	assert_int_equal(expected, 1);
+	assert_int_equal(c_getint(fd, IPPROTO_TCP, TCP_MAXSEG), 1220);
+	transfer(fd, 1300, 120);
+	assert_in_range(largest, 1292, 1300);
+	tp_forget();
+	tp_finish(fd);
+	tp_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +272,7 @@ int main(void)
 		cmocka_unit_test(path_widens),	     cmocka_unit_test(lost_among_others),
 		cmocka_unit_test(begins_small),	     cmocka_unit_test(begins_small_and_grows),
 		cmocka_unit_test(narrow_black_hole), cmocka_unit_test(floor_of_halves),
+		cmocka_unit_test(ipv6_has_a_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

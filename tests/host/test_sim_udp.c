@@ -2,96 +2,9 @@
 /* test_sim_udp.c - UDP in the simulated host: what goes over the wire byte by byte, who gets what,
  * ICMP errors, malformed and random datagrams, no memory, and the module leaving with sockets open.
  */
-#include "stack.h"
+#include "udp_host.h"
 
 #include <kernel/net/pkt_internal.h>
-#include <kernel/net/socket_internal.h>
-
-#define UDP IPPROTO_UDP
-
-static u8 name[SOCKADDR_MAX], data[70000];
-
-static void setup(void)
-{
-	assert_int_equal(stack_up(), 0);
-	assert_int_equal(sim_insmod("udp", NULL), 0);
-	assert_int_equal(ifconfig("lo", IP4(127, 0, 0, 1), 8), 0);
-}
-
-static void teardown(void)
-{
-	if (sim_module_loaded("udp"))
-		assert_int_equal(sim_rmmod("udp", false), 0);
-	stack_down();
-}
-
-static void put_name(u32 addr, u16 port)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_addr = htonl(addr),
-				  .sin_port = htons(port) };
-
-	memcpy(name, &in, sizeof(in));
-}
-
-static struct socket *bound(u32 addr, u16 port)
-{
-	struct socket *s = sock_open(SOCK_DGRAM, 0);
-
-	assert_false(IS_ERR(s));
-	assert_int_equal(sock_bind(s, addr, port), 0);
-	return s;
-}
-
-static int connect_to(struct socket *s, u32 addr, u16 port)
-{
-	int err = socket_enter(s);
-
-	if (err)
-		return err;
-	put_name(addr, port);
-	err = s->ops->connect(s, name, sizeof(struct sockaddr_in), true);
-	socket_leave(s);
-	return err;
-}
-
-static long send_to(struct socket *s, u32 addr, u16 port, const void *p, u32 len)
-{
-	struct iovec iov = { (void *)p, len };
-	struct msg m = { .name = name,
-			 .name_len = port ? sizeof(struct sockaddr_in) : 0,
-			 .flags = MSG_DONTWAIT };
-
-	put_name(addr, port);
-	iter_init(&m.iter, &iov, 1, true);
-	return socket_sendmsg(s, &m);
-}
-
-static long receive(struct socket *s)
-{
-	return sock_recv(s, data, sizeof(data), MSG_DONTWAIT, NULL);
-}
-
-/* A datagram as RFC 768 draws it, with its checksum; its length. */
-static u32 datagram(u8 *u, u32 src, u32 dst, u16 sport, u16 dport, const void *p, u32 len)
-{
-	u8 pseudo[12 + 2048];
-	u16 sum;
-
-	put_be16(u, sport);
-	put_be16(u + 2, dport);
-	put_be16(u + 4, 8 + len);
-	put_be16(u + 6, 0);
-	memcpy(u + 8, p, len);
-	put_be32(pseudo, src);
-	put_be32(pseudo + 4, dst);
-	put_be16(pseudo + 8, UDP);
-	put_be16(pseudo + 10, 8 + len);
-	memcpy(pseudo + 12, u, 8 + len);
-	sum = wire_sum(pseudo, 20 + len);
-	put_be16(u + 6, sum ? sum : 0xffff);
-	return 8 + len;
-}
 
 static void peer_udp(u32 dst, u16 sport, u16 dport, const void *p, u32 len)
 {
@@ -107,7 +20,7 @@ static void comes_in(void **state)
 {
 	struct socket *s;
 
-	setup();
+	udp_host_up();
 	s = bound(0, 5000);
 	peer_udp(HOST, 7777, 5000, "hello", 5);
 	assert_int_equal(receive(s), 5);
@@ -116,7 +29,7 @@ static void comes_in(void **state)
 	assert_int_equal(receive(s), 0);
 	assert_int_equal(receive(s), -EAGAIN);
 	sock_close(s);
-	teardown();
+	udp_host_down();
 }
 
 static void goes_out(void **state)
@@ -127,7 +40,7 @@ static void goes_out(void **state)
 	u8 sent[1472], want[2048];
 	u32 i;
 
-	setup();
+	udp_host_up();
 	stack_know_peer();
 	s = bound(0, 5000);
 	for (i = 0; i < sizeof(sent); i++)
@@ -150,7 +63,7 @@ static void goes_out(void **state)
 	f = peer_take_proto(&peer, UDP);
 	assert_int_equal(get_be16(frame_ip(f) + 26), 0xffff);
 	sock_close(s);
-	teardown();
+	udp_host_down();
 }
 
 static void fragments_are_summed(void **state)
@@ -158,7 +71,7 @@ static void fragments_are_summed(void **state)
 	struct socket *s;
 	u32 i;
 
-	setup();
+	udp_host_up();
 	s = bound(IP4(127, 0, 0, 1), 5000);
 	assert_int_equal(send_to(s, IP4(127, 0, 0, 1), 5000, data, 65507), 65507);
 	sim_run_ms(5);
@@ -184,14 +97,14 @@ static void fragments_are_summed(void **state)
 	put_be16(data + 19998, 4008);
 	assert_int_equal(wire_sum(data + 19988, 12 + 4008), 0);
 	sock_close(s);
-	teardown();
+	udp_host_down();
 }
 
 static void connected_first(void **state)
 {
 	struct socket *all, *mine;
 
-	setup();
+	udp_host_up();
 	stack_know_peer();
 	mine = bound(0, 5000);
 	assert_int_equal(sock_setopt(mine, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, 4), 0);
@@ -210,7 +123,7 @@ static void connected_first(void **state)
 	peer_udp(HOST, 7000, 5000, "left", 4);
 	assert_int_equal(receive(all), 4);
 	sock_close(all);
-	teardown();
+	udp_host_down();
 }
 
 static void broadcast_for_each(void **state)
@@ -218,7 +131,7 @@ static void broadcast_for_each(void **state)
 	struct socket *s[3];
 	u32 i;
 
-	setup();
+	udp_host_up();
 	for (i = 0; i < 3; i++) {
 		s[i] = sock_open(SOCK_DGRAM, 0);
 		sock_setopt(s[i], SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, 4);
@@ -235,7 +148,7 @@ static void broadcast_for_each(void **state)
 	assert_null(peer_take_icmp(&peer, -1, -1));
 	for (i = 0; i < 3; i++)
 		sock_close(s[i]);
-	teardown();
+	udp_host_down();
 }
 
 static void closed_ports(void **state)
@@ -243,7 +156,7 @@ static void closed_ports(void **state)
 	const struct frame *f;
 	u32 i;
 
-	setup();
+	udp_host_up();
 	stack_know_peer();
 	peer_udp(HOST, 7000, 5000, "nobody", 6);
 	f = peer_take_icmp(&peer, 3, 3);
@@ -252,7 +165,7 @@ static void closed_ports(void **state)
 	for (i = 0; i < 500; i++)
 		peer_udp(HOST, 7000, 5000 + i, "nobody", 6);
 	assert_true(peer_count_icmp(&peer, 3) <= 10);
-	teardown();
+	udp_host_down();
 }
 
 static void quote_to(u16 sport, u16 dport, u8 code, u32 quoted)
@@ -271,7 +184,7 @@ static void errors_find_their_socket(void **state)
 {
 	struct socket *c, *u;
 
-	setup();
+	udp_host_up();
 	stack_know_peer();
 	c = bound(0, 5000);
 	u = bound(0, 5001);
@@ -297,7 +210,7 @@ static void errors_find_their_socket(void **state)
 	quote_to(5001, 9, 3, 32); /* left in the queue at close */
 	sock_close(c);
 	sock_close(u);
-	teardown();
+	udp_host_down();
 }
 
 static void malformed(void **state)
@@ -308,7 +221,7 @@ static void malformed(void **state)
 	u8 u[64];
 	u32 i;
 
-	setup();
+	udp_host_up();
 	s = bound(0, 5000);
 	drops_mark();
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -335,7 +248,7 @@ static void malformed(void **state)
 	sim_run_ms(2);
 	assert_int_equal(receive(s), 4); /* no checksum at all is allowed */
 	sock_close(s);
-	teardown();
+	udp_host_down();
 }
 
 static void random_datagrams(void **state)
@@ -345,7 +258,7 @@ static void random_datagrams(void **state)
 	u8 u[600];
 	u32 i, k;
 
-	setup();
+	udp_host_up();
 	s = bound(0, 5000);
 	c = bound(0, 5001);
 	assert_int_equal(connect_to(c, PEER, 5001), 0);
@@ -370,7 +283,7 @@ static void random_datagrams(void **state)
 	sim_run_s(40); /* reassembly's time */
 	sock_close(s);
 	sock_close(c);
-	teardown();
+	udp_host_down();
 }
 
 static void queue_is_bounded(void **state)
@@ -378,7 +291,7 @@ static void queue_is_bounded(void **state)
 	struct socket *s;
 	u32 i, got = 0;
 
-	setup();
+	udp_host_up();
 	s = bound(0, 5000);
 	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_RCVBUF, &(int){ 10000 }, 4), 0);
 	drops_mark();
@@ -391,7 +304,7 @@ static void queue_is_bounded(void **state)
 	peer_udp(HOST, 7000, 5000, data, 1000);
 	assert_int_equal(receive(s), 1000);
 	sock_close(s);
-	teardown();
+	udp_host_down();
 }
 
 static void all_ports_taken(void **state)
@@ -399,7 +312,7 @@ static void all_ports_taken(void **state)
 	struct socket *s[6];
 	u32 i;
 
-	setup();
+	udp_host_up();
 	assert_int_equal(sim_write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40003"), 0);
 	for (i = 0; i < 6; i++) {
 		s[i] = sock_open(SOCK_DGRAM, 0);
@@ -414,7 +327,7 @@ static void all_ports_taken(void **state)
 	for (i = 0; i < 6; i++)
 		if (i != 2)
 			sock_close(s[i]);
-	teardown();
+	udp_host_down();
 }
 
 static void without_memory(void **state)
@@ -424,7 +337,7 @@ static void without_memory(void **state)
 	for (every = 2; every < 12; every++) {
 		struct socket *s[8];
 
-		setup();
+		udp_host_up();
 		sim_seed(every);
 		sim_fail_every(every);
 		for (i = 0; i < 8; i++) {
@@ -448,7 +361,7 @@ static void without_memory(void **state)
 				sock_close(s[i]);
 		sim_fail_every(0);
 		sim_run_s(5);
-		teardown();
+		udp_host_down();
 	}
 }
 
@@ -456,7 +369,7 @@ static void leaves(void **state)
 {
 	struct socket *s;
 
-	setup();
+	udp_host_up();
 	stack_know_peer();
 	s = bound(0, 5000);
 	peer_udp(HOST, 7000, 5000, "waits", 5);
@@ -473,7 +386,7 @@ static void leaves(void **state)
 	peer_udp(HOST, 7000, 5000, "back", 4);
 	assert_int_equal(receive(s), 4);
 	sock_close(s);
-	teardown();
+	udp_host_down();
 }
 
 /* Over lo who does not read loses what is too much, as everywhere; who sends goes on, and nothing
@@ -483,7 +396,7 @@ static void unread_over_lo(void **state)
 	struct socket *from, *to;
 	struct pkt_stats before, after;
 
-	setup();
+	udp_host_up();
 	from = bound(IP4(127, 0, 0, 1), 1000);
 	to = bound(IP4(127, 0, 0, 1), 2000);
 	pkt_stats_get(&before);
@@ -498,7 +411,7 @@ static void unread_over_lo(void **state)
 	assert_true(to->rx_drops > 0);
 	sock_close(from);
 	sock_close(to);
-	teardown();
+	udp_host_down();
 }
 
 /* However many hold as little as one packet each: the network goes on. */
@@ -507,7 +420,7 @@ static void unread_datagrams_of_many_sockets(void **state)
 	static struct socket *s[1500];
 	u32 i;
 
-	setup();
+	udp_host_up();
 	stack_know_peer();
 	pkt_limit_set(PKT_POOL_RX, 2 << 20);
 	for (i = 0; i < ARRAY_SIZE(s); i++) {
@@ -524,7 +437,7 @@ static void unread_datagrams_of_many_sockets(void **state)
 	for (i = 0; i < ARRAY_SIZE(s); i++)
 		sock_close(s[i]);
 	assert_false(pkt_rx_last);
-	teardown();
+	udp_host_down();
 }
 
 int main(void)

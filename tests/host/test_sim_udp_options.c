@@ -238,15 +238,15 @@ static void connect_and_back(void **state)
 	assert_int_equal(receive(&m, 100, 0), -EAGAIN);
 	comes_in(7, 4, 0, 64);
 	assert_int_equal(receive(&m, 100, 0), 4);
-	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, false), 0);
+	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, SOCKET_NAME_OWN), 0);
 	assert_int_equal(ntohl(in.sin_addr), HOST);
 	assert_int_equal(connect_to(AF_UNSPEC, 0, 0), 0);
 	assert_int_equal(send_to(0, 0, 4), -EDESTADDRREQ);
 	comes_in(8, 4, 0, 64);
 	assert_int_equal(receive(&m, 100, 0), 4);
-	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, false), 0);
+	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, SOCKET_NAME_OWN), 0);
 	assert_int_equal(in.sin_addr, 0);
-	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, true), -ENOTCONN);
+	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, SOCKET_NAME_PEER), -ENOTCONN);
 	assert_int_equal(s->ops->shutdown(s, SHUT_RD), -ENOTCONN);
 	teardown();
 }

@@ -204,31 +204,98 @@ static void device_fills_checksums(void **state)
 	teardown();
 }
 
-/* A frame as another guest on this machine would send it: 20,000 bytes, no checksum yet. */
-static void large_frame_in_many_buffers(void **state)
+/* A frame as another guest on this machine would send it, with a datagram of len bytes, no checksum
+ * yet. */
+static void large_frame(u32 len)
 {
-	static u8 f[20054];
+	static u8 f[65600];
 	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 253 };
-	struct socket *s;
-	static u8 got[20100];
 	u8 payload[8] = "payload";
-	u32 len = 20000 + 20;
 
-	setup();
-	s = sock_open(SOCK_RAW, 253);
 	frame_ipv4(f, host_mac, peer_mac, &h, payload, 8);
 	put_be16(f + 16, len);
 	put_be16(f + 24, 0);
 	put_be16(f + 24, wire_sum(f + 14, 20));
-	f[14 + len - 1] = 0x5a;
+	f[14 + len - 1] = len;
 	model_virtio_receive_gso(&virtio, f, 14 + len, 1448, 34);
+	f[14 + len - 1] = 0;
 	sim_run_ms(1);
+}
+
+/* The same arrives at s. In how many buffers it came. */
+static u32 large_frame_arrives(struct socket *s, u32 len)
+{
+	static u8 got[65600];
+	u64 before = virtio.rx_buffers;
+
+	large_frame(len);
 	assert_int_equal(virtio.rx_dropped, 0);
 	assert_int_equal(sock_recv(s, got, sizeof(got), MSG_DONTWAIT, NULL), len);
-	assert_int_equal(got[len - 1], 0x5a);
+	assert_int_equal(got[len - 1], (u8)len);
 	assert_memory_equal(got + 20, "payload", 8);
+	return virtio.rx_buffers - before;
+}
+
+static void large_frame_in_many_buffers(void **state)
+{
+	struct socket *s;
+
+	setup();
+	s = sock_open(SOCK_RAW, 253);
+	assert_int_equal(large_frame_arrives(s, 20020), 11);
 	sock_close(s);
 	check_echo(9, 1472);
+	teardown();
+}
+
+/* Many of them come in one large buffer each, until they become few. */
+static void large_frames_in_a_row(void **state)
+{
+	struct socket *s;
+	u32 buffers = 0, n;
+
+	setup();
+	s = sock_open(SOCK_RAW, 253);
+	for (u32 round = 0; round < 3; round++) {
+		for (u32 i = 0; i < 60; i++) {
+			buffers = large_frame_arrives(s, 63000 + i * 7);
+			if (i % 8 == 0)
+				check_echo(i, i * 20);
+		}
+		assert_int_equal(buffers, 1);
+		/* a little more than one holds */
+		n = large_frame_arrives(s, 65520);
+		assert_int_equal(n, 2);
+		for (u32 i = 0; i < 60; i++)
+			check_echo(i, i * 20);
+		assert_true(large_frame_arrives(s, 20020) > 9);
+	}
+	sock_close(s);
+	teardown();
+}
+
+/* Without memory, for large buffers or for any, frames are lost; the ring is not. */
+static void large_frames_and_no_memory(void **state)
+{
+	struct socket *s;
+
+	setup();
+	for (u32 i = 0; i < 200; i++) {
+		sim_fail_every(i / 20 % 2 ? 2 : 0);
+		if (i / 30 % 2)
+			peer_echo(&peer, host_mac, HOST, 3, i, 900);
+		else
+			large_frame(63000);
+		sim_run_ms(1);
+	}
+	sim_fail_every(0);
+	assert_int_equal(virtio.rx_dropped, 0);
+	s = sock_open(SOCK_RAW, 253);
+	for (u32 i = 0; i < 60; i++)
+		large_frame_arrives(s, 63000);
+	sock_close(s);
+	for (u32 i = 0; i < 100; i++)
+		check_echo(i, 900);
 	teardown();
 }
 
@@ -389,6 +456,8 @@ static void without_msix(void **state)
 		cmocka_unit_test(device_without_buffers_is_told_of_new_ones),            \
 		cmocka_unit_test(device_fills_checksums),                                \
 		cmocka_unit_test(large_frame_in_many_buffers),                           \
+		cmocka_unit_test(large_frames_in_a_row),                                 \
+		cmocka_unit_test(large_frames_and_no_memory),                            \
 		cmocka_unit_test(link_comes_and_goes), cmocka_unit_test(filters),        \
 		cmocka_unit_test(up_and_down_in_traffic), cmocka_unit_test(lost_memory), \
 		cmocka_unit_test(receives_again_after_a_shortage),                       \

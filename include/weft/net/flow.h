@@ -84,11 +84,17 @@ static inline void flow_reset(struct flow *f)
 struct ip_waiter {
 	struct list_head node; /* guarded by the waiters' lock, as is armed */
 	bool armed;
+	bool used; /* armed at least once: most never are */
 	void (*fn)(struct ip_waiter *w);
 };
 void ip_waiter_init(struct ip_waiter *w, void (*fn)(struct ip_waiter *w));
-/* After it fn neither runs nor will. Any context but interrupt. */
-void ip_waiter_cancel(struct ip_waiter *w);
+void ip_waiter_cancel_used(struct ip_waiter *w);
+/* After it fn neither runs nor will. Any context but interrupt; nobody arms it meanwhile. */
+static inline void ip_waiter_cancel(struct ip_waiter *w)
+{
+	if (unlikely(w->used))
+		ip_waiter_cancel_used(w);
+}
 
 /* Room for len bytes above the network header: an empty packet (len 0) with the headroom for
  * all that is below it. Longer than the MTU is allowed without FLOW_DF (up to 65535 with the

@@ -20,7 +20,8 @@ struct gso_cut {
 	/* gso.c's; offsets are from the start of the frame */
 	u32 net, trans;
 	u32 seq;
-	u32 sum; /* the pseudo header's, without a length */
+	u32 sum;    /* the pseudo header's, without a length */
+	u32 ip_sum; /* IPv4's, without what differs */
 	u16 full_sum, ip_id;
 	bool v6;
 };

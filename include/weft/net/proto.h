@@ -22,12 +22,26 @@ struct socket;
 #define IP_DECLINED 1 /* untouched: ask the next handler of the slot */
 
 /* ---- network layers, by EtherType ---- */
+
+/* A network header in which only these 16-bit fields differ between datagrams of one stream
+ * (train.h); offsets in it. */
+struct train_header {
+	u8 len;		/* of the header, without options */
+	u8 length_at;	/* the datagram's length */
+	u8 length_from; /* and where that begins to count: 0, or behind the header */
+	u8 id_at;	/* the identification; 0: there is none */
+	u8 sum_at;	/* the header's checksum (RFC 1071); 0: there is none */
+	/* Counts so many datagrams as received and delivered. Poll context. */
+	void (*count)(u8 tos, u64 datagrams, u64 octets);
+};
+
 struct net_layer {
 	u16 ethertype;
 	const char *name;
 	/* Data at the network header; p->nif, p->pkttype, p->link_off set. Consumes. Poll
 	 * context. */
 	int (*input)(struct netif *nif, struct pkt *p);
+	const struct train_header *train; /* NULL: each has to be seen */
 	struct module *owner;
 	struct list_head node;
 	struct ledger_entry ledger;

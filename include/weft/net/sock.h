@@ -126,7 +126,7 @@ static inline bool inet_too_far(const struct inet_sock *is, const struct ip_rx *
 	       rx->ttl < READ_ONCE(inet_settings(is, &rx->src)->min_ttl);
 }
 
-/* s may be NULL: a connection that nobody has accepted yet. */
+/* is is all zero. s may be NULL: a connection that nobody has accepted yet. */
 void inet_sock_init(struct inet_sock *is, struct socket *s);
 /* Cancels the waiter, leaves groups, drops errors. Before the control block is freed. */
 void inet_sock_release(struct inet_sock *is);
@@ -170,8 +170,16 @@ void inet_forget_peer(struct inet_sock *is);
  * destination's. -EDESTADDRREQ, -EINVAL, -EAFNOSUPPORT, -EOPNOTSUPP (MSG_OOB). */
 int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u16 *port);
 /* Does m, without control messages, go where f went? Then *port is the destination's. */
-bool inet_same_peer(const struct inet_sock *is, const struct msg *m, const struct flow *f,
-		    u16 *port);
+bool inet_same_name(const struct inet_sock *is, const struct msg *m, const struct flow *f,
+		    u16 *port); /* m has one */
+static inline bool inet_same_peer(const struct inet_sock *is, const struct msg *m,
+				  const struct flow *f, u16 *port)
+{
+	if (m->name_len)
+		return inet_same_name(is, m, f, port);
+	*port = is->rport;
+	return ip_addr_eq(&is->raddr, &f->dst) && f->flow_label == is->flow_label;
+}
 /* FLOW_* of IP_MTU_DISCOVER, for packets to dst. */
 u32 inet_pmtu_flags(const struct inet_sock *is, const struct ip_addr *dst);
 /* A flow to addr with the socket's options; for connected use. */
@@ -214,7 +222,10 @@ void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port,
 /* recvmsg(MSG_ERRQUEUE): the quoted payload, a struct sock_extended_err as control. -EAGAIN:
  * empty. */
 long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len);
-bool inet_has_error(const struct inet_sock *is);
+static inline bool inet_has_error(const struct inet_sock *is)
+{
+	return !list_empty(&is->errors);
+}
 /* socket_poll_default, and not writable while the waiter is armed; POLLERR for queued errors. */
 u32 inet_poll(struct inet_sock *is);
 /* connect() of a datagram socket: remembers the peer, chooses the source, AF_UNSPEC forgets
@@ -222,7 +233,7 @@ u32 inet_poll(struct inet_sock *is);
 int inet_connect_datagram(struct inet_sock *is, const u8 *name, u32 len);
 
 /* ---- for struct socket_ops, as they are: s->priv begins with its inet_sock ---- */
-int inet_op_name(struct socket *s, u8 *name, u32 *len, bool peer);
+int inet_op_name(struct socket *s, u8 *name, u32 *len, enum socket_name which);
 u32 inet_op_poll(struct socket *s);
 int inet_op_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len);
 int inet_op_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len);

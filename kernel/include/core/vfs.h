@@ -135,3 +135,4 @@ int file_path(const struct file *f, char *buf, size_t size); /* 0, -ENAMETOOLONG
 /* Permission of the caller on an inode: 4 read, 2 write, 1 execute. 0 or -EACCES. */
 int inode_permission(struct inode *ino, int want);
 void inode_put(struct inode *ino);
+u64 inode_dev(const struct inode *ino); /* st_dev */

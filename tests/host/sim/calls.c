@@ -60,6 +60,18 @@ int c_accept(int fd, int flags)
 	return sim_sys_accept4(fd, 0, 0, flags, 0, 0);
 }
 
+int c_accept_from(int fd, int flags, u16 *port)
+{
+	u8 name[SOCKADDR_MAX];
+	u32 len = sizeof(name);
+	int con = sim_sys_accept4(fd, (u64)name, (u64)&len, flags, 0, 0);
+
+	/* of either family */
+	if (con >= 0)
+		*port = get_be16(name + 2);
+	return con;
+}
+
 long c_send(int fd, const void *p, size_t len, int flags)
 {
 	return sim_sys_sendto(fd, (u64)p, len, flags, 0, 0);

@@ -12,7 +12,8 @@ int c_socket(int family, int type, int protocol);
 int c_bind(int fd, u32 addr, u16 port);
 int c_connect(int fd, u32 addr, u16 port);
 int c_listen(int fd, int backlog);
-int c_accept(int fd, int flags); /* SOCK_NONBLOCK */
+int c_accept(int fd, int flags);		 /* SOCK_NONBLOCK */
+int c_accept_from(int fd, int flags, u16 *port); /* and the peer's port */
 long c_send(int fd, const void *p, size_t len, int flags);
 long c_recv(int fd, void *p, size_t len, int flags);
 long c_sendto(int fd, const void *p, size_t len, int flags, u32 addr, u16 port);

@@ -188,13 +188,6 @@ __weak u32 csum_partial(const void *p, size_t n, u32 sum)
 	return s;
 }
 
-u16 csum_fold(u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
 int scnprintf(char *buf, size_t size, const char *fmt, ...)
 {
 	va_list ap;
@@ -234,6 +227,18 @@ size_t arch_copy_from_user(void *dst, const void __user *src, size_t n)
 size_t arch_copy_to_user(void __user *dst, const void *src, size_t n)
 {
 	memcpy((void *)dst, src, n);
+	return 0;
+}
+
+int arch_get_user32(u32 *v, const u32 __user *p)
+{
+	memcpy(v, (const void *)p, sizeof(*v));
+	return 0;
+}
+
+int arch_put_user32(u32 __user *p, u32 v)
+{
+	memcpy((void *)p, &v, sizeof(v));
 	return 0;
 }
 

@@ -201,6 +201,11 @@ void inode_put(struct inode *ino)
 {
 }
 
+u64 inode_dev(const struct inode *ino)
+{
+	return 1;
+}
+
 /* ---- user memory ---- */
 
 int timespec_from_user(u64 user, u64 *ns)

@@ -210,6 +210,7 @@ static void deliver(struct model_virtio *m, struct net_header *h, const u8 *fram
 		use(m, q, heads[i], lens[i]);
 	}
 	m->rx_frames++;
+	m->rx_buffers += n;
 	tell(m, q, old);
 }
 

@@ -29,7 +29,7 @@ struct model_virtio {
 	u16 bad_buffers; /* not 0: the next frame's header says so many */
 	bool refuse_control;
 	/* for tests to look at */
-	u64 rx_frames, rx_dropped, tx_frames, tx_gso, notifies, irqs;
+	u64 rx_frames, rx_buffers, rx_dropped, tx_frames, tx_gso, notifies, irqs;
 	bool promisc, allmulti;
 	u32 groups;
 	/* its own */

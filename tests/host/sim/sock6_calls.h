@@ -81,7 +81,7 @@ static inline struct sockaddr_in6 own_name(struct socket *s, bool peer_)
 	u32 len;
 
 	assert_int_equal(socket_enter(s), 0);
-	assert_int_equal(s->ops->name(s, buf, &len, peer_), 0);
+	assert_int_equal(s->ops->name(s, buf, &len, peer_ ? SOCKET_NAME_PEER : SOCKET_NAME_OWN), 0);
 	socket_leave(s);
 	memcpy(&in, buf, min(len, (u32)sizeof(in)));
 	return in;

@@ -101,7 +101,7 @@ static u16 tcp_sum(const u8 *t, u32 len, u32 src, u32 dst)
 static void send_datagram(const u8 *t, u32 len)
 {
 	struct ipv4_fields h = {
-		.src = PEER, .dst = HOST, .proto = IPPROTO_TCP, .tos = tp.tos, .ttl = tp.ttl
+		PEER, HOST, IPPROTO_TCP, tp.ttl, tp.tos, .bad_sum = tp.bad_ip_sum
 	};
 	struct ipv6_fields h6 = {
 		.src = PEER6,

@@ -21,10 +21,10 @@ struct tcp_peer {
 	bool heard_host; /* host_iss is known */
 	bool ts;	 /* incoming segments have time stamps: value, echo */
 	u32 ts_value, ts_echo;
-	u8 host_wscale; /* of the host's SYN */
-	u8 tos;		/* ECN bits of what is sent */
-	u8 ttl;		/* and hop limit; 0: 64 */
-	bool bad_sum;
+	u8 host_wscale;		  /* of the host's SYN */
+	u8 tos;			  /* ECN bits of what is sent */
+	u8 ttl;			  /* and hop limit; 0: 64 */
+	bool bad_sum, bad_ip_sum; /* IPv6 has no such */
 	/* of the last segment that came out */
 	u64 at, last_at; /* when; and when the script last did or saw something */
 	u32 seq, ack, win, len, ts_val, ts_ecr;
