@@ -12,7 +12,9 @@ PACKAGES = ["bash", "curl", "dropbear-bin", "iperf3", "netcat-openbsd", "nginx-l
 NETWORK = ["dnsmasq-base", "iputils-ping", "iputils-tracepath", "mtr-tiny", "ndisc6", "radvd", "traceroute"]
 # Those that look at the machine.
 TOOLS = ["curl", "dnsmasq-base", "ethtool", "inotify-tools", "iproute2", "lsof", "ncat", "tcpdump"]
-SETS = {"debian": PACKAGES, "network": NETWORK, "tools": TOOLS}
+# DHCPv6 clients.
+DHCP = ["dibbler-client", "isc-dhcp-client"]
+SETS = {"debian": PACKAGES, "network": NETWORK, "tools": TOOLS, "dhcp": DHCP}
 
 MKEXTRA = os.path.join(TOP, "scripts/mkextra")
 

@@ -56,8 +56,9 @@ def alive(guest, wire):
     assert python(wire, f"s.sendto(b'alive', ('{GUEST}', 7)); print(s.recv(99))") == "b'alive'\n"
 
 
-def test_sockets_keep_their_promises(guest):
-    out, status = guest.run("/test/udpsock", 150)
+@pytest.mark.parametrize("name", ["udpsock", "udpwake"])
+def test_sockets_keep_their_promises(guest, name):
+    out, status = guest.run(f"/test/{name}", 150)
     assert status == 0, out
 
 

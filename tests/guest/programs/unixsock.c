@@ -78,6 +78,35 @@ static void named_stream(void)
 	unlink(a.sun_path);
 }
 
+/* Whoever has gone before accept is let in all the same, and both ends keep knowing each other. */
+static void accepts_who_left(void)
+{
+	struct sockaddr_un a, peer;
+	socklen_t len = address(&a, "/tmp/unix-left"), plen = sizeof(peer);
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0), got;
+	char buf[8];
+
+	unlink(a.sun_path);
+	check(bind(l, (void *)&a, len) == 0 && listen(l, 5) == 0);
+	check(connect(c, (void *)&a, len) == 0 && write(c, "bye", 3) == 3 && close(c) == 0);
+	got = accept(l, (void *)&peer, &plen);
+	check(got >= 0 && peer.sun_family == AF_UNIX && plen == 2);
+	plen = sizeof(peer);
+	check(getpeername(got, (void *)&peer, &plen) == 0 && plen == 2);
+	check(read(got, buf, 8) == 3 && read(got, buf, 8) == 0);
+	fails(send(got, "x", 1, MSG_NOSIGNAL), EPIPE);
+	close(got);
+	c = socket(AF_UNIX, SOCK_STREAM, 0);
+	check(connect(c, (void *)&a, len) == 0);
+	close(accept(l, NULL, NULL));
+	plen = sizeof(peer);
+	check(getpeername(c, (void *)&peer, &plen) == 0 && !strcmp(peer.sun_path, a.sun_path));
+	check(read(c, buf, 8) == 0);
+	close(c);
+	close(l);
+	unlink(a.sun_path);
+}
+
 static void named_datagrams(void)
 {
 	struct sockaddr_un a;
@@ -253,6 +282,7 @@ static const struct test tests[] = {
 	TEST(passes_descriptors), TEST(polls),
 	TEST(fills_up),		  TEST(errors),
 	TEST(carries_much),	  TEST(listed),
+	TEST(accepts_who_left),
 };
 
 int main(int argc, char **argv)
