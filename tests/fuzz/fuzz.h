@@ -52,6 +52,18 @@ static inline void fuzz_modules(const char *names)
 	}
 }
 
+/* Takes all answers out of a netlink socket; none is larger than a part of a dump. */
+static inline void fuzz_drain_netlink(struct socket *s)
+{
+	static u8 in[8192];
+	long n;
+
+	do {
+		n = sock_recv(s, in, sizeof(in), MSG_DONTWAIT, NULL);
+		fuzz_must(n <= 4096 + 64);
+	} while (n > 0 || n == -ENOBUFS);
+}
+
 static inline void fuzz_forget_neighbours(void)
 {
 	struct netif *nif;

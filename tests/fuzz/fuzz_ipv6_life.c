@@ -180,16 +180,6 @@ static void attribute(u8 *m, u32 *len, u16 type, const void *data, u32 n)
 	*len += (4 + n + 3) & ~3u;
 }
 
-static void drain(struct socket *s)
-{
-	static u8 in[8192];
-	long n;
-
-	do
-		n = sock_recv(s, in, sizeof(in), MSG_DONTWAIT, NULL);
-	while (n > 0 || n == -ENOBUFS);
-}
-
 /* Addresses, routes and neighbours; behind the attributes that make sense those of the input. */
 static void request(const u8 *r, const u8 *body, u32 len)
 {
@@ -230,7 +220,7 @@ static void request(const u8 *r, const u8 *body, u32 len)
 	iov.len = n;
 	iter_init(&msg.iter, &iov, 1, false);
 	socket_sendmsg(netlink, &msg);
-	drain(netlink);
+	fuzz_drain_netlink(netlink);
 }
 
 static void membership(const u8 *r)
@@ -413,7 +403,7 @@ static void restore(void)
 	fuzz_must(!addr6_add("eth0", &host, 64, IFADDR_PERMANENT));
 	fuzz_must(addr6_wait(&host, 20000));
 	fuzz_must(!route6_add("eth0", &any, 0, &router));
-	drain(netlink);
+	fuzz_drain_netlink(netlink);
 	stack_know_peer();
 	fuzz6_known();
 }

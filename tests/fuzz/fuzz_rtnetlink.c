@@ -22,17 +22,6 @@ static struct socket *open_netlink(void)
 	return s;
 }
 
-static void drain(struct socket *s)
-{
-	static u8 in[8192];
-	long n;
-
-	do {
-		n = sock_recv(s, in, sizeof(in), MSG_DONTWAIT, NULL);
-		fuzz_must(n <= 4096 + 64);
-	} while (n > 0 || n == -ENOBUFS);
-}
-
 static void note_unattached(const struct route *r, void *arg)
 {
 	if (!r->nif)
@@ -148,12 +137,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		iter_init(&msg.iter, &iov, 1, false);
 		msg.flags = MSG_DONTWAIT;
 		socket_sendmsg(s, &msg);
-		drain(s);
+		fuzz_drain_netlink(s);
 		data += 4 + len;
 		size -= 4 + len;
 	}
 	restore();
-	drain(s);
+	fuzz_drain_netlink(s);
 	fuzz_end();
 	return 0;
 }

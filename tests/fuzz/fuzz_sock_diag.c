@@ -37,17 +37,6 @@ static void open_one(u32 i)
 	socks[i] = s;
 }
 
-static void drain(struct socket *s)
-{
-	static u8 in[8192];
-	long n;
-
-	do {
-		n = sock_recv(s, in, sizeof(in), MSG_DONTWAIT, NULL);
-		fuzz_must(n <= 4096 + 64);
-	} while (n > 0 || n == -ENOBUFS);
-}
-
 static void send_one(struct socket *s, const u8 *data, u32 len)
 {
 	static const u8 families[] = { AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_NETLINK };
@@ -85,7 +74,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		u32 len = min((size_t)(get_be16(data + 2) & 511), size - 4);
 
 		send_one(s, data, len);
-		drain(s);
+		fuzz_drain_netlink(s);
 		data += 4 + len;
 		size -= 4 + len;
 	}

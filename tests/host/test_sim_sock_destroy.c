@@ -53,11 +53,7 @@ static void remains_are_ended(void **state)
 {
 	struct tcp_pair p = tcp_pair_up();
 
-	c_close(p.client);
-	sim_run_ms(5);
-	c_close(p.server);
-	p.client = p.server = -1;
-	sim_run_ms(5);
+	tcp_pair_close(&p);
 	assert_int_equal(ask_inet(AF_INET, IPPROTO_TCP, 0, 1u << ST_TIME_WAIT), 0);
 	assert_int_equal(nr_told, 1);
 	assert_int_equal(destroy(IPPROTO_TCP, &list[0].m.id), 0);

@@ -63,11 +63,7 @@ static void remains_are_told(void **state)
 	u16 port = c_port(p.client);
 	struct told *t;
 
-	c_close(p.client);
-	sim_run_ms(5);
-	c_close(p.server);
-	p.client = p.server = -1;
-	sim_run_ms(5);
+	tcp_pair_close(&p);
 	assert_int_equal(ask_inet(AF_INET, IPPROTO_TCP, 0xff, 1u << ST_TIME_WAIT), 0);
 	assert_int_equal(nr_told, 1);
 	t = by_port(port, ST_TIME_WAIT);

@@ -68,6 +68,16 @@ static inline struct tcp_pair tcp_pair_up(void)
 	return p;
 }
 
+/* Both ends are closed, the client first: its TIME-WAIT is what is left. */
+static inline void tcp_pair_close(struct tcp_pair *p)
+{
+	c_close(p->client);
+	sim_run_ms(5);
+	c_close(p->server);
+	sim_run_ms(5);
+	p->client = p->server = -1;
+}
+
 static inline void tcp_pair_down(struct tcp_pair *p)
 {
 	if (p->client >= 0)
