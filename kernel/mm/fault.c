@@ -328,17 +328,23 @@ static bool being_killed(const struct thread *t)
 	return (READ_ONCE(t->sigpending) | READ_ONCE(t->proc->sigpending)) & kill;
 }
 
-/* Memory ran out in a fault: whether to try again. */
-static bool wait_for_memory(struct thread *t, u32 tries)
+/* Memory ran out in a fault: whether to try again. A program that only waits is not to suffer for
+ * those who take what comes free before it does: while there is somebody to kill, time does not
+ * count. */
+static bool wait_for_memory(struct thread *t, u32 *tries)
 {
-	if (tries >= OOM_TRIES)
+	bool there = mem_available(), hope;
+
+	if ((*tries)++ >= OOM_TRIES)
 		return false;
 	/* failed on purpose, or somebody has freed some */
-	if (mem_available() && tries < OOM_TRIES / 2)
+	if (there && *tries < OOM_TRIES / 2)
 		return true;
-	oom_kill();
+	hope = oom_kill();
 	if (being_killed(t))
 		return false;
+	if (hope && !there)
+		*tries = 0;
 	sleep_ns(OOM_WAIT_NS);
 	return true;
 }
@@ -359,7 +365,7 @@ bool vm_fault(u64 addr, bool write, bool exec, bool user)
 		mutex_lock(&mm->lock);
 		err = mm_fault_locked(mm, addr, write, exec);
 		mutex_unlock(&mm->lock);
-	} while (err == -ENOMEM && wait_for_memory(t, tries++));
+	} while (err == -ENOMEM && wait_for_memory(t, &tries));
 	if (!err)
 		return true;
 	if (user && err == -EIO) {
