@@ -33,6 +33,7 @@ static int start_user_space(void *arg)
 	if (vfs_init())
 		panic("no memory for the root file system");
 	mm_proc_init();
+	proc_settings_init();
 	unpack_initramfs();
 	dev_init();
 	tty_init();

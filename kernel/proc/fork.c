@@ -5,7 +5,9 @@
 
 #include <core/tty.h>
 #include <core/vfs.h>
+#include <weft/alloc.h>
 #include <weft/printk.h>
+#include <weft/seqfile.h>
 #include <weft/string.h>
 
 #define CSIGNAL 0xffull
@@ -195,12 +197,37 @@ static void wait_for_vfork(struct proc *p)
 	}
 }
 
-/* setrlimit(2), RLIMIT_NPROC: the user's threads, and what is left of processes without any. */
+int threads_max = PID_MAX;
+
+static struct sysctl threads_max_ctl = {
+	.path = "kernel/threads-max",
+	.value = &threads_max,
+	.min = 20,
+	.max = PID_MAX,
+};
+
+/* As on Linux the kernel stacks of all may take an eighth of memory. */
+void proc_settings_init(void)
+{
+	struct mem_stats mem;
+	u64 n;
+
+	mem_stats_get(&mem);
+	n = mem.total_pages * PAGE_SIZE / (8ul * KSTACK_SIZE);
+	threads_max = (int)min(max(n, (u64)threads_max_ctl.min), (u64)PID_MAX);
+	if (sysctl_add(&threads_max_ctl))
+		pr_err("no memory for /proc/sys/kernel/threads-max\n");
+}
+
+/* Of all, or, setrlimit(2), RLIMIT_NPROC, of the user's: threads, and what is left of processes
+ * without any. */
 static bool too_many(void)
 {
 	struct proc *me = current_proc(), *p;
 	u64 n = 0;
 
+	if (thread_count() >= (u32)READ_ONCE(threads_max))
+		return true;
 	if (me->cred.euid == 0 || me->rlim[RLIMIT_NPROC].cur == RLIM_INFINITY)
 		return false;
 	spin_lock(&pid_lock);

@@ -111,6 +111,9 @@ void futex_init(void);
 int futex_wake(u64 uaddr, bool private, u32 n, u32 bitset);
 void futex_robust_exit(struct thread *t);
 
+/* fork.c: how many there may be at a time, of all users; a user may have half */
+extern int threads_max;
+
 /* rlimit.c */
 struct uapi_timeval {
 	s64 sec, usec;

@@ -26,7 +26,7 @@ void rlimit_init(struct proc *p)
 	p->rlim[RLIMIT_STACK].cur = DEFAULT_STACK;
 	p->rlim[RLIMIT_CORE].cur = 0;
 	p->rlim[RLIMIT_NOFILE] = (struct rlimit64){ DEFAULT_NOFILE, MAX_NOFILE };
-	p->rlim[RLIMIT_NPROC] = (struct rlimit64){ PID_MAX / 2, PID_MAX / 2 };
+	p->rlim[RLIMIT_NPROC] = (struct rlimit64){ (u64)threads_max / 2, (u64)threads_max / 2 };
 	p->rlim[RLIMIT_MEMLOCK] = (struct rlimit64){ DEFAULT_STACK, DEFAULT_STACK };
 	p->rlim[RLIMIT_SIGPENDING] = (struct rlimit64){ 1024, 1024 };
 	p->rlim[RLIMIT_MSGQUEUE] = (struct rlimit64){ 819200, 819200 };

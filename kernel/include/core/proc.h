@@ -140,6 +140,7 @@ void pid_put(int pid);
 void pid_put_locked(int pid);
 
 void proc_init(void);
+void proc_settings_init(void);	     /* /proc/sys is there */
 int proc_start_init(void);	     /* pid 1: executes init= or /sbin/init or /bin/sh; -ENOMEM */
 struct proc *proc_find_get(int pid); /* with a reference, NULL */
 struct proc *proc_find_locked(int pid);	 /* pid_lock held, no reference */
