@@ -43,6 +43,15 @@ static void sift_down(struct timer_heap *h, u32 i, struct timer *t)
 	place(h, i, t);
 }
 
+/* t belongs near i, whose slot is free. */
+static void settle(struct timer_heap *h, u32 i, struct timer *t)
+{
+	if (i > 1 && t->expires < h->slots[i / 2]->expires)
+		sift_up(h, i, t);
+	else
+		sift_down(h, i, t);
+}
+
 void timer_heap_insert(struct timer_heap *h, struct timer *t)
 {
 	if (h->count + 1 >= h->capacity) {
@@ -65,12 +74,20 @@ void timer_heap_remove(struct timer_heap *h, struct timer *t)
 		return;
 	}
 	last = h->slots[h->count--];
-	if (last == t)
+	if (last != t)
+		settle(h, i, last);
+}
+
+void timer_heap_move(struct timer_heap *h, struct timer *t, u64 expires)
+{
+	t->expires = expires;
+	if (t->heap_index != TIMER_OVERFLOW) {
+		settle(h, t->heap_index, t);
 		return;
-	if (i > 1 && last->expires < h->slots[i / 2]->expires)
-		sift_up(h, i, last);
-	else
-		sift_down(h, i, last);
+	}
+	/* there may be a slot by now */
+	list_del(&t->node);
+	timer_heap_insert(h, t);
 }
 
 struct timer *timer_heap_first(const struct timer_heap *h)

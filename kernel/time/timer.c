@@ -169,17 +169,21 @@ void timer_set(struct timer *t, u64 expires_ns)
 	make_room(here);
 	for (;;) {
 		tc = lock_timer(t);
-		if (t->heap_index)
-			timer_heap_remove(&tc->heap, t);
 		/* fn is running there: it may not run here at the same time */
 		if (tc == here || tc->running == t)
 			break;
+		if (t->heap_index)
+			timer_heap_remove(&tc->heap, t);
 		/* not pending now; whoever locks it next finds it here or with its new CPU */
 		WRITE_ONCE(t->cpu, cpu_id());
 		spin_unlock(&tc->lock);
 	}
-	t->expires = expires_ns;
-	timer_heap_insert(&tc->heap, t);
+	if (t->heap_index) {
+		timer_heap_move(&tc->heap, t, expires_ns);
+	} else {
+		t->expires = expires_ns;
+		timer_heap_insert(&tc->heap, t);
+	}
 	/* elsewhere timers_run is at work and will look itself */
 	if (tc == here && expires_ns < READ_ONCE(tc->next))
 		note_first_locked(tc);

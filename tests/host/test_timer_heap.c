@@ -56,7 +56,10 @@ static void churn(struct timer_heap *h, u32 rounds)
 	for (u32 i = 0; i < rounds; i++) {
 		struct timer *t = &timers[rnd() % N];
 
-		if (t->heap_index) {
+		if (t->heap_index && rnd() % 2) {
+			timer_heap_move(h, t, rnd() % 1000);
+			assert_int_not_equal(t->heap_index, 0);
+		} else if (t->heap_index) {
 			timer_heap_remove(h, t);
 			assert_int_equal(t->heap_index, 0);
 		} else {
