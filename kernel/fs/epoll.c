@@ -105,7 +105,7 @@ static void make_unready(struct epitem *item)
 }
 
 /* All that is ready now. ep->lock held. */
-static void take_ready(struct eventpoll *ep, struct list_head *round)
+static inline void take_ready(struct eventpoll *ep, struct list_head *round)
 {
 	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
 
@@ -134,9 +134,11 @@ static void give_back(struct eventpoll *ep, struct list_head *round, struct list
 	if (list_empty(round) && list_empty(done))
 		return;
 	flags = spin_lock_irqsave(&ep->ready_lock);
-	list_splice_tail(&ep->ready, round);
-	list_splice_tail(done, round);
-	list_splice_tail(round, &ep->ready);
+	if (unlikely(!list_empty(round))) {
+		list_splice_tail(&ep->ready, round);
+		list_splice_tail(round, &ep->ready);
+	}
+	list_splice_tail(done, &ep->ready);
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 }
 
@@ -496,7 +498,7 @@ static long send_events(struct eventpoll *ep, u64 uevents, long max)
 
 	mutex_lock(&ep->lock);
 	take_ready(ep, &round);
-	while (n < max && !err && (item = next_of(&round))) {
+	while (n < max && (item = next_of(&round))) {
 		struct user_event ev = { ask_item(item, NULL), item->data };
 
 		if (!ev.events)
@@ -511,6 +513,8 @@ static long send_events(struct eventpoll *ep, u64 uevents, long max)
 		}
 		if (claim(item))
 			list_add_tail(&item->ready_node, &done);
+		if (err)
+			break;
 	}
 	give_back(ep, &round, &done);
 	mutex_unlock(&ep->lock);
