@@ -67,6 +67,20 @@ static inline void list_move_tail(struct list_head *n, struct list_head *h)
 	list_add_tail(n, h);
 }
 
+/* Moves what stands in front of n, from's member or from itself, to to, which was not in use. */
+static inline void list_cut_before(struct list_head *from, struct list_head *n,
+				   struct list_head *to)
+{
+	list_init(to);
+	if (from->next == n)
+		return;
+	to->next = from->next;
+	to->prev = n->prev;
+	to->next->prev = to->prev->next = to;
+	from->next = n;
+	n->prev = from;
+}
+
 /* Appends all of from to the end of to; from is left empty. */
 static inline void list_splice_tail(struct list_head *from, struct list_head *to)
 {

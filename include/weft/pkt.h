@@ -88,7 +88,11 @@ struct pkt {
  * PKT_LARGE_MIN to PKT_LARGE_SIZE; other sizes are allocated each time. Physically contiguous, not
  * cleared. Poll and process context. */
 struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room) __must_check;
+/* n of them, with PKT_BUF_SIZE for headroom and room, for less than so many calls would cost.
+ * Fewer, and 0, when the pool is exhausted. A few at a time: preemption is off meanwhile. */
+u32 pkt_alloc_bulk(enum pkt_pool pool, u32 headroom, struct pkt **out, u32 n);
 void pkt_free(struct pkt *p); /* drops one reference; see ip_drop for drops with a reason */
+void pkt_free_list(struct list_head *l); /* the same of a few; l is empty behind it */
 struct pkt *pkt_get(struct pkt *p);
 /* A second packet over p's buffer: own data, len, cb, offsets, flags; charged to no socket; freed
  * like any other, and the buffer goes with the last of them (p may be freed first: its charge goes

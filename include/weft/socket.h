@@ -178,7 +178,11 @@ static inline u64 socket_deadline(const struct socket *s, bool send)
  * -ENOBUFS: the pool is empty, pending error, as socket_wait). Lock held. */
 struct pkt *socket_tx_alloc(struct socket *s, u32 flags, u32 headroom, u32 room);
 /* Charges p, allocated elsewhere, to s. */
-void socket_charge_tx(struct socket *s, struct pkt *p);
+static inline void socket_charge_tx(struct socket *s, struct pkt *p)
+{
+	atomic_add(&s->tx_bytes, p->truesize);
+	p->sock = s;
+}
 static inline u32 socket_tx_bytes(const struct socket *s)
 {
 	int n = atomic_read(&s->tx_bytes) - 1;

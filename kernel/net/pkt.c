@@ -283,6 +283,52 @@ struct pkt *pkt_alloc(enum pkt_pool pool, u32 headroom, u32 room)
 }
 EXPORT(pkt_alloc);
 
+/* The CPU's own, n at most, as many as it has and has credit for. Preemption off. */
+static u32 units_quick(struct pkt_cpu *pc, u32 pool, u32 headroom, struct pkt **out, u32 n)
+{
+	struct list_head *at = pc->free;
+
+	n = min(n, min(pc->nr_free, (u32)(max(pc->credit[pool], 0l) / PKT_UNIT_SIZE)));
+	for (u32 i = 0; i < n; i++) {
+		struct pkt *p = list_entry(at, struct pkt, node);
+
+		at = at->next;
+		p->pool = pool;
+		pkt_reset(p, headroom);
+		out[i] = p;
+	}
+	pc->free = at;
+	pc->nr_free -= n;
+	pc->credit[pool] -= n * PKT_UNIT_SIZE;
+	pc->units += n;
+	return n;
+}
+
+u32 pkt_alloc_bulk(enum pkt_pool pool, u32 headroom, struct pkt **out, u32 n)
+{
+	struct pkt_cpu *pc;
+	u32 done = 0, got;
+
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	do {
+		got = units_quick(pc, pool, headroom, out + done, n - done);
+		if (unlikely(!got)) {
+			out[done] = unit_alloc(pc, pool);
+			if (!out[done])
+				break;
+			pkt_reset(out[done], headroom);
+			got = 1;
+		}
+		done += got;
+	} while (done < n);
+	preempt_enable();
+	for (u32 i = 0; i < done; i++)
+		pkt_debug_alloc(out[i], __builtin_return_address(0));
+	return done;
+}
+EXPORT(pkt_alloc_bulk);
+
 struct pkt *pkt_wrap(void *buf, u32 size, u32 headroom, const struct pkt_owner *owner, void *priv)
 {
 	struct pkt *p = kmem_cache_alloc(pkt_struct_cache);
@@ -368,22 +414,29 @@ static __noinline void unit_release_slow(struct pkt *p)
 	preempt_enable();
 }
 
+/* False: p is not only this CPU's business. Preemption off. */
+static inline bool unit_back(struct pkt_cpu *pc, struct pkt *p)
+{
+	u8 pool = p->pool;
+
+	if (unlikely(pc->nr_free >= PKT_STACK || READ_ONCE(nr_reserve) < CONTROL_RESERVE ||
+		     pc->credit[pool] > PKT_CREDIT_MAX - PKT_UNIT_SIZE))
+		return false;
+	pc->units_back++;
+	pc->credit[pool] += PKT_UNIT_SIZE;
+	unit_push(pc, p);
+	return true;
+}
+
+/* Preemption off, and on again behind it. */
 static inline void unit_release(struct pkt *p)
 {
-	struct pkt_cpu *pc;
-
 	pkt_debug_free(p);
-	preempt_disable();
-	pc = &pkt_cpus[cpu_id()];
-	if (unlikely(pc->nr_free >= PKT_STACK || READ_ONCE(nr_reserve) < CONTROL_RESERVE ||
-		     pc->credit[p->pool] + PKT_UNIT_SIZE > PKT_CREDIT_MAX)) {
-		preempt_enable();
+	if (unlikely(!unit_back(&pkt_cpus[cpu_id()], p))) {
+		preempt_enable_no_check();
 		unit_release_slow(p);
 		return;
 	}
-	pc->units_back++;
-	pc->credit[p->pool] += PKT_UNIT_SIZE;
-	unit_push(pc, p);
 	preempt_enable();
 }
 
@@ -393,6 +446,7 @@ static void buffer_release(struct pkt *p)
 	struct pkt_cpu *pc;
 
 	if (likely(p->owner == &pool_owner)) {
+		preempt_disable();
 		unit_release(p);
 		return;
 	}
@@ -433,7 +487,9 @@ void pkt_orphan(struct pkt *p)
 {
 	if (!p->sock)
 		return;
+	rcu_read_lock();
 	socket_uncharge_tx(p->sock, p->truesize);
+	rcu_read_unlock();
 	p->sock = NULL;
 }
 EXPORT(pkt_orphan);
@@ -467,15 +523,21 @@ static __noinline void free_slow(struct pkt *p)
 static __noinline void free_charged(struct pkt *p)
 {
 	refcount_set(&p->refs, 0);
+	preempt_disable();
 	socket_uncharge_tx(p->sock, PKT_UNIT_SIZE);
 	p->sock = NULL;
 	unit_release(p);
 }
 
+/* A pool buffer with one holder and no clone? */
+static inline bool is_plain(const struct pkt *p)
+{
+	return refcount_read(&p->refs) == 1 && p->owner == &pool_owner && READ_ONCE(p->share) == 1;
+}
+
 void pkt_free(struct pkt *p)
 {
-	if (unlikely(refcount_read(&p->refs) != 1 || p->owner != &pool_owner ||
-		     READ_ONCE(p->share) != 1)) {
+	if (unlikely(!is_plain(p))) {
 		free_slow(p);
 		return;
 	}
@@ -485,9 +547,33 @@ void pkt_free(struct pkt *p)
 		return;
 	}
 	refcount_set(&p->refs, 0);
+	preempt_disable();
 	unit_release(p);
 }
 EXPORT(pkt_free);
+
+void pkt_free_list(struct list_head *l)
+{
+	struct pkt *p, *next;
+	struct pkt_cpu *pc;
+
+	preempt_disable();
+	pc = &pkt_cpus[cpu_id()];
+	list_for_each_entry_safe(p, next, l, node) {
+		if (unlikely(!is_plain(p) || p->sock)) {
+			pkt_free(p);
+			continue;
+		}
+		smp_rmb();
+		refcount_set(&p->refs, 0);
+		pkt_debug_free(p);
+		if (unlikely(!unit_back(pc, p)))
+			unit_release_slow(p);
+	}
+	preempt_enable();
+	list_init(l);
+}
+EXPORT(pkt_free_list);
 
 bool pkt_owned(const struct pkt *p)
 {

@@ -65,11 +65,16 @@ static void socket_free_rcu(struct rcu_head *h)
 	kfree(s);
 }
 
+void socket_free_late(struct socket *s)
+{
+	call_rcu(&s->rcu, socket_free_rcu);
+}
+
 /* One of the shares in tx_bytes is given back; after the last s is gone. */
 static void socket_unref(struct socket *s, int n)
 {
 	if (atomic_sub(&s->tx_bytes, n) == 0)
-		call_rcu(&s->rcu, socket_free_rcu);
+		socket_free_late(s);
 }
 
 static __noinline void drop_packets(struct socket *s)
@@ -326,23 +331,10 @@ void socket_refresh_holders(struct module *m)
 
 /* ---- the send buffer ---- */
 
-void socket_charge_tx(struct socket *s, struct pkt *p)
+void socket_tx_room(struct socket *s)
 {
-	atomic_add(&s->tx_bytes, p->truesize);
-	p->sock = s;
-}
-EXPORT(socket_charge_tx);
-
-void socket_uncharge_tx(struct socket *s, u32 truesize)
-{
-	/* s may be closed and freed as soon as its share is back, but not before a grace period. */
-	rcu_read_lock();
-	socket_unref(s, truesize);
-	if (READ_ONCE(s->tx_waiting)) {
-		WRITE_ONCE(s->tx_waiting, false);
-		socket_wake(s, POLLOUT | POLLWRNORM);
-	}
-	rcu_read_unlock();
+	WRITE_ONCE(s->tx_waiting, false);
+	socket_wake(s, POLLOUT | POLLWRNORM);
 }
 
 static bool tx_has_room(struct socket *s, u32 need)

@@ -10,8 +10,18 @@
  * context, once, after all CPUs are started. */
 void pollers_start(void);
 
-/* Gives back what pkt_free() finds charged to a socket's send buffer. Any context but interrupt. */
-void socket_uncharge_tx(struct socket *s, u32 truesize);
+/* Gives back what pkt_free() finds charged to a socket's send buffer. Any context but interrupt,
+ * under RCU: s may be closed and freed as soon as its share is back, but not before a grace period.
+ */
+void socket_free_late(struct socket *s);
+void socket_tx_room(struct socket *s);
+static inline void socket_uncharge_tx(struct socket *s, u32 truesize)
+{
+	if (unlikely(!atomic_sub(&s->tx_bytes, truesize)))
+		socket_free_late(s);
+	if (unlikely(READ_ONCE(s->tx_waiting)))
+		socket_tx_room(s);
+}
 
 /* ---- for the module loader ---- */
 /* Sets pid and fd in the references of all sockets of m to what the descriptor tables say now. */
