@@ -274,7 +274,8 @@ memset_stosb:
 ; csum_split adds 64-bit words without carries into one sum, and their upper halves into another:
 ; from both follows the lower halves' sum, and nothing is lost below 32 GiB.
 ; csum_adc keeps the carry flag through a chain of 64-bit adds: better on hardware, worse emulated,
-; where ADC asks for all flags; csum_adcx (ADX) is best there too, for its carry stays a number.
+; where ADC asks for all flags. The carry of csum_adcx (ADX) stays a number there: it takes the time
+; of csum_split with a quarter of the instructions.
 align 16
 global csum_partial, csum_jump, csum_split, csum_adc, csum_adcx
 csum_partial:
@@ -343,42 +344,48 @@ csum_tail:
 	or ecx, r8d
 .add:
 	add rax, rcx
-	mov rcx, rax			; 64 -> 32 bits, twice for the carry
+csum_fold64:				; 64 -> 32 bits, twice for the carry
+	mov rcx, rax
 	shr rcx, 32
 	add eax, ecx
 	adc eax, 0
 	ret
 
-; A chain of 64-bit additions by %1 (adc, adcx), the carry handed from one to the next.
-%macro chain_words 2			; %2 bytes at rdi
+; A chain of additions by %1 (adc, adcx), each %2 bytes long: CHAIN_WORDS of 64 bits a turn, the
+; carry handed from one to the next. The first turn begins where as many are left as are over, which
+; may be at its end.
+CHAIN_WORDS equ 128
+%macro chain 2
+	mov rcx, rsi
+	shr rcx, 3
+	mov edx, CHAIN_WORDS
+	mov r8d, ecx
+	and r8d, CHAIN_WORDS - 1
+	sub edx, r8d			; the words that the first turn leaves out
+	shr rcx, 7			; turns behind it
+	lea r8, [rdx * 8]
+	sub rdi, r8
+	imul edx, edx, %2
+	lea r8, [rel %%turn]
+	add rdx, r8
 	xor r8d, r8d			; the carry is clear
+	jmp rdx
+align 16
+%%turn:
 %assign i 0
-%rep %2 / 8
-	%1 rax, [rdi + i]
+%rep CHAIN_WORDS
+	%1 rax, [dword rdi + i]
 %assign i i + 8
 %endrep
+%if $ - %%turn != CHAIN_WORDS * %2
+	%error an addition is not as long as was said
+%endif
 	%1 rax, r8
-%endmacro
-
-%macro chain 1
-	sub rsi, 512
-	jb %%short
-%%next512:
-	chain_words %1, 512
-	add rdi, 512
-	sub rsi, 512
-	jae %%next512
-%%short:				; what is left, modulo 512
-%assign n 256
-%rep 6
-	test esi, n
-	jz %%below %+ n
-	chain_words %1, n
-	add rdi, n
-%%below %+ n:
-%assign n n / 2
-%endrep
+	add rdi, CHAIN_WORDS * 8	; clears the carry
+	dec rcx
+	jns %%turn
 	and esi, 7
+	jz csum_fold64
 	mov r8, rax
 	shr r8, 32
 	mov eax, eax
@@ -387,11 +394,11 @@ csum_tail:
 
 align 16
 csum_adc:
-	chain adc
+	chain adc, 7
 
 align 16
 csum_adcx:
-	chain adcx
+	chain adcx, 10
 
 ; u64 routine_call(fn, rdi, rsi, rdx, rax): enters one of the forms above, for memselect.c's timing
 align 16

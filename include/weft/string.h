@@ -47,7 +47,7 @@ u32 csum_partial(const void *p, size_t n, u32 sum);
 /* Folds to the 16-bit complement, in the byte order of memory: store it as it is. */
 static inline u16 csum_fold(u32 sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	return (u16)~sum;
+	/* the upper half of a number and its halves exchanged is the halves' sum, end-around carry
+	 * and all */
+	return (u16) ~((sum + (sum << 16 | sum >> 16)) >> 16);
 }

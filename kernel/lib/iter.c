@@ -95,7 +95,8 @@ static __always_inline long move(void *p, size_t n, struct iov_iter *it, bool to
 	done = move_piece((u8 *)it->iov->base + it->offset, p, n, it, to);
 	it->offset += done;
 	it->count -= done;
-	if (it->offset == it->iov->len)
+	/* at the end of all it does not matter which piece that is */
+	if (unlikely(it->offset == it->iov->len && it->count))
 		skip_empty(it);
 	return done ? (long)done : -EFAULT;
 }
