@@ -78,7 +78,7 @@ bool virtio_link_up(struct nic *nic)
 
 static u32 netif_features(const struct nic *nic)
 {
-	u32 f = 0;
+	u32 f = NETIF_F_NO_TX_LOCK; /* it takes it, and rings without it */
 
 	if (nic->features & F_CSUM)
 		f |= NETIF_F_TX_CSUM;

@@ -128,26 +128,39 @@ static bool nic_owed(struct poller *poller)
 	return virtio_tx_busy(container_of(poller, struct nic, poller));
 }
 
-/* Tells the device, and takes back what it has done already. Transmit lock held. */
-static void tx_flush(struct nic *nic)
+/* Shows the device what is queued, and takes back what it has done already. Transmit lock held.
+ * True: tx_ring is due. */
+static bool tx_flush(struct nic *nic)
 {
-	vq_publish(&nic->tx);
+	bool ring = vq_show(&nic->tx);
+
 	virtio_tx_reclaim(nic);
 	if (tx_outstanding(nic) >= TX_EXPECT && !vq_interrupt_expected(&nic->tx) &&
 	    expect_done(nic))
 		poller_schedule(&nic->poller);
 	if (virtio_tx_busy(nic) && !timer_pending(&nic->tx_timer))
 		timer_set(&nic->tx_timer, ktime_get() + TX_TIMER_NS);
+	return ring;
+}
+
+/* Without the transmit lock, as a hypervisor takes its time: senders and the poll context on other
+ * CPUs would spin meanwhile. Preemption is off since the flush, an RCU section that stop waits for.
+ */
+static void tx_ring(struct nic *nic)
+{
+	nic->regs->notify(&nic->tx);
 }
 
 static void tx_kick(struct batch_end *b)
 {
 	struct nic *nic = container_of(b, struct nic, tx_kick);
+	bool ring;
 
 	spin_lock(&nic->nif->tx_lock);
-	if (nic->up)
-		tx_flush(nic);
+	ring = nic->up && tx_flush(nic);
 	spin_unlock(&nic->nif->tx_lock);
+	if (ring)
+		tx_ring(nic);
 	if (unlikely(READ_ONCE(nic->nif->tx_full)))
 		wake_senders(nic);
 }
@@ -162,25 +175,39 @@ static void tx_timer(struct timer *t)
 
 /* ---- the interface's operations ---- */
 
-static int nic_xmit(struct netif *nif, struct pkt *p)
+/* Transmit lock held; -ENETDOWN: p is the caller's. */
+static int queue_frame(struct nic *nic, struct pkt *p, bool *ring)
 {
-	struct nic *nic = nif->priv;
 	int err;
 
-	if (!nic->up) {
-		pkt_free(p);
+	if (!nic->up)
 		return -ENETDOWN;
-	}
 	err = virtio_tx_xmit(nic, p);
 	if (batch_open() && virtio_tx_untold(nic) < TX_BATCH && virtio_tx_room(nic) >= 2)
 		batch_end_add(&nic->tx_kick);
 	else
-		tx_flush(nic);
+		*ring = tx_flush(nic);
 	if (unlikely(virtio_tx_room(nic) < 2)) {
-		netif_tx_stop(nif);
+		netif_tx_stop(nic->nif);
 		if (expect_done(nic))
 			poller_schedule(&nic->poller);
 	}
+	return err;
+}
+
+static int nic_xmit(struct netif *nif, struct pkt *p)
+{
+	struct nic *nic = nif->priv;
+	bool ring = false;
+	int err;
+
+	spin_lock(&nif->tx_lock);
+	err = queue_frame(nic, p, &ring);
+	spin_unlock(&nif->tx_lock);
+	if (ring)
+		tx_ring(nic);
+	if (unlikely(err == -ENETDOWN))
+		pkt_free(p);
 	return err;
 }
 
@@ -222,9 +249,7 @@ static void nic_stop(struct netif *nif)
 	spin_unlock(&nif->tx_lock);
 	poller_remove(&nic->poller);
 	timer_cancel_sync(&nic->tx_timer);
-	/* senders that saw it up are inside the transmit lock or gone */
-	spin_lock(&nif->tx_lock);
-	spin_unlock(&nif->tx_lock);
+	synchronize_rcu(); /* senders that saw it up */
 	virtio_device_stop(nic);
 }
 

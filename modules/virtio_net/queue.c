@@ -94,7 +94,7 @@ static bool notification_due(const struct virtq *q)
 	return q->told != q->rung && !(READ_ONCE(q->used->flags) & USED_NO_NOTIFY);
 }
 
-void vq_publish(struct virtq *q)
+bool vq_show(struct virtq *q)
 {
 	if (q->told != q->avail_idx) {
 		q->told = q->avail_idx;
@@ -102,10 +102,16 @@ void vq_publish(struct virtq *q)
 		WRITE_ONCE(q->avail->idx, q->told);
 		dma_mb(); /* the index before the look at whether the device sleeps (2.7.13.4.1) */
 	}
-	if (notification_due(q)) {
-		q->rung = q->told;
+	if (!notification_due(q))
+		return false;
+	q->rung = q->told;
+	return true;
+}
+
+void vq_publish(struct virtq *q)
+{
+	if (vq_show(q))
 		q->nic->regs->notify(q);
-	}
 }
 
 bool vq_pending(const struct virtq *q)

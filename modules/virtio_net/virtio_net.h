@@ -116,9 +116,10 @@ struct vq_piece {
 /* Gives the device a chain of n pieces. p (may be NULL) comes back from vq_take. The first
  * descriptor's number, or -ENOSPC. Not seen by the device before vq_publish. */
 int vq_add(struct virtq *q, const struct vq_piece *pieces, u32 n, struct pkt *p);
-/* Shows what was added, and rings if the device wants to know of that or of what it was shown
- * before. */
-void vq_publish(struct virtq *q);
+/* Shows what was added. True: the device wants to know of that or of what it was shown before, and
+ * the caller is to ring (regs->notify), which any order of users may do. */
+bool vq_show(struct virtq *q);
+void vq_publish(struct virtq *q); /* both */
 /* The next chain that the device is done with: true, *p and *len (bytes written) set. */
 bool vq_take(struct virtq *q, struct pkt **p, u32 *len);
 bool vq_pending(const struct virtq *q);

@@ -160,6 +160,30 @@ static void device_that_fell_asleep_is_told(void **state)
 	teardown();
 }
 
+/* Others would spin for the lock while the hypervisor runs: not from a batch's end, nor where there
+ * is no batch, nor from the timer. */
+static void doorbell_is_rung_without_the_lock(void **state)
+{
+	struct netif *nif;
+	u64 rung;
+
+	setup();
+	nif = netif_named("eth0");
+	virtio.watched = &nif->tx_lock.locked;
+	check_burst();
+	rung = virtio.rung;
+	assert_int_equal(netif_tx(nif, packet_253()), 0);
+	assert_int_equal(virtio.rung - rung, 1);
+	sim_run_ms(10);
+	model_virtio_at_work(&virtio, QUEUE_TX);
+	assert_int_equal(netif_tx(nif, packet_253()), 0);
+	model_virtio_waits(&virtio, QUEUE_TX);
+	sim_run_ms(10);
+	assert_int_equal(virtio.rung - rung, 2);
+	assert_int_equal(virtio.rung_locked, 0);
+	teardown();
+}
+
 /* The same with the buffers for what comes in, of which it had none left: told when the driver
  * looks at that ring the next time, though it has nothing to add then. */
 static void device_without_buffers_is_told_of_new_ones(void **state)
@@ -453,6 +477,7 @@ static void without_msix(void **state)
 		cmocka_unit_test(ring_full_and_free_again),                              \
 		cmocka_unit_test(interrupt_that_finds_nothing_is_asked_for_again),       \
 		cmocka_unit_test(device_that_fell_asleep_is_told),                       \
+		cmocka_unit_test(doorbell_is_rung_without_the_lock),                     \
 		cmocka_unit_test(device_without_buffers_is_told_of_new_ones),            \
 		cmocka_unit_test(device_fills_checksums),                                \
 		cmocka_unit_test(large_frame_in_many_buffers),                           \

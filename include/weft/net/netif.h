@@ -33,7 +33,7 @@ struct netif_stats {
  * at least two segments, and may change their headers when pkt_writable says so. */
 #define NETIF_F_TSO4 BIT(2)
 #define NETIF_F_TSO6 BIT(3)
-#define NETIF_F_NO_TX_LOCK BIT(4) /* xmit may run on several CPUs at once */
+#define NETIF_F_NO_TX_LOCK BIT(4) /* xmit may run on several CPUs at once: it locks itself */
 
 /* All with netif_lock held, in process context, unless said; optional ones have defaults. */
 struct netif_ops {

@@ -338,6 +338,8 @@ static void control(struct model_virtio *m)
 static void notified(struct model_virtio *m, u16 queue)
 {
 	m->notifies++;
+	m->rung += queue == QUEUE_TX;
+	m->rung_locked += queue == QUEUE_TX && m->watched && *m->watched;
 	if (queue == QUEUE_TX && m->tx_at_once)
 		transmit(&m->tx_event);
 	else if (queue == QUEUE_TX)

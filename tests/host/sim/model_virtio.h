@@ -28,8 +28,10 @@ struct model_virtio {
 	bool bad_id;	 /* the next used element names a descriptor that does not exist */
 	u16 bad_buffers; /* not 0: the next frame's header says so many */
 	bool refuse_control;
+	const u32 *watched; /* a lock's word, or NULL: see rung_locked */
 	/* for tests to look at */
 	u64 rx_frames, rx_buffers, rx_dropped, tx_frames, tx_gso, notifies, irqs;
+	u64 rung, rung_locked; /* doorbells of QUEUE_TX; those while it is held */
 	bool promisc, allmulti;
 	u32 groups;
 	/* its own */
