@@ -28,6 +28,8 @@ u32 filter_run(const struct sock_filter *prog, const struct filter_view *v);
 
 /* As filter_run, of the program that s has. Poll or process context, under RCU. */
 u32 socket_filter_run(const struct socket *s, const struct filter_view *v);
+/* The program that s has, of *n instructions; NULL: none. Under RCU. */
+const struct sock_filter *socket_filter_program(const struct socket *s, u32 *n);
 static inline bool socket_has_filter(const struct socket *s)
 {
 	return unlikely(READ_ONCE(s->filter) != NULL);

@@ -10,6 +10,7 @@
 
 struct socket_filter {
 	struct rcu_head rcu;
+	u32 len; /* instructions */
 	struct sock_filter prog[];
 };
 
@@ -46,6 +47,7 @@ static int filter_attach(struct socket *s, const void *val, u32 len)
 	f = kmalloc(sizeof(*f) + bytes);
 	if (!f)
 		return -ENOMEM;
+	f->len = user.len;
 	err = copy_from_user(f->prog, (const void __user *)user.filter, bytes);
 	if (!err)
 		err = filter_check(f->prog, user.len);
@@ -89,6 +91,15 @@ void socket_filter_free(struct socket *s)
 	kfree(s->filter);
 	s->filter = NULL;
 }
+
+const struct sock_filter *socket_filter_program(const struct socket *s, u32 *n)
+{
+	const struct socket_filter *f = rcu_dereference(s->filter);
+
+	*n = f ? f->len : 0;
+	return f ? f->prog : NULL;
+}
+EXPORT(socket_filter_program);
 
 u32 socket_filter_run(const struct socket *s, const struct filter_view *v)
 {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* packet.c - requests about AF_PACKET sockets: all of them. Programs that filter are not shown. */
+/* packet.c - requests about AF_PACKET sockets: all of them. Programs that filter are shown to root
+ * alone. */
 #include "sock_diag.h"
 
+#include <weft/filter.h>
 #include <weft/sched.h>
+
+#define FILTER_TOLD 256 /* instructions: a longer one would not fit into a part */
 
 /* What a dump keeps of its request: nl_dump.body is that long. */
 struct kept {
@@ -23,6 +27,23 @@ static int start(struct nl_dump *d, const struct nl_request *rq, u32 len)
 		return -ENOENT;
 	diag_leave(t);
 	return 0;
+}
+
+/* An empty one says that there may be one. */
+static void put_filter(struct nl_out *o, const struct socket *s, bool root)
+{
+	const struct sock_filter *prog;
+	u32 n;
+
+	if (!root) {
+		nl_put(o, PACKET_DIAG_FILTER, NULL, 0);
+		return;
+	}
+	rcu_read_lock();
+	prog = socket_filter_program(s, &n);
+	if (prog && n <= FILTER_TOLD)
+		nl_put(o, PACKET_DIAG_FILTER, prog, n * sizeof(*prog));
+	rcu_read_unlock();
 }
 
 static bool message(struct nl_out *o, const struct diag_sock *d, u32 show)
@@ -53,6 +74,8 @@ static bool message(struct nl_out *o, const struct diag_sock *d, u32 show)
 		nl_put(o, PACKET_DIAG_RX_RING, p->ring, sizeof(*p->ring));
 	if (show & PACKET_SHOW_MEMINFO)
 		nl_put(o, PACKET_DIAG_MEMINFO, d->mem, sizeof(d->mem));
+	if (show & PACKET_SHOW_FILTER)
+		put_filter(o, d->s, !require_root());
 	return nl_end(o);
 }
 

@@ -3,6 +3,7 @@
  * one; many of them in parts; modules that leave meanwhile, and no memory. */
 #include "diag_calls.h"
 
+#include <uapi/filter.h>
 #include <uapi/packet.h>
 
 /* ---- TCP ---- */
@@ -180,14 +181,18 @@ static void packet_and_netlink_are_told(void **state)
 				       .sdiag_protocol = NDIAG_PROTO_ALL,
 				       .ndiag_show = 0xf };
 	struct socket *s[20];
+	struct sock_filter all = { BPF_RET | BPF_K, 0, 0, 96 };
+	struct sock_fprog prog = { .len = 1, .filter = (u64)(unsigned long)&all };
 	struct packet_diag_msg m;
 	struct netlink_diag_msg nm;
+	static struct seen one;
 	struct request r;
-	u32 n = 0;
+	u32 n = 0, filter_len;
 	long len;
 
 	for (u32 i = 0; i < ARRAY_SIZE(s); i++)
 		s[i] = socket_create(AF_PACKET, SOCK_RAW, htons(0x1234 + i));
+	assert_int_equal(sock_setopt(s[7], SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)), 0);
 	begin(&r, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &q, sizeof(q));
 	put(diag, r.b, r.len);
 	while ((len = take(diag, 0)) > 0) {
@@ -197,6 +202,11 @@ static void packet_and_netlink_are_told(void **state)
 			memcpy(&m, answer + at + 16, sizeof(m));
 			assert_int_equal(m.pdiag_family, AF_PACKET);
 			assert_int_equal(m.pdiag_num, 0x1234 + n);
+			read_attrs(&one, answer + at + 16 + sizeof(m),
+				   word(answer + at) - 16 - sizeof(m));
+			filter_len = one.attr_len[PACKET_DIAG_FILTER];
+			assert_int_equal(filter_len, n == 7 ? sizeof(all) : 0);
+			assert_memory_equal(one.attr[PACKET_DIAG_FILTER], &all, filter_len);
 			n++;
 		}
 	}
