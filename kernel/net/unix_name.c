@@ -144,8 +144,8 @@ struct unix_sock *unix_find(const u8 *name, u32 len, u16 type)
 	u = find_locked(inode, name, len);
 	if (u && u->type == type)
 		unix_get(u);
-	else
-		u = ERR_PTR(u ? -EPROTOTYPE : -ECONNREFUSED);
+	else /* for Linux the type is part of an abstract name */
+		u = ERR_PTR(u && inode ? -EPROTOTYPE : -ECONNREFUSED);
 	spin_unlock(&unix_lock);
 	if (inode)
 		inode_put(inode);

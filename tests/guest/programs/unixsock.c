@@ -47,11 +47,21 @@ static void pair_of_datagrams(void)
 	check(recv(s[1], buf, 32, 0) == 4 && !memcmp(buf, "two!", 4));
 }
 
+/* Nobody of another type is there; of an abstract name the type is a part. */
+static void other_type(const struct sockaddr_un *a, socklen_t len, int why)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	fails(connect(fd, (const void *)a, len), why);
+	close(fd);
+}
+
 static void named_stream(void)
 {
 	struct sockaddr_un a, peer;
 	socklen_t len = address(&a, "/tmp/unix-stream"), plen = sizeof(peer);
-	int l = socket(AF_UNIX, SOCK_STREAM, 0), c;
+	struct sockaddr_un none = { AF_UNIX, "\0stream" };
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c, hidden = socket(AF_UNIX, SOCK_STREAM, 0);
 	char buf[8];
 	pid_t pid;
 
@@ -62,6 +72,10 @@ static void named_stream(void)
 	fails(connect(c, (void *)&a, len), ECONNREFUSED);
 	fails(bind(c, (void *)&a, len), EADDRINUSE);
 	check(listen(l, 5) == 0);
+	other_type(&a, len, EPROTOTYPE);
+	check(bind(hidden, (void *)&none, 2 + sizeof("stream")) == 0 && listen(hidden, 1) == 0);
+	other_type(&none, 2 + sizeof("stream"), ECONNREFUSED);
+	close(hidden);
 	pid = fork();
 	if (!pid) {
 		check(connect(c, (void *)&a, len) == 0 && write(c, "ping", 4) == 4);
