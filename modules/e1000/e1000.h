@@ -15,6 +15,7 @@
 #include "regs.h"
 
 #define RX_RING_MAX 1024
+#define RX_STOCK 16 /* buffers that are taken from the pool at once */
 #define TX_RING_MAX 1024
 /* Descriptors that one packet takes at most: a context, the headers, 64 KiB in pieces. */
 #define TX_LARGE_MAX 8u
@@ -31,8 +32,10 @@ struct rx_ring {
 	struct pkt **pkt; /* the buffer that each descriptor lends to the device */
 	u32 size;	  /* descriptors, a multiple of 8 */
 	/* poll context only */
-	u32 next;     /* first descriptor not yet looked at */
-	u32 unposted; /* refilled descriptors that RDT does not cover yet */
+	u32 next;		     /* first descriptor not yet looked at */
+	u32 unposted;		     /* refilled descriptors that RDT does not cover yet */
+	struct pkt *stock[RX_STOCK]; /* buffers to lend next */
+	u32 nr_stock;
 };
 
 struct tx_ring {

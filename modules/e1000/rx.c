@@ -39,20 +39,30 @@ void e1000_rx_free(struct nic *nic)
 	for (i = 0; rx->pkt && i < rx->size; i++)
 		if (rx->pkt[i])
 			pkt_free(rx->pkt[i]);
+	while (rx->nr_stock)
+		pkt_free(rx->stock[--rx->nr_stock]);
 	kfree(rx->pkt);
 	if (rx->desc)
 		dma_free(rx->desc, rx->size * sizeof(*rx->desc));
 	*rx = (struct rx_ring){ 0 };
 }
 
-static void lend(struct rx_ring *rx, u32 i, struct pkt *p)
+/* NULL: the pool is exhausted. */
+static inline struct pkt *fresh_buffer(struct rx_ring *rx)
+{
+	if (unlikely(!rx->nr_stock))
+		rx->nr_stock = pkt_alloc_bulk(PKT_POOL_RX, RX_HEADROOM, rx->stock, RX_STOCK);
+	return likely(rx->nr_stock) ? rx->stock[--rx->nr_stock] : NULL;
+}
+
+/* The caller counts what is not posted yet. */
+static inline void lend(struct rx_ring *rx, u32 i, struct pkt *p)
 {
 	struct rx_desc *d = &rx->desc[i];
 
 	rx->pkt[i] = p;
 	d->addr = dma_addr(p->data);
 	d->status = 0;
-	rx->unposted++;
 }
 
 /* The descriptor behind i. */
@@ -79,11 +89,12 @@ int e1000_rx_fill(struct nic *nic)
 
 	for (i = 0; i < rx->size; i++) {
 		if (!rx->pkt[i]) {
-			struct pkt *p = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
+			struct pkt *p = fresh_buffer(rx);
 
 			if (!p)
 				return -ENOMEM;
 			lend(rx, i, p);
+			rx->unposted++;
 		}
 	}
 	/* frames that came while the interface was down are stale */
@@ -119,7 +130,7 @@ static void take_frame(struct nic *nic, struct rx_desc *d, u32 i)
 		lend(rx, i, p);
 		return;
 	}
-	fresh = pkt_alloc(PKT_POOL_RX, RX_HEADROOM, RX_ROOM);
+	fresh = fresh_buffer(rx);
 	if (!fresh) {
 		netif_stats_this(nic->nif)->rx_dropped++;
 		ip_drop_count(DROP_NO_MEMORY);
@@ -148,6 +159,7 @@ u32 e1000_rx_poll(struct nic *nic, u32 budget)
 		take_frame(nic, d, i);
 		done++;
 	}
+	rx->unposted += done;
 	if (rx->unposted >= doorbell_batch(rx))
 		post(nic);
 	return done;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tx.c - the transmit ring. No transmit interrupt: descriptors are reclaimed when the next frame is
- * queued, behind the doorbell, at the end of a poll, or by a slow timer. The device fills in
- * checksums and cuts large TCP packets, told by context descriptors, which are only sent when they
- * change; those over IPv6 the driver cuts for an 8254x, whose emulations count the IPv6 header in
- * each segment's payload. It reports only the last descriptor before a doorbell and a few in
- * between. */
+/* tx.c - the transmit ring. No transmit interrupt: descriptors are reclaimed behind the doorbell,
+ * at the end of a poll, when room is short, or by a slow timer. The device fills in checksums and
+ * cuts large TCP packets, told by context descriptors, which are only sent when they change; those
+ * over IPv6 the driver cuts for an 8254x, whose emulations count the IPv6 header in each segment's
+ * payload. It reports only the last descriptor before a doorbell and a few in between. */
 #include "e1000.h"
 
 #include <weft/bytes.h>
@@ -319,7 +318,6 @@ int e1000_tx_xmit(struct nic *nic, struct pkt *p)
 {
 	struct tx_ring *tx = &nic->tx;
 
-	e1000_tx_reclaim(nic);
 	if (unlikely(e1000_tx_room(nic) < tx->packet_max)) {
 		e1000_tx_doorbell(nic);
 		e1000_tx_reclaim(nic);
