@@ -75,6 +75,7 @@
 #define SO_DOMAIN 39
 #define SO_LOCK_FILTER 44
 #define SO_BUSY_POLL 46
+#define SO_MAX_PACING_RATE 47
 #define SO_BPF_EXTENSIONS 48
 #define SO_INCOMING_CPU 49
 #define SO_MEMINFO 55

@@ -4,8 +4,8 @@
 #include "listen.h"
 #include "table.h"
 
-/* The user's wishes. */
-static void inherit(struct tcp_conn *child, const struct tcp_conn *l)
+/* The user's wishes. False: no memory. */
+static bool inherit(struct tcp_conn *child, const struct tcp_conn *l)
 {
 	child->nodelay = l->nodelay;
 	child->cork = l->cork;
@@ -25,6 +25,7 @@ static void inherit(struct tcp_conn *child, const struct tcp_conn *l)
 		child->sndbuf = l->sndbuf;
 	inet_inherit(&child->is, &l->is);
 	tcp_cc_inherit(child, l);
+	return tcp_pace_inherit(child, l);
 }
 
 static void take_ends(struct tcp_conn *child, const struct tcp_end *e)
@@ -61,7 +62,10 @@ struct tcp_conn *tcp_child_make(struct tcp_conn *l, const struct tcp_handshake *
 
 	if (!child)
 		return NULL;
-	inherit(child, l);
+	if (!inherit(child, l)) {
+		tcp_end_put(&child->end);
+		return NULL;
+	}
 	take_ends(child, ends);
 	take_handshake(child, hs);
 	tcp_flow_fill(child, &child->is.flow);

@@ -58,6 +58,7 @@ void tcp_conn_free(struct tcp_end *e)
 	if (unlikely(tc->timer_at || tc->is.waiter.used))
 		timer_cancel_sync(&tc->timer);
 	tcp_cc_stop(tc); /* a child that came to nothing */
+	tcp_pace_free(tc);
 	kmem_cache_free(conn_cache, tc);
 }
 

@@ -21,6 +21,14 @@ void tcp_fastopen_syn(struct tcp_conn *tc, struct tcp_fast_syn *fo);
 /* output.c: len bytes of the first packet arrived with the SYN. */
 void tcp_sent_with_syn(struct tcp_conn *tc, u32 len);
 
+/* output.c: TCP_TIMER_PACE asks for output then, or before. */
+void tcp_output_at(struct tcp_conn *tc, u64 at);
+
+/* pace.c, where tc->pace is set: how many of n bytes may leave now; 0: none, and output is asked
+ * for again in time. So many have left. */
+u32 tcp_pace_fit(struct tcp_conn *tc, u32 n);
+void tcp_pace_sent(struct tcp_conn *tc, u32 len, u64 now);
+
 /* Bytes of options of the next segment. */
 u32 tcp_options_len(const struct tcp_conn *tc);
 /* Header and options in front of p's payload, then down. The flow was checked. Consumes p. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* info.c - TCP_INFO: Linux's struct tcp_info as of 6.1, cut to what the caller asks for. 0 are, as
- * on Linux, fackets and last_ack_sent. Nothing is paced: the rate is the one that Linux computes,
- * whether or not it uses it. */
+ * on Linux, fackets and last_ack_sent. Nothing is paced but what SO_MAX_PACING_RATE bounds: the
+ * rate is the one that Linux computes, whether or not it uses it. */
 #include "emit.h"
 #include "listen.h"
 
@@ -10,7 +10,6 @@
 #define INFO_WSCALE 4
 #define INFO_ECN 8
 #define INFO_SYN_DATA 32
-#define PACING_NONE (~0ull)
 #define REORDERING 3 /* segments; RACK keeps a time instead (RFC 8985) */
 
 /* linux/tcp.h */
@@ -110,10 +109,11 @@ static u64 pacing_rate(const struct tcp_conn *tc)
 {
 	u64 percent = tc->cc.cwnd < tc->cc.ssthresh / 2 ? 200 : 120;
 	u64 window = max(tc->cc.cwnd, tc->snd_nxt - tc->snd_una);
+	u64 most = tcp_pace_rate(tc);
 
 	if (!tc->srtt_ns)
-		return PACING_NONE;
-	return window * percent / 100 * NSEC_PER_SEC / tc->srtt_ns;
+		return most;
+	return min(window * percent / 100 * NSEC_PER_SEC / tc->srtt_ns, most);
 }
 
 static void fill_times(const struct tcp_conn *tc, struct tcp_info *i)
@@ -159,7 +159,7 @@ static void fill(struct tcp_conn *tc, struct tcp_info *i)
 	i->rcv_space = tc->rcv_space;
 	i->reordering = REORDERING;
 	i->pacing_rate = pacing_rate(tc);
-	i->max_pacing_rate = PACING_NONE;
+	i->max_pacing_rate = tcp_pace_rate(tc);
 	i->bytes_received = bytes_received(tc);
 	i->rcv_ooopack = tc->rcv_ooopack;
 	i->segs_in = tc->segs_in;

@@ -43,12 +43,15 @@ static struct pkt *take_new(struct tcp_conn *tc, u32 len)
 	return c;
 }
 
-void tcp_retry_later(struct tcp_conn *tc)
+void tcp_output_at(struct tcp_conn *tc, u64 at)
 {
-	u64 at = ktime_get() + TCP_RETRY_NS;
-
 	if (!tc->deadline[TCP_TIMER_PACE] || tc->deadline[TCP_TIMER_PACE] > at)
 		tcp_timer_set(tc, TCP_TIMER_PACE, at);
+}
+
+void tcp_retry_later(struct tcp_conn *tc)
+{
+	tcp_output_at(tc, ktime_get() + TCP_RETRY_NS);
 }
 
 /* The route may have another MTU than when mss was made. */
@@ -146,6 +149,8 @@ static int send_one(struct tcp_conn *tc, u32 len, bool fin)
 			tcp_tx_cb(data)->tried = true;
 		return err;
 	}
+	if (unlikely(tc->pace))
+		tcp_pace_sent(tc, len, now);
 	note_data_sent(tc, end, len, now);
 	advance(tc, len, fin);
 	tcp_recovery_sent(tc, len, false);
@@ -239,6 +244,11 @@ static u32 next_len(struct tcp_conn *tc)
 		n = cw < mss ? cw : cw - cw % mss;
 		if (n < left && worth_waiting(tc, n))
 			return limited_by_cwnd(tc);
+	}
+	if (unlikely(tc->pace)) {
+		n = tcp_pace_fit(tc, n);
+		if (!n)
+			return 0;
 	}
 	tail = n % mss;
 	if (tail && tc->snd_nxt + n == tc->write_seq && !short_may_leave(tc, p, tc->write_seq))
@@ -378,6 +388,8 @@ int tcp_retransmit(struct tcp_conn *tc, struct tcp_rec *r, u32 limit)
 	tc->total_retrans += segs;
 	tc->bytes_retrans += r->end - r->seq;
 	tc->last_sent_ns = ktime_get();
+	if (unlikely(tc->pace))
+		tcp_pace_sent(tc, r->end - r->seq, tc->last_sent_ns);
 	tcp_rec_resent(tc, r, tc->last_sent_ns);
 	tcp_recovery_sent(tc, r->end - r->seq, true);
 	return 0;
@@ -398,6 +410,11 @@ static bool send_lost(struct tcp_conn *tc)
 		if (seq_ge(r->seq, tc->snd_una + tc->snd_wnd) &&
 		    !(tc->backoff && r->seq == tc->snd_una))
 			break;
+		if (unlikely(tc->pace)) {
+			room = tcp_pace_fit(tc, max(room, mss));
+			if (!room)
+				break;
+		}
 		if (tcp_retransmit(tc, r, room)) {
 			tcp_retry_later(tc);
 			break;

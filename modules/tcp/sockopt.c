@@ -306,6 +306,8 @@ int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 le
 		return set_tcp(tc, opt, val, len);
 	if (level != SOL_SOCKET)
 		return set_ip(tc, level, opt, val, len);
+	if (opt == SO_MAX_PACING_RATE)
+		return tcp_pace_setsockopt(tc, val, len);
 	socket_option_changed(tc, opt);
 	return -ENOPROTOOPT;
 }
@@ -407,6 +409,8 @@ int tcp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
 
 	if (is_form(s, level, opt) && !tcp_in(tc, TCP_STATE_BIT(TCP_ESTABLISHED)))
 		return -ENOTCONN;
+	if (level == SOL_SOCKET && opt == SO_MAX_PACING_RATE)
+		return tcp_pace_getsockopt(tc, val, len);
 	if (level != SOL_TCP)
 		return inet_getsockopt(&tc->is, level, opt, val, len);
 	switch (opt) {

@@ -12,7 +12,7 @@
  *	ack.c    acknowledgements, RTT, SACK	recovery.c RACK-TLP, PRR, F-RTO   timer.c  cc.c
  *	sock.c   socket calls  send.c recv.c	rxq.c rcvbuf.c urgent.c  received data
  *	sockopt.c info.c			sysctl.c proc.c diag.c
- *	rate.c	 delivery rate			mtuprobe.c path MTU, told of or found out
+ *	rate.c	 delivery rate  pace.c bounded	mtuprobe.c path MTU, told of or found out
  *	fastopen.c, as a server, fastclient.c, as a client (RFC 7413)
  *
  * Locks: the socket's mutex (process context) > the listener's conn lock > a connection's lock >
@@ -213,12 +213,12 @@ struct tcp_conn {
 	u16 nr_runs; /* in ofo */
 	u32 urgent_skip_seq;
 	u32 fin_seq;
+	u32 collapsed_at;     /* rcv_nxt when rxq was last collapsed */
 	struct list_head rxq; /* in order, struct pkt with tcp_rx_cb */
 	/* guarded by the socket's lock instead: taken off rxq by the reader, copied_seq's packet
 	 * first */
 	struct list_head reading;
 	struct list_head ofo;	 /* out of order: the first packet of each run, by sequence */
-	u32 collapsed_at;	 /* rcv_nxt when rxq was last collapsed */
 	u32 rx_bytes, ofo_bytes; /* true sizes */
 	struct tcp_range sack_out[TCP_SACK_BLOCKS_OUT]; /* newest first (RFC 2018 4) */
 	struct tcp_range dsack;				/* start == end: none (RFC 2883) */
@@ -314,13 +314,14 @@ struct tcp_conn {
 	u64 rcv_space_ns;
 	u32 rcv_space_seq;
 	u32 notsent_lowat;
-	int soft_error;	   /* of ICMP, told when we give up (RFC 1122 4.2.3.9) */
-	u8 shutdown;	   /* SHUT bits: 1 receive (a FIN counts), 2 send; 3 once it is over */
-	u8 phase;	   /* sock.c: what connect(2) has told. The socket's lock */
-	bool addr_bound;   /* likewise: is.laddr is bind(2)'s choice */
-	u32 nr_accepting;  /* likewise: threads that sleep in accept */
-	bool tx_waiting;   /* a writer or poller wants to hear of room */
-	bool reader_waits; /* in recv, for whatever comes; SO_RCVLOWAT is for pollers */
+	struct tcp_pace *pace; /* pace.c; NULL: as fast as it goes */
+	int soft_error;	       /* of ICMP, told when we give up (RFC 1122 4.2.3.9) */
+	u8 shutdown;	       /* SHUT bits: 1 receive (a FIN counts), 2 send; 3 once it is over */
+	u8 phase;	       /* sock.c: what connect(2) has told. The socket's lock */
+	bool addr_bound;       /* likewise: is.laddr is bind(2)'s choice */
+	u32 nr_accepting;      /* likewise: threads that sleep in accept */
+	bool tx_waiting;       /* a writer or poller wants to hear of room */
+	bool reader_waits;     /* in recv, for whatever comes; SO_RCVLOWAT is for pollers */
 
 	/* a listener's; the same lock */
 	struct tcp_listen *listen; /* listen.c; NULL: is not one */
@@ -447,6 +448,13 @@ static inline u32 tcp_fixed_options(const struct tcp_conn *tc)
 u16 tcp_mss_announce(const struct flow *f);
 extern struct atomic tcp_nr_established, tcp_nr_orphans; /* conn.c, for /proc */
 void tcp_timewait_start(struct tcp_conn *tc); /* tc becomes a struct tcp_timewait and is done */
+/* pace.c: SO_MAX_PACING_RATE, in bytes a second. The options with the socket's lock held. */
+#define TCP_PACE_NONE (~0ull)
+u64 tcp_pace_rate(const struct tcp_conn *tc);
+bool tcp_pace_inherit(struct tcp_conn *child, const struct tcp_conn *l); /* false: no memory */
+void tcp_pace_free(struct tcp_conn *tc);
+int tcp_pace_setsockopt(struct tcp_conn *tc, const void *val, u32 len);
+int tcp_pace_getsockopt(const struct tcp_conn *tc, void *val, u32 *len);
 /* isn.c (RFC 6528) */
 int tcp_isn_init(void);
 u32 tcp_isn(const struct tcp_end *e, u32 *ts_offset); /* of a new connection between these */
