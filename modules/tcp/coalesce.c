@@ -30,7 +30,6 @@ struct coalesce {
 	/* data that was taken */
 	u32 truesize, longest;
 	u32 first_tsval, first_tsecr;
-	u64 now;
 	struct list_head packets;
 	/* the last ACK that was, and what it acknowledges */
 	struct pkt *last;
@@ -61,19 +60,20 @@ static bool still_predicted(const struct coalesce *c)
 static void note_times(const struct coalesce *c)
 {
 	struct tcp_conn *tc = c->tc;
+	u64 now = list_last_entry(&c->packets, struct pkt, node)->stamp_ns;
 	bool ts = c->header != TCP_HEADER;
 
-	tc->last_recv_ns = c->now;
+	tc->last_recv_ns = now;
 	if (ts) {
 		if (likely(seq_gt(c->first, tc->last_ack_sent)))
 			return;
 		tc->ts_recent = c->first_tsval;
-		tc->ts_recent_ns = c->now;
+		tc->ts_recent_ns = now;
 	}
 	if (unlikely(seq_ge(c->first, tc->rcv_rtt_seq))) {
 		struct tcp_seg seg = { .has_ts = ts, .tsecr = c->first_tsecr, .len = c->longest };
 
-		tcp_rcv_rtt(tc, &seg, c->now);
+		tcp_rcv_rtt(tc, &seg, now);
 	}
 }
 
@@ -214,9 +214,12 @@ static bool is_more_data(const struct coalesce *c, const struct pkt *p)
 /* A duplicate means something on its own, and so do options. */
 static bool is_later_ack(const struct coalesce *c, const struct pkt *p)
 {
-	u32 ack = get_be32(p->data + 8);
+	u32 ack;
 
-	return p->len == c->header && seq_gt(ack, c->ack) && seq_le(ack, c->limit);
+	if (p->len != c->header)
+		return false;
+	ack = get_be32(p->data + 8);
+	return seq_gt(ack, c->ack) && seq_le(ack, c->limit);
 }
 
 /* Behind the fixed header only a time stamp, and none that is older. */
@@ -241,8 +244,8 @@ static __always_inline bool is_next(struct coalesce *c, const struct pkt *p, boo
 {
 	const u8 *h = p->data;
 
-	if (p->len < c->header || get_be32(h + 4) != c->next || !same_header(c, h) ||
-	    !(acks ? is_later_ack(c, p) : is_more_data(c, p)))
+	if (!(acks ? is_later_ack(c, p) : is_more_data(c, p)) || get_be32(h + 4) != c->next ||
+	    !same_header(c, h))
 		return false;
 	return checksum_good(c, p) && times_go_on(c, h);
 }
@@ -270,7 +273,6 @@ static void take_data(struct coalesce *c, struct pkt *p)
 		c->longest = len;
 	c->nr++;
 	c->truesize += p->truesize;
-	c->now = p->stamp_ns;
 	list_add_tail(&p->node, &c->packets);
 }
 

@@ -6,6 +6,8 @@
 
 #include <weft/sched.h>
 
+#define COPY_AT_ONCE 32 /* packets; then their buffers are free for others */
+
 /* One call of recv. */
 struct reader {
 	struct socket *s;
@@ -158,15 +160,16 @@ static void copy_packets(struct reader *r)
 	}
 }
 
-/* The usual case of it: nothing urgent, nothing to be left or thrown away. */
-static void copy_plain(struct reader *r)
+/* Copies from the first packets. False: no more in this call, or there are none. */
+static bool copy_some(struct reader *r)
 {
-	struct tcp_conn *tc = r->tc;
+	struct list_head *at, *reading = &r->tc->reading, done;
 	size_t left = r->left;
-	u32 freed = 0;
+	bool more = true;
+	u32 i = 0;
 
-	while (left && !list_empty(&tc->reading)) {
-		struct pkt *p = list_first_entry(&tc->reading, struct pkt, node);
+	for (at = reading->next; more && at != reading && i < COPY_AT_ONCE; i++) {
+		struct pkt *p = list_entry(at, struct pkt, node);
 		u32 n = min((size_t)p->len, left);
 		long got = iter_copy_to(p->data, n, &r->m->iter);
 
@@ -175,21 +178,33 @@ static void copy_plain(struct reader *r)
 			n = got > 0 ? got : 0;
 		}
 		left -= n;
+		more = left;
 		r->stamp_ns = p->stamp_ns;
 		if (n < p->len) {
 			if (n)
 				trim_read(p, n);
+			more = false;
 			break;
 		}
-		list_del(&p->node);
-		freed += p->truesize;
-		pkt_free(p);
+		r->freed += p->truesize;
+		at = at->next;
 	}
+	list_cut_before(reading, at, &done);
+	pkt_free_list(&done);
 	r->copied += r->left - left;
 	r->seq += r->left - left;
 	r->left = left;
-	r->freed += freed;
-	WRITE_ONCE(tc->copied_seq, r->seq);
+	WRITE_ONCE(r->tc->copied_seq, r->seq);
+	return more && at != reading;
+}
+
+/* The usual case of it: nothing urgent, nothing to be left or thrown away. */
+static void copy_plain(struct reader *r)
+{
+	if (likely(r->left)) {
+		while (copy_some(r))
+			;
+	}
 }
 
 static void copy_queue(struct reader *r)
