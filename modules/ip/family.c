@@ -9,12 +9,12 @@
 
 #define DOOR_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
-static struct ip_family *families[AF_MAX]; /* netif_lock to change, RCU to read */
-static int fallback_ttl = 64;		   /* RFC 1122 3.2.1.7, IANA's recommendation */
+struct ip_family *ip_families[AF_MAX];
+static int fallback_ttl = 64; /* RFC 1122 3.2.1.7, IANA's recommendation */
 
 struct ip_family *ip_family_find(u16 af)
 {
-	return af < AF_MAX ? rcu_dereference(families[af]) : NULL;
+	return af < AF_MAX ? rcu_dereference(ip_families[af]) : NULL;
 }
 EXPORT(ip_family_find);
 
@@ -30,14 +30,14 @@ int ip_family_register_owner(struct ip_family *fam, struct module *owner)
 	if (!fam->default_ttl)
 		fam->default_ttl = &fallback_ttl;
 	netif_lock();
-	if (families[fam->af]) {
+	if (ip_families[fam->af]) {
 		netif_unlock();
 		return -EEXIST;
 	}
 	fam->owner = owner;
 	door_init(&fam->door);
 	ledger_add(&fam->ledger, owner, "address family", fam->name, undo_family);
-	rcu_assign_pointer(families[fam->af], fam);
+	rcu_assign_pointer(ip_families[fam->af], fam);
 	route_changed();
 	loopback_addresses(fam->af);
 	netif_unlock();
@@ -48,8 +48,8 @@ EXPORT(ip_family_register_owner);
 void ip_family_unregister(struct ip_family *fam)
 {
 	netif_lock();
-	if (families[fam->af] == fam)
-		rcu_assign_pointer(families[fam->af], NULL);
+	if (ip_families[fam->af] == fam)
+		rcu_assign_pointer(ip_families[fam->af], NULL);
 	redirect_flush(fam->af);
 	route_changed();
 	ledger_remove(&fam->ledger);
@@ -124,9 +124,9 @@ void ip_family_show(struct seq *s)
 	seq_puts(s, "family    name       ethertype module\n");
 	netif_lock();
 	for (u32 i = 0; i < AF_MAX; i++) {
-		if (families[i])
-			seq_printf(s, "%-9u %-10s 0x%04x    %s\n", i, families[i]->name,
-				   families[i]->ethertype, module_name(families[i]->owner));
+		if (ip_families[i])
+			seq_printf(s, "%-9u %-10s 0x%04x    %s\n", i, ip_families[i]->name,
+				   ip_families[i]->ethertype, module_name(ip_families[i]->owner));
 	}
 	netif_unlock();
 }

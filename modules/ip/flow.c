@@ -231,7 +231,7 @@ static int flow_route(struct ip_family *fam, struct flow *f)
 /* The longest datagram of a family with its header. Under RCU. */
 static u32 len_max(const struct flow *f)
 {
-	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	const struct ip_family *fam = ip_family_of(&f->dst);
 
 	return fam && fam->max_len ? fam->max_len : IP_LEN_MAX;
 }
@@ -260,7 +260,7 @@ static __noinline int find_way(struct flow *f)
 
 	if (recall(f))
 		return 0;
-	fam = ip_family_find(ip_addr_family(&f->dst));
+	fam = ip_family_of(&f->dst);
 	if (!fam)
 		return -EAFNOSUPPORT;
 	err = flow_route(fam, f);
@@ -269,8 +269,19 @@ static __noinline int find_way(struct flow *f)
 	return err;
 }
 
+/* The usual case: what f knows still holds, its neighbour's entry and so the entry's interface too,
+ * and both may be sent to at once. An interface that stops asking for addresses drops its entries.
+ * Under RCU. */
+static inline bool flow_ready(const struct flow *f, u32 len)
+{
+	struct neigh *n = neigh_by_handle(f->neigh_slot, f->neigh_id);
+
+	return likely(n && f->route_gen == READ_ONCE(route_generation) && netif_is_up(n->nif) &&
+		      len + f->net_header <= f->mtu && !READ_ONCE(n->nif->tx_full) && neigh_use(n));
+}
+
 /* The whole of stage one but the buffer. Under RCU. */
-static inline int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
+static __noinline int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
 {
 	struct netif *nif;
 	bool park = f->flags & FLOW_PARK;
@@ -298,20 +309,25 @@ static inline int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
 	return 0;
 }
 
-int ip_flow_check(struct flow *f, u32 len, struct ip_waiter *w)
+static inline int check(struct flow *f, u32 len, struct ip_waiter *w)
 {
 	int err;
 
 	rcu_read_lock();
-	err = flow_check(f, len, w);
+	err = flow_ready(f, len) ? 0 : flow_check(f, len, w);
 	rcu_read_unlock();
 	return err;
+}
+
+int ip_flow_check(struct flow *f, u32 len, struct ip_waiter *w)
+{
+	return check(f, len, w);
 }
 EXPORT(ip_flow_check);
 
 struct pkt *ip_reserve(struct flow *f, u32 len, struct ip_waiter *w)
 {
-	int err = ip_flow_check(f, len, w);
+	int err = check(f, len, w);
 	struct pkt *p;
 
 	if (err)
@@ -341,7 +357,7 @@ static int reroute(struct ip_family *fam, struct flow *f, const struct pkt *p)
 /* The way is another one now, or p came with less headroom than it needs. Under RCU. */
 static __noinline int commit_any(struct flow *f, struct pkt *p)
 {
-	struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	struct ip_family *fam = ip_family_of(&f->dst);
 	struct netif *nif;
 	int err = fam ? 0 : -EAFNOSUPPORT;
 
@@ -365,8 +381,9 @@ static __noinline int commit_any(struct flow *f, struct pkt *p)
 /* Under RCU. */
 static inline int commit(struct flow *f, struct pkt *p)
 {
-	struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
-	struct netif *nif = netif_by_index(f->ifindex);
+	struct ip_family *fam = ip_family_of(&f->dst);
+	struct neigh *n = neigh_by_handle(f->neigh_slot, f->neigh_id);
+	struct netif *nif = likely(n) ? n->nif : netif_by_index(f->ifindex);
 
 	if (unlikely(!fam || !nif || f->route_gen != READ_ONCE(route_generation) ||
 		     pkt_headroom(p) < f->headroom))
@@ -408,7 +425,7 @@ static void copy_to_self(struct netif *nif, const struct flow *f, const struct p
 
 int ip_output_here(struct netif *nif, struct flow *f, struct pkt *p)
 {
-	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	const struct ip_family *fam = ip_family_of(&f->dst);
 
 	p->net_off = p->data - p->head;
 	copy_to_self(nif, f, p, fam ? fam->ethertype : 0);
@@ -420,7 +437,7 @@ EXPORT(ip_output_here);
 /* To several, to this host, or to a neighbour that is not known well enough. */
 static __noinline int output_any(struct netif *nif, struct flow *f, struct pkt *p)
 {
-	const struct ip_family *fam = ip_family_find(ip_addr_family(&f->dst));
+	const struct ip_family *fam = ip_family_of(&f->dst);
 	u16 ethertype = fam ? fam->ethertype : 0;
 
 	p->ethertype = ethertype;
@@ -434,10 +451,10 @@ int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
 	struct neigh *n;
 
 	p->net_off = p->data - p->head;
-	n = likely(f->kind == IP_KIND_UNICAST) ? neigh_by_handle(f->neigh_slot, f->neigh_id) : NULL;
-	if (unlikely(!n || n->nif != nif || !neigh_push_header(n, p)))
+	n = neigh_by_handle(f->neigh_slot, f->neigh_id);
+	if (unlikely(!n || n->nif != nif || !neigh_put_header(n, p)))
 		return output_any(nif, f, p);
 	p->ethertype = n->ethertype;
-	return netif_tx(nif, p);
+	return netif_send(nif, p);
 }
 EXPORT(ip_output_link);

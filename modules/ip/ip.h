@@ -80,6 +80,8 @@ const struct net_layer *net_layer_find(u16 ethertype); /* NULL: not loaded. Unde
 
 /* ---- netio.c, gso.c ---- */
 bool netif_has_taps(void);
+/* netif_tx for who is under RCU already. */
+int netif_send(struct netif *nif, struct pkt *p);
 /* One frame, or a large packet that the device cuts, to the driver. Consumes. Under RCU. */
 int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p);
 /* A large packet segment by segment to netif_tx_frame. Consumes. Under RCU. */
@@ -113,6 +115,12 @@ void neigh_show(struct seq *s);
 
 /* ---- proto.c, family.c ---- */
 /* door entered */
+extern struct ip_family *ip_families[AF_MAX]; /* netif_lock to change, RCU to read */
+/* The family of an address; NULL: not loaded. Under RCU. */
+static inline struct ip_family *ip_family_of(const struct ip_addr *a)
+{
+	return rcu_dereference(ip_families[ip_addr_family(a)]);
+}
 struct ip_proto *ip_proto_find_socket(u16 af, u16 type, int protocol, int *err);
 void ip_family_show(struct seq *s);
 void ip_proto_show(struct seq *s);

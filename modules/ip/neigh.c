@@ -94,17 +94,6 @@ static int want_locked(struct neigh *n, bool *ask)
 	}
 }
 
-static bool check_fast(struct neigh *n)
-{
-	u8 state = READ_ONCE(n->state);
-
-	/* only the step out of STALE is this caller's; DELAY and PROBE are the timer's */
-	if (unlikely(!neigh_has_address(state) || state == NEIGH_STALE))
-		return false;
-	WRITE_ONCE(n->used, neigh_coarse_now);
-	return true;
-}
-
 static int check_state(struct neigh *n, struct flow *f, struct ip_waiter *w, bool park)
 {
 	bool ask = false;
@@ -135,40 +124,23 @@ static __noinline int check_slow(struct netif *nif, struct neigh *n, struct flow
 		f->neigh_slot = n->slot;
 		f->neigh_id = n->id;
 	}
-	return check_fast(n) ? 0 : check_state(n, f, w, park);
+	return neigh_use(n) ? 0 : check_state(n, f, w, park);
 }
 
 int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool park)
 {
 	struct neigh *n = neigh_by_handle(f->neigh_slot, f->neigh_id);
 
-	if (likely(n && check_fast(n)))
+	if (likely(n && neigh_use(n)))
 		return 0;
 	return check_slow(nif, n, f, w, park);
 }
 
 /* ---- sending ---- */
 
-/* The header may be rewritten meanwhile: set_hw in neighstate.c. */
 bool neigh_push_header(struct neigh *n, struct pkt *p)
 {
-	u32 len = n->nif->link->header_len, seq;
-	u8 *hdr;
-
-	if (!neigh_has_address(READ_ONCE(n->state)))
-		return false;
-	hdr = pkt_push(p, len);
-	do {
-		seq = smp_load_acquire(&n->header_seq);
-		if (likely(len == ETH_HLEN)) {
-			__builtin_memcpy(hdr, n->header, 8);
-			__builtin_memcpy(hdr + 6, n->header + 6, 8);
-		} else {
-			memcpy(hdr, n->header, len);
-		}
-		smp_rmb();
-	} while (unlikely((seq & 1) || seq != READ_ONCE(n->header_seq)));
-	return true;
+	return neigh_put_header(n, p);
 }
 
 /* Under RCU. */

@@ -6,6 +6,12 @@
  * no resolver told anything with any of them held. */
 #pragma once
 
+#include <weft/net/ether.h>
+#include <weft/net/link.h>
+#include <weft/net/neigh.h>
+#include <weft/pkt.h>
+#include <weft/string.h>
+
 #define NEIGH_SLOTS 4096	   /* gc_thresh3 may be set up to this */
 #define NEIGH_TICK_NS NSEC_PER_SEC /* how coarse neigh.used is */
 
@@ -29,6 +35,19 @@ const struct neigh_params *neigh_params_of(u16 af);
 /* ---- neightable.c. All under RCU ---- */
 extern struct atomic neigh_parked_bytes[AF_MAX];
 extern u64 neigh_coarse_now; /* ktime of the last tick, for neigh.used */
+
+/* Somebody sends to n: true unless its state wants a closer look. Only the step out of STALE is a
+ * sender's; DELAY and PROBE are the timer's. */
+static inline bool neigh_use(struct neigh *n)
+{
+	u8 state = READ_ONCE(n->state);
+
+	if (unlikely(!neigh_has_address(state) || state == NEIGH_STALE))
+		return false;
+	WRITE_ONCE(n->used, neigh_coarse_now);
+	return true;
+}
+
 struct neigh *neigh_find(const struct netif *nif, const struct ip_addr *addr);
 /* Finds or makes the entry. known: its link address is about to be filled in. NULL: no memory, or
  * full of permanent entries. */
@@ -43,6 +62,29 @@ void neigh_drop_parked(struct neigh *n);
 /* Parked datagrams make room for one of size bytes. False: there are none worth less than it, which
  * is for somebody like n, by hint from this host's address or not. Under RCU, no lock held. */
 bool neigh_unpark(const struct neigh *n, u32 size, const struct ip_addr *hint);
+
+/* neigh_push_header, inline for the path that every packet takes. The header may be rewritten
+ * meanwhile: set_hw in neighstate.c. */
+static inline bool neigh_put_header(struct neigh *n, struct pkt *p)
+{
+	u32 len = n->nif->link->header_len, seq;
+	u8 *hdr;
+
+	if (unlikely(!neigh_has_address(READ_ONCE(n->state))))
+		return false;
+	hdr = pkt_push(p, len);
+	do {
+		seq = smp_load_acquire(&n->header_seq);
+		if (likely(len == ETH_HLEN)) {
+			__builtin_memcpy(hdr, n->header, 8);
+			__builtin_memcpy(hdr + 6, n->header + 6, 8);
+		} else {
+			memcpy(hdr, n->header, len);
+		}
+		smp_rmb();
+	} while (unlikely((seq & 1) || seq != READ_ONCE(n->header_seq)));
+	return true;
+}
 
 /* ---- neighconf.c ---- */
 void neigh_snapshot(struct neigh *n, struct neigh_info *out);

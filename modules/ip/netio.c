@@ -169,32 +169,35 @@ int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *
 	return xmit(nif, d, p, frames, len);
 }
 
+int netif_send(struct netif *nif, struct pkt *p)
+{
+	const struct netif_driver *d = rcu_dereference(nif->driver);
+	int err;
+
+	if (unlikely(!d || !netif_is_up(nif)))
+		return tx_refuse(nif, p, DROP_IF_DOWN, -ENETDOWN);
+	p->nif = nif;
+	p->link_off = p->data - p->head;
+	err = tx_check(nif, p);
+	if (unlikely(err))
+		return min(err, 0);
+	if (unlikely(READ_ONCE(nr_taps)))
+		show_taps(nif, p, true);
+	if (likely(!p->gso_size))
+		return xmit(nif, d, p, 1, p->len);
+	if (must_cut(nif, d, p))
+		return gso_send(nif, d, p);
+	return netif_tx_frame(nif, d, p);
+}
+
 int netif_tx(struct netif *nif, struct pkt *p)
 {
-	const struct netif_driver *d;
 	int err;
 
 	rcu_read_lock();
-	d = rcu_dereference(nif->driver);
-	if (unlikely(!d || !netif_is_up(nif))) {
-		err = tx_refuse(nif, p, DROP_IF_DOWN, -ENETDOWN);
-	} else {
-		p->nif = nif;
-		p->link_off = p->data - p->head;
-		err = tx_check(nif, p);
-		if (likely(!err)) {
-			if (unlikely(READ_ONCE(nr_taps)))
-				show_taps(nif, p, true);
-			if (likely(!p->gso_size))
-				err = xmit(nif, d, p, 1, p->len);
-			else if (must_cut(nif, d, p))
-				err = gso_send(nif, d, p);
-			else
-				err = netif_tx_frame(nif, d, p);
-		}
-	}
+	err = netif_send(nif, p);
 	rcu_read_unlock();
-	return err > 0 ? 0 : err;
+	return err;
 }
 EXPORT(netif_tx);
 

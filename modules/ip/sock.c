@@ -499,21 +499,6 @@ static void limit_fragments(const struct inet_sock *is, struct flow *f)
 		f->mtu = is->frag_size;
 }
 
-struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len)
-{
-	struct pkt *p;
-
-	if (unlikely(socket_tx_bytes(is->s) >= is->s->sndbuf || READ_ONCE(is->s->error)))
-		return ERR_PTR(-EAGAIN);
-	p = ip_reserve(f, len, NULL);
-	if (likely(!IS_ERR(p))) {
-		limit_fragments(is, f);
-		socket_charge_tx(is->s, p);
-	}
-	return p;
-}
-EXPORT(inet_reserve_now);
-
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags)
 {
 	u64 deadline = msg_flags & MSG_DONTWAIT ? 0 : socket_deadline(is->s, true);

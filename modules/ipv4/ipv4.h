@@ -49,11 +49,9 @@ static inline bool ipv4_is_zero_net(u32 a)
 	return a >> 24 == 0;
 }
 
-/* RFC 1071 over a header of five words as they lie in memory, complemented. */
-static inline u16 ipv4_words_sum(const u32 w[IPV4_HEADER / 4])
+/* RFC 1071: the header's sum out of that of its words as they lie in memory, complemented. */
+static inline u16 ipv4_words_sum(u64 sum)
 {
-	u64 sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
-
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	return csum_fold((sum & 0xffffffff) + (sum >> 32));
 }
@@ -66,7 +64,7 @@ static inline u16 ipv4_header_sum(const u8 *h, u32 header_len)
 	if (unlikely(header_len != IPV4_HEADER))
 		return csum_fold(csum_partial(h, header_len, 0));
 	memcpy(w, h, sizeof(w));
-	return ipv4_words_sum(w);
+	return ipv4_words_sum((u64)w[0] + w[1] + w[2] + w[3] + w[4]);
 }
 
 /* input.c */
@@ -98,6 +96,8 @@ void ipv4_output_init(void);
 int ipv4_forward(struct netif *nif, struct pkt *p, const struct ipv4_header *h);
 extern int ipv4_forwarding; /* sysctl net/ipv4/ip_forward */
 extern int ipv4_default_ttl;
+/* sysctl net/ipv4/conf/all/drop_unicast_in_l2_multicast */
+extern int ipv4_drop_unicast_in_l2_multicast;
 
 /* arp.c */
 int arp_init(void);

@@ -50,19 +50,23 @@ static u8 flow_ttl(const struct flow *f)
 	return f->kind == IP_KIND_MULTICAST ? 1 : ipv4_default_ttl;
 }
 
+static inline void put_word(u8 *at, u32 w)
+{
+	memcpy(at, &w, sizeof(w));
+}
+
 /* The words of a header as they lie in memory; second: ID and fragment. */
 static inline void put_header(u8 *h, const struct flow *f, u32 header_len, u32 len, u32 second)
 {
-	u32 w[IPV4_HEADER / 4] = {
-		4 << 4 | header_len / 4 | f->tos << 8 | (u32)htons(len) << 16,
-		second,
-		flow_ttl(f) | f->proto << 8,
-		f->saddr.w[3],
-		f->dst.w[3],
-	};
+	u32 first = 4 << 4 | header_len / 4 | f->tos << 8 | (u32)htons(len) << 16;
+	u32 third = flow_ttl(f) | f->proto << 8, src = f->saddr.w[3], dst = f->dst.w[3];
 
-	w[2] |= (u32)ipv4_words_sum(w) << 16;
-	memcpy(h, w, IPV4_HEADER);
+	third |= (u32)ipv4_words_sum((u64)first + second + third + src + dst) << 16;
+	put_word(h, first);
+	put_word(h + 4, second);
+	put_word(h + 8, third);
+	put_word(h + 12, src);
+	put_word(h + 16, dst);
 }
 
 static void build_header(const struct flow *f, struct pkt *p)
@@ -231,7 +235,6 @@ int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
 		return output_any(nif, f, p);
 	h = pkt_push(p, IPV4_HEADER);
 	put_header(h, f, IPV4_HEADER, p->len, htons(IPV4_DF) << 16);
-	p->net_off = pkt_headroom(p);
 	ip_count(IP_OUT_REQUESTS);
 	ip_mib_add_poll(&ipext_mib, IPEXT_OUT_OCTETS, p->len);
 	return ip_output_link(nif, f, p);

@@ -16,7 +16,8 @@ static inline bool sums_up(const struct pkt *p, u32 len, u32 pseudo)
 
 static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 {
-	/* RFC 768: the sender made none. RFC 8200 8.1: over IPv6 it must */
+	/* RFC 768: the sender made none, as RFC 8085 3.4 still allows. RFC 8200 8.1: over IPv6 it
+	 * must */
 	if (get_be16(p->data + 6) == 0)
 		return ip_addr_is_v4(&rx->dst);
 	return sums_up(p, len, ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, len));

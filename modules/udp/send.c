@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* send.c - datagrams go out: where to, room for it, header and checksum, down. The flow to the last
  * destination is kept, so that a connected socket, or a server that answers one client, needs no
- * route look-up for each datagram. MSG_MORE and UDP_CORK gather one datagram over several calls. */
+ * route look-up for each datagram. MSG_MORE and UDP_CORK gather one datagram over several calls.
+ * RFC 8085 3 leaves rates, sizes and ECN to programs: what they need to know of the path they can
+ * ask. */
 #include "udp.h"
 
 /* ---- where to ---- */
@@ -57,10 +59,10 @@ static __noinline u16 sum_here(const struct pkt *p, u32 sum)
 	return field ? field : 0xffff; /* RFC 768: 0 says that there is none */
 }
 
-static inline void fill_header(const struct flow *f, struct pkt *p)
+/* h is what p begins with, len all of it. */
+static inline void fill_header(const struct flow *f, struct pkt *p, u8 *h, u32 len)
 {
-	u32 len = p->len, sum = ip_pseudo_sum(&f->saddr, &f->dst, IPPROTO_UDP, len);
-	u8 *h = p->data;
+	u32 sum = ip_pseudo_sum(&f->saddr, &f->dst, IPPROTO_UDP, len);
 	u16 field;
 
 	put_be16(h, f->sport);
@@ -88,24 +90,26 @@ static __noinline long not_sent(struct udp_sock *us, const struct flow *f, u32 l
 }
 
 /* Room has been had: the rest does not wait. Consumes p. */
-static long emit(struct udp_sock *us, struct flow *f, struct pkt *p, struct iov_iter *from, u32 len)
+static __always_inline long emit(struct udp_sock *us, struct flow *f, struct pkt *p,
+				 struct iov_iter *from, u32 len)
 {
+	u8 *h = pkt_put(p, UDP_HEADER + len);
 	int err;
 
 	p->trans_off = pkt_headroom(p);
-	if (iter_copy_from(pkt_put(p, UDP_HEADER + len) + UDP_HEADER, len, from) != (long)len) {
+	if (unlikely(iter_copy_from(h + UDP_HEADER, len, from) != (long)len)) {
 		pkt_free(p);
 		return -EFAULT;
 	}
-	fill_header(f, p);
+	fill_header(f, p, h, UDP_HEADER + len);
 	ip_mib_inc(udp_mib_for(&f->dst), UDP_OUT);
 	err = ip_commit(f, p);
 	return likely(!err) ? (long)len : not_sent(us, f, len, err);
 }
 
 /* f is the caller's own copy: the lock is dropped while waiting. */
-static long transmit(struct udp_sock *us, struct flow *f, struct iov_iter *from, u32 len, u32 flags,
-		     bool keep)
+static __noinline long transmit(struct udp_sock *us, struct flow *f, struct iov_iter *from, u32 len,
+				u32 flags, bool keep)
 {
 	u32 changes = us->changes;
 	struct pkt *p;

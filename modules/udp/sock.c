@@ -204,6 +204,7 @@ int udp_socket(struct socket *s)
 	if (!us)
 		return -ENOMEM;
 	inet_sock_init(&us->is, s);
+	s->protocol = IPPROTO_UDP;
 	s->filters = true;
 	s->priv = us;
 	s->ops = &udp_ops;

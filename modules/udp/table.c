@@ -2,7 +2,7 @@
 /* table.c - ports, and which socket a datagram is for. A port in use is a struct with the sockets
  * bound to it, so that many sockets on one port slow no other port down. A connected socket also
  * stands in a table by both ends, which is asked first: a packet for it costs one look-up however
- * many share its port. */
+ * many share its port, and it hears nobody else (RFC 8085 5.1). */
 #include "udp.h"
 
 #include <weft/random.h>

@@ -189,7 +189,18 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
  * instead. */
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags);
 /* The same without waiting: -EAGAIN where inet_reserve would have to look closer. */
-struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len);
+static inline struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len)
+{
+	struct socket *s = is->s;
+	struct pkt *p;
+
+	if (unlikely(is->frag_size || socket_tx_bytes(s) >= s->sndbuf || READ_ONCE(s->error)))
+		return ERR_PTR(-EAGAIN);
+	p = ip_reserve(f, len, NULL);
+	if (likely(!IS_ERR(p)))
+		socket_charge_tx(s, p);
+	return p;
+}
 /* A send of more than any packet holds: -EMSGSIZE. As on Linux the error queue of who sends by IPv6
  * learns what the path would take, which is how tracepath begins. */
 int inet_refuse_long(struct inet_sock *is, const struct msg *m);
