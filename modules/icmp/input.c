@@ -21,7 +21,7 @@ static int echo(struct pkt *p, const struct ip_rx *rx)
 
 	if (READ_ONCE(icmp_echo_ignore_all) || p->data[1] != 0)
 		return ip_drop(p, DROP_IGNORED);
-	if (ip_rx_is_group(rx)) {
+	if (rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST)) {
 		/* RFC 1122 3.2.2.6 leaves it open; smurf decided it. The reply's source is one host
 		 */
 		if (READ_ONCE(icmp_echo_ignore_broadcasts))

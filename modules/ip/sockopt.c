@@ -21,6 +21,8 @@ static int set_multicast_if(struct inet_sock *is, const struct mreqn *mr)
 	struct ifaddr *a;
 	u32 index = 0;
 
+	if (is->s->type == SOCK_STREAM)
+		return -EINVAL;
 	rcu_read_lock();
 	if (mr->ifindex) {
 		nif = netif_by_index(mr->ifindex);
@@ -143,6 +145,8 @@ static int set_number(struct inet_sock *is, int opt, int v)
 
 	if (opt == IP_RECVFRAGSIZE && is->s->type == SOCK_STREAM)
 		return -EINVAL;
+	if (opt == IP_MULTICAST_ALL && (v < 0 || v > 1))
+		return -EINVAL;
 	if (flag) {
 		is->v4.flags = v ? is->v4.flags | flag : is->v4.flags & ~flag;
 		return 0;
@@ -166,7 +170,7 @@ static int set_number(struct inet_sock *is, int opt, int v)
 	case IP_MINTTL:
 		return inet_set_min_ttl(&is->v4, v);
 	case IP_MULTICAST_TTL:
-		if (v < -1 || v > 255)
+		if (v < -1 || v > 255 || is->s->type == SOCK_STREAM)
 			return -EINVAL;
 		is->v4.mcast_ttl = v == -1 ? 1 : v;
 		return 0;

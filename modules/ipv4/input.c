@@ -325,14 +325,16 @@ static __noinline int input_any(struct netif *nif, struct pkt *p)
 	d = classify(h.dst);
 	if (unlikely(d != FOR_US)) {
 		/* RFC 1122 3.3.6: a link-level broadcast of a datagram for one host is an attack
-		 * or a mistake */
+		 * or a mistake. For this host it may be good enough, as on Linux, but no router
+		 * passes it on; TCP does not take it, and nobody is told of an error in it. */
 		if (d == FOR_OTHERS && p->pkttype != PKT_HOST)
 			return bad_address(p, DROP_BAD_DEST);
 		if (d == FOR_GROUP && !is_member(nif, h.dst))
 			return bad_address(p, DROP_NO_GROUP);
 		if (d != FOR_OTHERS)
 			count_group(&h, d);
-	} else if (unlikely(p->pkttype != PKT_HOST)) {
+	} else if (unlikely(p->pkttype != PKT_HOST) &&
+		   READ_ONCE(ipv4_drop_unicast_in_l2_multicast)) {
 		return bad_address(p, DROP_BAD_DEST);
 	}
 	fill_rx(nif, p, &h, d);
@@ -345,7 +347,8 @@ static __noinline int input_any(struct netif *nif, struct pkt *p)
 		return ipv4_forward(nif, p, &h);
 	if (unlikely(h.mf || h.frag_off))
 		return reassemble(nif, p, &h, d);
-	if (likely(d == FOR_US && h.header_len == IPV4_HEADER && !p->looped))
+	if (likely(d == FOR_US && h.header_len == IPV4_HEADER && p->pkttype == PKT_HOST &&
+		   !p->looped))
 		stream_learn(p, routes);
 	return deliver(p, &h);
 }

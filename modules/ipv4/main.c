@@ -8,6 +8,7 @@
 #include <weft/seqfile.h>
 
 int ipv4_default_ttl = 64;
+int ipv4_drop_unicast_in_l2_multicast;
 static int accept_redirects = 1;
 
 /* The family's view of an address; what the route table knows comes first. */
@@ -109,6 +110,9 @@ static struct net_layer ipv4_layer = {
 static struct sysctl sysctls[] = {
 	{ .path = "net/ipv4/ip_forward", .value = &ipv4_forwarding, .min = 0, .max = 1 },
 	{ .path = "net/ipv4/conf/all/accept_redirects", .value = &accept_redirects, .max = 1 },
+	{ .path = "net/ipv4/conf/all/drop_unicast_in_l2_multicast",
+	  .value = &ipv4_drop_unicast_in_l2_multicast,
+	  .max = 1 },
 	{ .path = "net/ipv4/ip_nonlocal_bind", .value = &inet_nonlocal_bind, .max = 1 },
 	{ .path = "net/ipv4/ip_default_ttl", .value = &ipv4_default_ttl, .min = 1, .max = 255 },
 };

@@ -326,6 +326,13 @@ static void count_group(const struct ipv6_header *h)
 	ip_mib_add_poll(&ip6_mib, IP6_IN_MCAST_OCTETS, IPV6_HEADER + h->payload_len);
 }
 
+/* A frame for many with a datagram for one: for this host it may be good enough, as on Linux. No
+ * router passes it on; TCP does not take it, and nobody is told of an error in it. */
+static bool may_be_in_group_frame(const struct netif *nif, enum destination d)
+{
+	return d == FOR_US && !READ_ONCE(ipv6_conf(nif)->drop_unicast_in_l2_multicast);
+}
+
 /* All that a datagram may need. */
 static __noinline int input_any(struct netif *nif, struct pkt *p)
 {
@@ -357,7 +364,7 @@ static __noinline int input_any(struct netif *nif, struct pkt *p)
 		return bad_address(p, h.dst.b[0] == 0xff ? DROP_NO_GROUP : DROP_NOT_LOCAL);
 	if (d == FOR_GROUP)
 		count_group(&h);
-	else if (unlikely(p->pkttype != PKT_HOST))
+	else if (unlikely(p->pkttype != PKT_HOST) && !may_be_in_group_frame(nif, d))
 		return bad_address(p, DROP_BAD_DEST);
 	fill_rx(nif, p, &h);
 	c.next = h.next;
@@ -365,7 +372,7 @@ static __noinline int input_any(struct netif *nif, struct pkt *p)
 		return IP_TAKEN;
 	if (unlikely(d == FOR_OTHERS))
 		return ipv6_forward(nif, p, &h, &c);
-	if (likely(d == FOR_US && is_stream(h.next) && !p->looped))
+	if (likely(d == FOR_US && is_stream(h.next) && p->pkttype == PKT_HOST && !p->looped))
 		stream_learn(nif, p, routes);
 	return accept(p, &h, &c);
 }

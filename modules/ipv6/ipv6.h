@@ -122,6 +122,7 @@ struct ipv6_conf {
 	int use_tempaddr, temp_valid_lft, temp_prefered_lft, regen_max_retry, max_desync_factor;
 	int router_solicitations, router_solicitation_interval, router_solicitation_delay;
 	int router_solicitation_max_interval;
+	int drop_unicast_in_l2_multicast;
 	int force_mld_version, mldv1_unsolicited_report_interval;
 	int mldv2_unsolicited_report_interval;
 	int ra_defrtr_metric, accept_ra_min_lft, accept_ra_rt_info_min_plen, router_probe_interval;

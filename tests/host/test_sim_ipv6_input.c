@@ -197,6 +197,7 @@ static void groups_are_heard_by_members(void **state)
 static void one_station_in_a_group_frame(void **state)
 {
 	static const u8 group_mac[6] = { 0x33, 0x33, 0, 0, 0, 1 };
+	const char *path = "/proc/sys/net/ipv6/conf/eth0/drop_unicast_in_l2_multicast";
 	u8 m[32];
 	u32 len = icmp6_message(m, 128, 0, 1, NULL, 0);
 
@@ -204,8 +205,15 @@ static void one_station_in_a_group_frame(void **state)
 	peer6_send(&peer, group_mac, &head, m, len);
 	peer6_send(&peer, broadcast_mac, &head, m, len);
 	sim_run_ms(2);
+	assert_non_null(peer6_take_icmp(&peer, 129, -1));
+	assert_non_null(peer6_take_icmp(&peer, 129, -1));
+	assert_int_equal(sim_write(path, "1"), 0);
+	peer6_send(&peer, group_mac, &head, m, len);
+	peer6_send(&peer, broadcast_mac, &head, m, len);
+	sim_run_ms(2);
 	assert_null(peer6_take_icmp(&peer, 129, -1));
 	assert_int_equal(drops_since(DROP_BAD_DEST), 2);
+	assert_int_equal(sim_write(path, "0"), 0);
 	/* nor is there an answer about what a whole link heard */
 	head.next = 99;
 	peer6_send(&peer, group_mac, &head, m, len);

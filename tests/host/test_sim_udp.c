@@ -286,6 +286,31 @@ static void random_datagrams(void **state)
 	udp_host_down();
 }
 
+/* A frame for everybody with a datagram for one is heard, and teaches nothing: what comes next by
+ * itself is taken for what it is, and an unknown port is reported. */
+static void for_one_in_a_broadcast(void **state)
+{
+	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = UDP };
+	struct socket *s;
+	u8 u[64];
+	u32 len;
+
+	udp_host_up();
+	s = bound(0, 5000);
+	len = datagram(u, PEER, HOST, 7777, 5000, "many", 4);
+	peer_ipv4(&peer, broadcast_mac, &h, u, len);
+	sim_run_ms(2);
+	assert_int_equal(receive(s), 4);
+	len = datagram(u, PEER, HOST, 7777, 5999, "many", 4);
+	peer_ipv4(&peer, broadcast_mac, &h, u, len);
+	sim_run_ms(2);
+	assert_null(peer_take_icmp(&peer, -1, -1));
+	peer_udp(HOST, 7777, 5999, "one", 3);
+	assert_non_null(peer_take_icmp(&peer, 3, 3));
+	sock_close(s);
+	udp_host_down();
+}
+
 static void queue_is_bounded(void **state)
 {
 	struct socket *s;
@@ -453,6 +478,7 @@ int main(void)
 		cmocka_unit_test(errors_find_their_socket),
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(random_datagrams),
+		cmocka_unit_test(for_one_in_a_broadcast),
 		cmocka_unit_test(queue_is_bounded),
 		cmocka_unit_test(all_ports_taken),
 		cmocka_unit_test(without_memory),

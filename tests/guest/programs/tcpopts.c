@@ -107,6 +107,13 @@ static void numbers(void)
 		fails(setsockopt(fd, IPPROTO_TCP, opt, &opt, 3), EINVAL);
 		fails(setsockopt(fd, IPPROTO_TCP, opt, (void *)8, 4), EFAULT);
 	}
+	/* a stream has no groups */
+	fails(set(fd, IPPROTO_IP, IP_MULTICAST_TTL, 2), EINVAL);
+	fails(set(fd, IPPROTO_IP, IP_MULTICAST_IF, 0), EINVAL);
+	check(get(fd, SOL_SOCKET, SO_MAX_PACING_RATE) == -1);
+	check(set(fd, SOL_SOCKET, SO_MAX_PACING_RATE, 70000) == 0);
+	check(get(fd, SOL_SOCKET, SO_MAX_PACING_RATE) == 70000);
+	check(set(fd, SOL_SOCKET, SO_MAX_PACING_RATE, -1) == 0);
 	check(set(fd, IPPROTO_TCP, TCP_NODELAY, 7) == 0 && get(fd, IPPROTO_TCP, TCP_NODELAY) == 1);
 	check(set(fd, IPPROTO_TCP, TCP_CORK, 7) == 0 && get(fd, IPPROTO_TCP, TCP_CORK) == 1);
 	check(set(fd, IPPROTO_TCP, TCP_LINGER2, -5) == 0);

@@ -503,6 +503,8 @@ static void groups(void)
 	check(setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)) == 0);
 	check(setsockopt(b, SOL_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)) == 0);
 	fails(setsockopt(b, SOL_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)), EADDRINUSE);
+	fails(set(c, SOL_IP, IP_MULTICAST_ALL, 2), EINVAL);
+	check(get(c, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDP);
 	check(setsockopt(c, SOL_IP, IP_MULTICAST_IF, &mr, sizeof(mr)) == 0);
 	check(send_to(c, "group", 5, "239.7.8.9", 5007) == 5);
 	check(readable(a, 1000) && recv(a, buf, 8, 0) == 5 && readable(b, 1000) &&
