@@ -2,7 +2,6 @@
 """The network as a user finds it after the boot menu's first entry: an address by DHCP, a web page, and the words of
 the command line that change this."""
 import socket
-import time
 import urllib.request
 
 import pytest
@@ -24,9 +23,8 @@ def test_an_address_by_dhcp(start, nic):
 def test_the_shell_does_not_wait_for_dhcp(start, net):
     """Nobody answers on this wire."""
     g = start(plain=False, netns=net)
-    began = time.monotonic()
-    g.login(20)
-    assert time.monotonic() - began < 10
+    g.login()
+    assert float(g.sh("cut -d' ' -f1 /proc/uptime")) < 15
     assert "inet addr" not in g.sh("ifconfig eth0")
     assert g.sh("ps | grep -c '[u]dhcpc -b'").strip() == "1"
     assert "no DHCP server answers" in g.until("dmesg | grep DHCP", 30)
@@ -41,8 +39,8 @@ def test_a_lease_is_renewed_and_given_back(start):
     assert "10.0.2.15" in g.sh("ifconfig eth0")
     assert g.sh("route -n | grep -c ^0.0.0.0").strip() == "1"
     assert "2 packets received" in g.sh("ping -c 2 10.0.2.2")
-    g.sh("kill -USR2 $(cat /run/udhcpc.eth0.pid); sleep 1")  # release
-    assert "10.0.2.15" not in g.sh("ifconfig eth0")
+    g.sh("kill -USR2 $(cat /run/udhcpc.eth0.pid)")  # release
+    g.until("! ifconfig eth0 | grep 10.0.2.15")
 
 
 @pytest.mark.parametrize("word,address", [("ip=10.0.2.77/24,10.0.2.2", "10.0.2.77"), ("ip=none", None)])

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from guest import wait_for
 from modules import CHAIN, FOLDER, loaded, memory, outside, pristine, thread_in
 
 
@@ -18,7 +19,7 @@ def refused(g, name, *holders):
     start = time.monotonic()
     out, status = g.run(f"rmmod {name}", 10)
     assert status != 0 and "can't unload module" in out, out
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < 8
     log = g.sh("dmesg")
     for holder in holders:
         assert holder in users, users
@@ -50,7 +51,7 @@ def test_driver_leaves_its_interface_and_comes_back(g):
 def test_socket_is_named_with_its_process(g):
     thread_in(g)
     g.sh("ping 10.0.2.2 > /dev/null &")
-    time.sleep(1)
+    g.until("grep -q pid /sys/module/ip/users")
     pid = g.sh("pidof ping").strip()
     refused(g, "ip", f"pid {pid}")
     g.sh("kill $(pidof ping)")
@@ -74,7 +75,7 @@ def test_force_takes_the_users_down(g):
     g.sh("rmmod -f icmp", 10)
     g.sh("rmmod -f ipv4", 10)
     g.sh("rmmod -f e1000", 10)
-    assert time.monotonic() - start < 6.5
+    assert time.monotonic() - start < 20
     assert {"ip", "ethernet"} == loaded(g)
     g.run("kill $(pidof ping); wait")
     g.sh("rmmod ethernet")
@@ -173,9 +174,8 @@ def test_exit_that_hangs_does_not_hang_rmmod(g):
     g.sh("insmod /lib/outside/crasher.ko where=hang")
     start = time.monotonic()
     assert g.run("rmmod crasher", 10)[1] != 0
-    assert time.monotonic() - start < 2.5
-    g.sh("sleep 3.5")
-    assert loaded(g) == set()
+    assert time.monotonic() - start < 8
+    assert wait_for(lambda: loaded(g) == set())
 
 
 @pytest.mark.oops
@@ -185,8 +185,8 @@ def test_a_crash_is_the_modules_own(machine, where):
     g.run(f"insmod /lib/outside/crasher.ko where={where}", 15)
     if where == "file":
         g.run("cat /proc/crasher", 10)
-    g.sh("sleep 0.5")
-    log = g.sh("dmesg")
+    g.until("dmesg | grep crash_here")
+    log = g.sh("sleep 0.5; dmesg")
     assert "crash_here+0x" in log and "[crasher]" in log, log
     assert "Kernel panic" not in g.text()
     if where != "init":

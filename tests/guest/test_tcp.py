@@ -3,6 +3,7 @@
 work as clients and servers over the loopback interface."""
 import programs
 import pytest
+from guest import wait_for
 
 
 @pytest.fixture
@@ -20,16 +21,21 @@ def test_program(guest, name):
 def test_nothing_is_left(guest):
     """Sockets, buffers and connections of killed programs are given back."""
     guest.run("/test/tcpsock reset_before_accept; /test/tcpdata there_and_back full", 60)
-    guest.sh("sleep 1")
-    line = next(x for x in guest.sh("cat /proc/net/sockstat").splitlines() if x.startswith("TCP:"))
-    words = line.split()
-    counts = dict(zip(words[1::2], map(int, words[2::2])))
-    assert counts["inuse"] == counts["orphan"] == counts["alloc"] == counts["mem"] == 0, line
+
+    def left():
+        line = next(x for x in guest.sh("cat /proc/net/sockstat").splitlines() if x.startswith("TCP:"))
+        words = line.split()
+        counts = dict(zip(words[1::2], map(int, words[2::2])))
+        return line if any(counts[k] for k in ("inuse", "orphan", "alloc", "mem")) else ""
+
+    assert wait_for(lambda: not left()), left()
 
 
 def test_netcat(guest):
     guest.sh("head -c 2000000 /dev/urandom > /tmp/data")
-    guest.sh("nc -l -p 7001 > /tmp/got & sleep 0.3; nc 127.0.0.1 7001 < /tmp/data; wait", 60)
+    guest.sh("nc -l -p 7001 > /tmp/got &")
+    guest.until("netstat -ltn | grep -q :7001")
+    guest.sh("nc 127.0.0.1 7001 < /tmp/data; wait", 60)
     assert guest.sh("cmp /tmp/data /tmp/got && echo same").strip() == "same"
     out, status = guest.run("nc 127.0.0.1 7001 < /dev/null")
     assert status != 0 and "refused" in out

@@ -32,7 +32,8 @@ def frames(guest, heard):
 
 
 def capture(guest, count, *args):
-    guest.sh(f"/test/packetsock capture eth0 {count} {' '.join(args)} > /tmp/cap & sleep 0.3; cat /tmp/cap")
+    guest.sh(f"/test/packetsock capture eth0 {count} {' '.join(args)} > /tmp/cap &")
+    guest.until("grep listening /tmp/cap")
 
 
 def test_a_capture_has_the_bytes_of_the_wire(guest, wire):
@@ -60,8 +61,12 @@ for p in out:
 def test_a_capture_keeps_up_with_its_wire(guest, wire):
     capture(guest, 1000)
     wire.run("ping -q -i 0.004 -c 200 -s 1000 10.0.2.15", 60)
-    time.sleep(0.5)
-    seen = [int(guest.sh(f"grep -c '^frame {kind} 1042 ' /tmp/cap; true")) for kind in (0, 4)]
+    seen = []
+    for _ in range(50):
+        seen = [int(guest.sh(f"grep -c '^frame {kind} 1042 ' /tmp/cap; true")) for kind in (0, 4)]
+        if sum(seen) >= 400:
+            break
+        time.sleep(0.1)
     guest.sh("kill %1; rm /tmp/cap")
     assert seen == [200, 200]
 
@@ -124,14 +129,17 @@ def test_weft_gives_leases_itself(start, net):
 def test_the_module_comes_when_asked_and_goes_when_free(start, net):
     g = start(netns=net, nic="e1000e", extra=programs.build()).login().quiet()
     assert "packet" not in g.sh("lsmod")
-    g.sh("/test/packetsock capture eth0 1000 > /dev/null & sleep 0.5")
+    g.sh("/test/packetsock capture eth0 1000 > /tmp/cap &")
+    g.until("grep listening /tmp/cap")
     assert "packet" in g.sh("lsmod")
     assert g.run("rmmod packet", 10)[1] != 0
     assert "packet: 1 socket" in g.sh("dmesg | tail -n 5")
     assert "socket" in g.sh("cat /sys/module/packet/users")
     assert g.sh("sed 1d /proc/net/packet").split()[2:6] == ["3", "0003", "2", "1"]
-    g.sh("kill %1; sleep 0.3; rmmod packet")
-    g.sh("/test/packetsock capture eth0 1000 > /tmp/out 2>&1 & sleep 0.5; rmmod -f packet; sleep 0.3; cat /tmp/out", 10)
+    g.sh("kill %1; wait; rmmod packet")
+    g.sh("/test/packetsock capture eth0 1000 > /tmp/out 2>&1 &")
+    g.until("grep listening /tmp/out && [ $(cat /sys/module/packet/initstate) = live ]")
+    g.sh("rmmod -f packet; wait", 10)
     assert net.run("ping -c 2 -i 0.2 -W 2 10.0.2.15")[1] == 0
 
 
@@ -144,7 +152,7 @@ def test_captures_come_and_go_under_a_flood(start, net):
     g.sh("cat > /tmp/round <<'END'\n"
          "for i in 1 2 3; do /test/packetsock capture eth0 100000 > /dev/null & done\n"
          "/test/packetsock capture eth0 100000 arp > /dev/null &\n"
-         "sleep 0.1\n"
+         "n=0; until [ $(cat /sys/module/packet/initstate)$(sed 1d /proc/net/packet | wc -l) = live4 ] || [ $n = 100 ]; do sleep 0.1; n=$((n+1)); done\n"
          "[ $1 = force ] && { rmmod -f packet || exit 1; }\n"
          "kill $(jobs -p) 2> /dev/null; wait\n"
          "[ $1 = force ] || rmmod packet || exit 2\n"

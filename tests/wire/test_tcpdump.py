@@ -32,7 +32,8 @@ def guest(machine, wire, root):
 
 def dump(guest, root, command, traffic, count):
     """Lines of tcpdump while `traffic` runs."""
-    guest.sh(f"{root[1]} -l -n -t -Z root {command} > /tmp/out 2> /tmp/err & sleep 1; cat /tmp/err")
+    guest.sh(f"{root[1]} -l -n -t -Z root {command} > /tmp/out 2> /tmp/err &")
+    guest.until("grep 'listening on' /tmp/err")
     traffic()
     for _ in range(40):
         lines = guest.sh("cat /tmp/out").splitlines()
@@ -67,7 +68,8 @@ def test_any_interface(guest, root, wire):
 
 
 def test_a_file_and_back(guest, root, wire):
-    guest.sh(f"{root[1]} -Z root -i eth0 -c 4 -w /tmp/f.pcap icmp 2> /tmp/err & sleep 1")
+    guest.sh(f"{root[1]} -Z root -i eth0 -c 4 -w /tmp/f.pcap icmp 2> /tmp/err &")
+    guest.until("grep 'listening on' /tmp/err")
     wire.run("ping -c 2 -i 0.1 10.0.2.15")
     guest.sh("wait")
     out = guest.sh(f"{root[1]} -Z root -n -t -r /tmp/f.pcap 2>/dev/null")
