@@ -79,7 +79,7 @@ TOOLS = [
     ("exploit6", "atk6-exploit6 {tap} {guest}", 50, []),
     ("denial6", "for n in 1 2 3 4 5 6 7; do timeout -s INT 0.5 atk6-denial6 {tap} {guest} $n; done", 100, ["bad_option"]),
     ("implementation6", "atk6-implementation6 -p {tap} {guest}", 3, []),
-    ("randicmp6", "atk6-randicmp6 -p {tap} {guest}", 500, ["unknown_type"]),
+    ("randicmp6", "while atk6-randicmp6 -p {tap} {guest}; do :; done", 500, ["unknown_type"]),
     ("fuzz_ip6", "atk6-fuzz_ip6 -x -p 1 -IFSDHRJ {tap} {guest}", 100, []),
     ("fuzz_ip6_nd", "for k in 2 3 4 5; do timeout -s INT 1 atk6-fuzz_ip6 -x -p 1 -$k {tap} {guest}; done", 4, []),
     ("toobig6", "atk6-toobig6 -u {tap} {guest} {host} 48", 1, []),
