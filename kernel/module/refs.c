@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* refs.c - who keeps a module loaded, by name; the counted door; and the callbacks that take a
  * module's users down for rmmod -f. A reference is the holder's memory on the module's list. */
+#include <core/sched.h>
 #include <weft/rcu.h>
 #include <weft/string.h>
 #include <weft/time.h>
@@ -38,6 +39,19 @@ bool module_hold_named(struct module *m, struct module_ref *ref, const char *kin
 	return ok;
 }
 EXPORT(module_hold_named);
+
+bool module_hold_started(struct module *m, struct module_ref *ref, const char *kind)
+{
+	const struct module_state *st = m ? m->state : NULL;
+
+	if (likely(module_hold(m, ref, kind)))
+		return true;
+	if (st->loader == current())
+		return false;
+	wait_event_timeout(&module_stage_wait, READ_ONCE(st->stage) != MODULE_COMING,
+			   ktime_get() + OTHER_LOAD_WAIT);
+	return module_hold(m, ref, kind);
+}
 
 void module_release(struct module_ref *ref)
 {

@@ -4,6 +4,7 @@
  * socket's door and lock. The struct outlives both by a grace period and until its last packet is
  * gone. */
 #define LOG_NAME "socket: "
+#include <core/module.h>
 #include <core/proc.h>
 #include <core/vfs.h>
 #include <weft/alloc.h>
@@ -50,7 +51,7 @@ static struct socket *socket_alloc(u16 family, u16 type, int protocol)
 
 static bool socket_hold(struct socket *s, struct module *m)
 {
-	bool ok = module_hold(m, &s->ref, "socket");
+	bool ok = module_hold_started(m, &s->ref, "socket");
 
 	s->ref.pid = current_pid();
 	return ok;

@@ -11,6 +11,8 @@ const char *env_log(void);
 void env_log_clear(void);
 /* Blocks of any kind of kernel memory that are not freed. */
 int env_blocks(void);
+/* What others do while somebody sleeps, who is woken then; unset: time passes. */
+extern void (*env_meanwhile)(void);
 /* The n-th allocation from now fails, and all after it until it is set again; 0: none. */
 extern int env_fail_at;
 /* What memory that runs short calls (shrinker_add); NULL: nothing. */

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include <abi.h>
+#include <core/sched.h>
 #include <weft/arch.h>
 #include <weft/printk.h>
 #include <weft/socket.h>
@@ -315,6 +316,44 @@ static void forced(struct module_force *f, struct module *m)
 	note_event(77);
 }
 
+static void starts(void)
+{
+	module_find_locked("good")->stage = MODULE_LIVE;
+}
+
+static void fails(void)
+{
+	module_find_locked("good")->stage = MODULE_GOING;
+}
+
+/* What a module registers is found before its init is over: who wants to hold it then waits, but
+ * not its init itself. */
+static void holders_wait_for_the_start(void **state)
+{
+	struct module_state *st;
+	struct module_ref a;
+	u64 before;
+
+	assert_int_equal(load(&good, ""), 0);
+	st = module_find_locked("good");
+	st->stage = MODULE_COMING;
+	st->loader = (const struct thread *)&a; /* somebody else */
+	env_meanwhile = starts;
+	assert_true(module_hold_started(st->module, &a, "socket"));
+	module_release(&a);
+	st->stage = MODULE_COMING;
+	env_meanwhile = fails;
+	assert_false(module_hold_started(st->module, &a, "socket"));
+	env_meanwhile = NULL;
+	st->stage = MODULE_COMING;
+	st->loader = current();
+	before = ktime_get();
+	assert_false(module_hold_started(st->module, &a, "socket"));
+	assert_int_equal(ktime_get(), before);
+	st->stage = MODULE_LIVE;
+	assert_int_equal(module_unload("good", false), 0);
+}
+
 static void holders_are_named(void **state)
 {
 	struct module_ref a, b, c;
@@ -547,6 +586,7 @@ int main(void)
 		T(dependents_hold),
 		T(crashed_stays),
 		T(no_exit),
+		T(holders_wait_for_the_start),
 		T(holders_are_named),
 		T(truncated),
 		T(wrong_machine),

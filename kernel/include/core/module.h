@@ -15,6 +15,11 @@ struct module {
 	extern struct module weft_builtin_##n; \
 	struct module weft_builtin_##n = { .name = #n }
 
+/* module_hold for who has found what m registered: m may still be at its init, which is waited for
+ * (not by what its init calls itself). False: it leaves, or came to nothing. Process context; a
+ * door of m's may be held. */
+bool module_hold_started(struct module *m, struct module_ref *ref, const char *kind);
+
 void modules_init(void); /* /proc/modules, /sys/module, built-in modules' init */
 /* "name+0x12/0x40 [module]" for an address; "" when unknown. Any context. */
 void symbol_name(u64 addr, char *buf, size_t size);
