@@ -325,7 +325,7 @@ static __noinline int input_any(struct netif *nif, struct pkt *p)
 	d = classify(h.dst);
 	if (unlikely(d != FOR_US)) {
 		/* RFC 1122 3.3.6: a link-level broadcast of a datagram for one host is an attack
-		 * or a mistake. For this host it may be good enough, as on Linux, but no router
+		 * or a mistake. Who turns the sysctl off hears it, as on Linux, but no router
 		 * passes it on; TCP does not take it, and nobody is told of an error in it. */
 		if (d == FOR_OTHERS && p->pkttype != PKT_HOST)
 			return bad_address(p, DROP_BAD_DEST);

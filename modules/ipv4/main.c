@@ -8,7 +8,7 @@
 #include <weft/seqfile.h>
 
 int ipv4_default_ttl = 64;
-int ipv4_drop_unicast_in_l2_multicast;
+int ipv4_drop_unicast_in_l2_multicast = 1; /* RFC 1122 3.3.6 */
 static int accept_redirects = 1;
 
 /* The family's view of an address; what the route table knows comes first. */

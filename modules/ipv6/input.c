@@ -326,8 +326,9 @@ static void count_group(const struct ipv6_header *h)
 	ip_mib_add_poll(&ip6_mib, IP6_IN_MCAST_OCTETS, IPV6_HEADER + h->payload_len);
 }
 
-/* A frame for many with a datagram for one: for this host it may be good enough, as on Linux. No
- * router passes it on; TCP does not take it, and nobody is told of an error in it. */
+/* A frame for many with a datagram for one: an attack or a mistake, as RFC 1122 3.3.6 sees it for
+ * IPv4. Who turns the sysctl off hears it, as on Linux, but no router passes it on; TCP does not
+ * take it, and nobody is told of an error in it. */
 static bool may_be_in_group_frame(const struct netif *nif, enum destination d)
 {
 	return d == FOR_US && !READ_ONCE(ipv6_conf(nif)->drop_unicast_in_l2_multicast);

@@ -70,7 +70,7 @@ TOOLS = [
     ("flood_mld6", "atk6-flood_mld6 {tap}", 500, []),
     ("flood_mld26", "atk6-flood_mld26 {tap}", 500, []),
     ("flood_mldrouter6", "atk6-flood_mldrouter6 {tap}", 500, []),
-    ("flood_redir6", "atk6-flood_redir6 {tap} {guest}", 500, ["neighbour_malformed"]),
+    ("flood_redir6", "atk6-flood_redir6 {tap} {guest}", 500, ["martian_destination"]),
     ("flood_unreach6", "atk6-flood_unreach6 {tap} {guest}", 500, []),
     ("fake_advertise6", "atk6-fake_advertise6 -n 20 -w 0 {tap} {host} {guest} 02:00:00:00:00:66", 20, []),
     ("fake_router26", "atk6-fake_router26 -A 2001:db8:bad::/64 -R 2001:db8:bad:1::/64 -D 2001:db8:bad::53 {tap}", 1, []),
