@@ -70,13 +70,14 @@ struct socket_ops {
 struct socket {
 	/* fixed once created */
 	const struct socket_ops *ops;
-	u16 family, type; /* AF_, SOCK_ */
+	u16 family;   /* AF_ */
+	u8 type;      /* SOCK_ */
+	bool filters; /* set by create: the family asks filter.h about each packet */
 	int protocol;
 	void *priv; /* the family's control block */
 	struct file *file;
 	struct module_ref ref; /* on the module that implements it; see socket_set_owner */
 	struct door door;      /* every call into ops is inside */
-	bool filters;	       /* set by create: the family asks filter.h about each packet */
 	/* changed under lock, read under RCU */
 	struct socket_filter *filter;
 	/* guarded by lock */
@@ -100,12 +101,12 @@ struct socket {
 	u32 rcvbuf, sndbuf;	/* bounds, as SO_RCVBUF reports them (doubled) */
 	struct atomic tx_bytes; /* true size of packets on their way, + 1 while it is open */
 	u32 wake_seq;		/* counts wake-ups */
-	bool tx_waiting;	/* somebody waits for room in the send buffer */
-	u64 rx_drops;
+	u32 rx_drops;
 	int error;		/* pending, reported once (SO_ERROR) */
 	u8 shut;		/* 1: receive, 2: send */
 	bool abort_told;	/* the core's: a caller has heard of it */
 	bool dead;		/* its protocol was taken away: every call gives -ECONNABORTED */
+	bool tx_waiting;	/* somebody waits for room in the send buffer */
 	struct wait_queue wait; /* readiness; woken with POLL* keys */
 	u32 uid;
 	u32 visit; /* this and all_node are the core's */

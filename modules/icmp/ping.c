@@ -234,7 +234,7 @@ static void show_sock(struct seq *s, const struct ping_sock *ps, u32 sl)
 	show_address(s, &is->laddr, sock->family, is->lport);
 	show_address(s, &is->raddr, sock->family, is->rport);
 	/* the number that Linux shows for where the socket lies tells nothing here */
-	seq_printf(s, "%02X %08X:%08X 00:00000000 00000000 %5u        0 %lu 2 %016lx %lu\n",
+	seq_printf(s, "%02X %08X:%08X 00:00000000 00000000 %5u        0 %lu 2 %016lx %u\n",
 		   ip_addr_is_any(&is->raddr) ? 7 : 1, socket_tx_bytes(sock), sock->rx_bytes,
 		   sock->uid, sock->ino, 0ul, sock->rx_drops);
 }

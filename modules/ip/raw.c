@@ -449,7 +449,7 @@ static void show_sock(struct seq *s, const struct raw_sock *rs, u32 sl)
 	seq_printf(s, "%4u: ", sl);
 	show_address(s, &is->laddr, sock->family, rs->proto);
 	show_address(s, &is->raddr, sock->family, 0);
-	seq_printf(s, "07 %08X:%08X 00:00000000 00000000 %5u        0 %lu 2 %016lx %lu\n",
+	seq_printf(s, "07 %08X:%08X 00:00000000 00000000 %5u        0 %lu 2 %016lx %u\n",
 		   socket_tx_bytes(sock), sock->rx_bytes, sock->uid, sock->ino, diag_cookie(sock),
 		   sock->rx_drops);
 }

@@ -438,7 +438,7 @@ static void show_line(const struct netlink_info *i, void *arg)
 	struct seq *seq = arg;
 
 	/* no address of ours is shown; the inode tells sockets apart */
-	seq_printf(seq, "%016x %-3d %-10u %08x %-8u %-8u %-5d %-8d %-8lu %-8lu\n", 0, i->protocol,
+	seq_printf(seq, "%016x %-3d %-10u %08x %-8u %-8u %-5d %-8d %-8u %-8lu\n", 0, i->protocol,
 		   i->pid, (u32)i->groups, READ_ONCE(i->s->rx_bytes), 0, i->dumping, 2,
 		   READ_ONCE(i->s->rx_drops), i->s->ino);
 }

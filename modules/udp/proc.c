@@ -47,7 +47,7 @@ static bool show_end(const struct udp_end *e, void *arg)
 	show_address(s, &e->laddr, af, e->lport);
 	show_address(s, &e->raddr, af, e->rport);
 	/* the pointer column tells sockets apart, no more */
-	seq_printf(s, " %02X %08X:%08X 00:00000000 00000000 %5u %8d %lu %d %016lx %lu",
+	seq_printf(s, " %02X %08X:%08X 00:00000000 00000000 %5u %8d %lu %d %016lx %u",
 		   connected ? STATE_CONNECTED : STATE_UNCONNECTED, socket_tx_bytes(sock),
 		   READ_ONCE(sock->rx_bytes), sock->uid, 0, sock->ino, 2, diag_cookie(sock),
 		   READ_ONCE(sock->rx_drops));
