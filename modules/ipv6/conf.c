@@ -15,15 +15,16 @@
 
 LIST_HEAD(ipv6_interfaces);
 
-#define DEFAULTS                                                                                   \
-	.hop_limit = 64, .mtu = IPV6_MIN_MTU, .accept_ra = 1, .accept_ra_defrtr = 1,               \
-	.accept_ra_pinfo = 1, .accept_ra_rtr_pref = 1, .accept_ra_mtu = 1,                         \
-	.accept_ra_min_hop_limit = 1, .accept_redirects = 1, .autoconf = 1, .max_addresses = 16,   \
-	.dad_transmits = 1, .enhanced_dad = 1, .suppress_frag_ndisc = 1, .temp_valid_lft = 604800, \
-	.temp_prefered_lft = 86400, .regen_max_retry = 3, .regen_min_advance = 2,                  \
-	.max_desync_factor = 600, .router_solicitations = -1, .router_solicitation_interval = 4,   \
-	.router_solicitation_delay = 1, .router_solicitation_max_interval = 3600,                  \
-	.mldv1_unsolicited_report_interval = 10000, .mldv2_unsolicited_report_interval = 1000,     \
+#define DEFAULTS                                                                                 \
+	.hop_limit = 64, .mtu = IPV6_MIN_MTU, .accept_ra = 1, .accept_ra_defrtr = 1,             \
+	.accept_ra_pinfo = 1, .accept_ra_rtr_pref = 1, .accept_ra_mtu = 1,                       \
+	.accept_ra_min_hop_limit = 1, .accept_redirects = 1, .autoconf = 1, .max_addresses = 16, \
+	.drop_unicast_in_l2_multicast = 1, .dad_transmits = 1, .enhanced_dad = 1,                \
+	.suppress_frag_ndisc = 1, .temp_valid_lft = 604800, .temp_prefered_lft = 86400,          \
+	.regen_max_retry = 3, .regen_min_advance = 2, .max_desync_factor = 600,                  \
+	.router_solicitations = -1, .router_solicitation_interval = 4,                           \
+	.router_solicitation_delay = 1, .router_solicitation_max_interval = 3600,                \
+	.mldv1_unsolicited_report_interval = 10000, .mldv2_unsolicited_report_interval = 1000,   \
 	.ra_defrtr_metric = 1024, .router_probe_interval = 60
 
 struct ipv6_conf ipv6_conf_all = { DEFAULTS };

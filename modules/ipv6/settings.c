@@ -45,7 +45,7 @@ static const struct {
 	CONF(accept_ra_rt_info_max_plen, 0, 0, 128),
 	CONF(accept_redirects, 0, 0, 1),
 	CONF(accept_untracked_na, 0, 0, 2),
-	CONF(drop_unicast_in_l2_multicast, 1, 0, 1),
+	CONF(drop_unicast_in_l2_multicast, 0, 0, 1),
 	CONF(drop_unsolicited_na, 0, 0, 1),
 	CONF(ndisc_notify, 0, 0, 1),
 	CONF(proxy_ndp, 0, 0, 1),
