@@ -452,7 +452,7 @@ int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
 
 	p->net_off = p->data - p->head;
 	n = neigh_by_handle(f->neigh_slot, f->neigh_id);
-	if (unlikely(!n || n->nif != nif || !neigh_put_header(n, p)))
+	if (unlikely(!n || n->nif != nif || !neigh_push_header(n, p)))
 		return output_any(nif, f, p);
 	p->ethertype = n->ethertype;
 	return netif_send(nif, p);

@@ -107,20 +107,18 @@ void waiters_fire(struct list_head *list);
 /* Is the neighbour of f usable? Starts what is to be started; 0, -EAGAIN (w armed), -EHOSTUNREACH,
  * -ENOBUFS. Fills f's handle. park: an unknown one is as good. Under RCU. */
 int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool park);
-/* Pushes the cached header. False: not known (any more). */
-bool neigh_push_header(struct neigh *n, struct pkt *p);
 u32 neigh_count(void);
 void neigh_proxy_flush(const struct netif *nif); /* netif_lock held */
 void neigh_show(struct seq *s);
 
 /* ---- proto.c, family.c ---- */
-/* door entered */
 extern struct ip_family *ip_families[AF_MAX]; /* netif_lock to change, RCU to read */
 /* The family of an address; NULL: not loaded. Under RCU. */
 static inline struct ip_family *ip_family_of(const struct ip_addr *a)
 {
 	return rcu_dereference(ip_families[ip_addr_family(a)]);
 }
+/* door entered */
 struct ip_proto *ip_proto_find_socket(u16 af, u16 type, int protocol, int *err);
 void ip_family_show(struct seq *s);
 void ip_proto_show(struct seq *s);

@@ -138,11 +138,6 @@ int neigh_check(struct netif *nif, struct flow *f, struct ip_waiter *w, bool par
 
 /* ---- sending ---- */
 
-bool neigh_push_header(struct neigh *n, struct pkt *p)
-{
-	return neigh_put_header(n, p);
-}
-
 /* Under RCU. */
 static int park(struct neigh *n, struct pkt *p, const struct ip_addr *hint)
 {

@@ -63,9 +63,9 @@ void neigh_drop_parked(struct neigh *n);
  * is for somebody like n, by hint from this host's address or not. Under RCU, no lock held. */
 bool neigh_unpark(const struct neigh *n, u32 size, const struct ip_addr *hint);
 
-/* neigh_push_header, inline for the path that every packet takes. The header may be rewritten
- * meanwhile: set_hw in neighstate.c. */
-static inline bool neigh_put_header(struct neigh *n, struct pkt *p)
+/* Pushes the cached header. False: not known (any more). The header may be rewritten meanwhile:
+ * set_hw in neighstate.c. */
+static inline bool neigh_push_header(struct neigh *n, struct pkt *p)
 {
 	u32 len = n->nif->link->header_len, seq;
 	u8 *hdr;

@@ -10,11 +10,11 @@
  * context, once, after all CPUs are started. */
 void pollers_start(void);
 
+void socket_free_late(struct socket *s); /* its last share is back: after a grace period */
+void socket_tx_room(struct socket *s);	 /* tells who waits for room to send */
 /* Gives back what pkt_free() finds charged to a socket's send buffer. Any context but interrupt,
  * under RCU: s may be closed and freed as soon as its share is back, but not before a grace period.
  */
-void socket_free_late(struct socket *s);
-void socket_tx_room(struct socket *s);
 static inline void socket_uncharge_tx(struct socket *s, u32 truesize)
 {
 	if (unlikely(!atomic_sub(&s->tx_bytes, truesize)))
