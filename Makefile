@@ -42,8 +42,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wno-unused-parameter -Werror
 INCLUDES := -Iinclude -Iarch/$(ARCH)/include -I$(O)/gen
 BASE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common \
-	    -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer \
-	    -fno-pie -fno-asynchronous-unwind-tables -fcf-protection=none \
+	    -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fomit-frame-pointer \
+	    -fno-pie -fasynchronous-unwind-tables -fcf-protection=none \
 	    -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(if $(filter 1,$(DEBUG)),-DWEFT_DEBUG)
 # Without a runtime of its own UBSan traps, which is a panic with a backtrace as well.
 UBSAN := $(if $(filter 1,$(DEBUG)),-fsanitize=undefined \
@@ -77,12 +77,14 @@ else
 all: $(MODULES_CHECKED)
 endif
 
-# BENCH and SOAK hold further words for their scripts, e.g. BENCH="-n 5 --nic e1000".
-.PHONY: bench soak
+# BENCH, SOAK and STRESS hold further words for their scripts, e.g. BENCH="-n 5 --nic e1000".
+.PHONY: bench soak stress
 bench: iso
 	$(Q)scripts/bench $(BENCH)
 soak: iso
 	$(Q)scripts/soak $(SOAK)
+stress: iso
+	$(Q)scripts/stress $(STRESS)
 
 .PHONY: clean help FORCE
 FORCE:
@@ -104,6 +106,7 @@ help:
 	'make bench-host          a TCP segment and a datagram on this machine, beside lwIP' \
 	'make bench               boot and network figures beside a Linux guest (root; BENCH="net -n 5")' \
 	'make soak                a thousand loads and unloads under a ping flood, ipv6 under a stream (root; SOAK="-n 5000")' \
+	'make stress              stress-ng from Debian, a stressor at a time, in a guest (STRESS="--trinity 600": the syscall fuzzer)' \
 	'make fuzz                libFuzzer on the simulated stack, FUZZ_SECONDS each (10)' \
 	'make format              run clang-format over the tree' \
 	'make clean' \

@@ -5,6 +5,7 @@
 ; moment later.
 
 %include "layout.inc"
+%include "cfi.inc"
 
 %define MB2_MAGIC 0xe85250d6
 %define PTE_TABLE 0x3			; present, writable
@@ -140,6 +141,7 @@ boot_gdt_pointer:
 
 section .text
 upper_half:
+	CFI_BEGIN start
 	mov rdx, [rsp]			; entry TSC, through the identity map
 	mov rsp, boot_stack_top
 	mov r8, rdx
@@ -151,11 +153,9 @@ upper_half:
 	mov rdx, r8
 	mov edi, ebp
 	mov esi, esi
-	xor ebp, ebp			; ends backtraces
-	push rbp
-	push rbp
 	call boot_main
 	ud2
+	CFI_END
 
 section .bss
 align 4096

@@ -5,44 +5,45 @@
 ; own and look at %gs.
 
 %include "layout.inc"
+%include "cfi.inc"
 
 extern trap_dispatch, syscall_dispatch, user_return_work, thread_first_run
 extern THREAD_USER_WORK			; offsetof(struct thread, user_work): thread.c
 
 %macro PUSH_REGS 0
-	push rdi
-	push rsi
-	push rdx
-	push rcx
-	push rax
-	push r8
-	push r9
-	push r10
-	push r11
-	push rbx
-	push rbp
-	push r12
-	push r13
-	push r14
-	push r15
+	CFI_PUSH rdi
+	CFI_PUSH rsi
+	CFI_PUSH rdx
+	CFI_PUSH rcx
+	CFI_PUSH rax
+	CFI_PUSH r8
+	CFI_PUSH r9
+	CFI_PUSH r10
+	CFI_PUSH r11
+	CFI_PUSH rbx
+	CFI_PUSH rbp
+	CFI_PUSH r12
+	CFI_PUSH r13
+	CFI_PUSH r14
+	CFI_PUSH r15
 %endmacro
 
 %macro POP_REGS 0
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbp
-	pop rbx
-	pop r11
-	pop r10
-	pop r9
-	pop r8
-	pop rax
-	pop rcx
-	pop rdx
-	pop rsi
-	pop rdi
+	CFI_POP r15
+	CFI_POP r14
+	CFI_POP r13
+	CFI_POP r12
+	CFI_POP rbp
+	CFI_POP rbx
+	CFI_POP r11
+	CFI_POP r10
+	CFI_POP r9
+	CFI_POP r8
+	CFI_POP rax
+	CFI_POP rcx
+	CFI_POP rdx
+	CFI_POP rsi
+	CFI_POP rdi
 %endmacro
 
 section .text
@@ -51,6 +52,7 @@ section .text
 align 16
 global syscall_entry
 syscall_entry:
+	CFI_BEGIN start
 	swapgs
 	mov [gs:CPU_USER_RSP], rsp
 	mov rsp, [gs:CPU_KERNEL_RSP]
@@ -62,11 +64,10 @@ syscall_entry:
 	push rax			; orig_rax
 	push TRAP_SYSCALL
 	PUSH_REGS
-	xor ebp, ebp			; ends backtraces
 	mov rdi, rsp
 	sti
 	call syscall_dispatch
-syscall_return:
+.return:
 	cli
 	mov rax, [gs:CPU_CURRENT]
 	cmp dword [rax + THREAD_USER_WORK], 0
@@ -99,7 +100,8 @@ syscall_return:
 	sti
 	mov rdi, rsp
 	call user_return_work
-	jmp syscall_return
+	jmp .return
+	CFI_END
 
 ; The 32-bit SYSCALL (AMD, from compatibility mode): there is no such user mode here.
 align 16
@@ -129,17 +131,21 @@ trap_stub_ %+ vec:
 
 align 16
 trap_common:
+	CFI_BEGIN trap, 56
 	test byte [rsp + 24], 3		; cs, above vector, error code, rip
 	jz .kernel
+	CFI_END
+	CFI_BEGIN start
 	swapgs
 	PUSH_REGS
 	cld
 	CLAC
-	xor ebp, ebp
 	mov rdi, rsp
 	call trap_dispatch
 	jmp user_return
+	CFI_END
 .kernel:
+	CFI_BEGIN trap, 56
 	PUSH_REGS
 	cld
 	CLAC
@@ -147,11 +153,14 @@ trap_common:
 	call trap_dispatch
 	POP_REGS
 	add rsp, 16
+	CFI_ADJUST -16
 	iretq
+	CFI_END
 
 ; To user mode with all registers of the frame at rsp; interrupts are off.
 global user_return
 user_return:
+	CFI_BEGIN start
 	mov rax, [gs:CPU_CURRENT]
 	cmp dword [rax + THREAD_USER_WORK], 0
 	jne user_work
@@ -166,13 +175,17 @@ user_work:
 	call user_return_work
 	cli
 	jmp user_return
+	CFI_END
 
 ; On a stack of its own. From user mode: go over to the thread's stack and be an ordinary trap.
 ; From the kernel: %gs is the user's between entry and swapgs, so ask the MSR.
 align 16
 trap_common_ist:
+	CFI_BEGIN trap, 56
 	test byte [rsp + 24], 3
 	jz .kernel
+	CFI_END
+	CFI_BEGIN start
 	swapgs
 	push rax
 	mov rax, rsp
@@ -188,11 +201,12 @@ trap_common_ist:
 	PUSH_REGS
 	cld
 	CLAC
-	xor ebp, ebp
 	mov rdi, rsp
 	call trap_dispatch
 	jmp user_return
+	CFI_END
 .kernel:
+	CFI_BEGIN trap, 56
 	PUSH_REGS
 	cld
 	CLAC
@@ -212,21 +226,23 @@ trap_common_ist:
 .back:
 	POP_REGS
 	add rsp, 16
+	CFI_ADJUST -16
 	iretq
+	CFI_END
 
 ; ---- the first code of a thread, reached by the return of switch_stack ----
 global thread_entry, thread_entry_user
 thread_entry:
+	CFI_BEGIN start
 	mov rdi, r12
-	xor ebp, ebp
 	call rbx
 	ud2
 
 thread_entry_user:
-	xor ebp, ebp
 	call thread_first_run
 	cli
 	jmp user_return
+	CFI_END
 
 section .rodata
 align 8

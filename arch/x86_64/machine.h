@@ -175,6 +175,7 @@ static inline void invlpg(u64 va)
 /* boot.asm, entry.asm, switch.asm, trampoline.asm, kernel.ld */
 extern u8 boot_pml4[], boot_stack_guard[], boot_stack[], boot_stack_top[];
 extern u8 kernel_text_start[], kernel_text_end[], kernel_rodata_start[], kernel_rodata_end[];
+extern const u8 kernel_eh_frame_start[], kernel_eh_frame_end[];
 extern u8 kernel_data_start[], kernel_end[], kernel_phys_start[], kernel_phys_end[];
 extern u8 trampoline_start[], trampoline_end[];
 extern const u64 trap_stubs[256];

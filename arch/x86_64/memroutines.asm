@@ -3,7 +3,10 @@
 ; memselect.c chooses by timing. Up to 64 bytes go through a short common path; beyond, a jump,
 ; patched once at boot, leads to the chosen form. All work before the choice was made.
 
+%include "cfi.inc"
+
 section .text
+CFI_BEGIN call, 8
 
 ; void *memcpy(void *d, const void *s, size_t n)
 ; Both ends are loaded before anything is stored, so the short path serves memmove as well.
@@ -28,14 +31,14 @@ copy_short:
 	mov [rdi + rdx - 8], r10
 	ret
 .above32:
-	push rbx
+	CFI_PUSH rbx
 	mov rcx, [rsi]
 	mov r8, [rsi + 8]
 	mov r9, [rsi + 16]
 	mov r10, [rsi + 24]
 	mov r11, [rsi + rdx - 32]
 	mov rbx, [rsi + rdx - 24]
-	push rbp
+	CFI_PUSH rbp
 	mov rbp, [rsi + rdx - 16]
 	mov rsi, [rsi + rdx - 8]
 	mov [rdi], rcx
@@ -46,8 +49,8 @@ copy_short:
 	mov [rdi + rdx - 24], rbx
 	mov [rdi + rdx - 16], rbp
 	mov [rdi + rdx - 8], rsi
-	pop rbp
-	pop rbx
+	CFI_POP rbp
+	CFI_POP rbx
 	ret
 .below16:
 	cmp edx, 8
@@ -238,6 +241,21 @@ memset_jump:
 
 align 16
 memset_mov8:				; n > 64, rsi = the byte eight times
+	sub rdx, 256
+	jb .rest
+.next256:
+%assign i 0
+%rep 32
+	mov [rdi + i * 8], rsi
+%assign i i + 1
+%endrep
+	add rdi, 256
+	sub rdx, 256
+	jae .next256
+.rest:
+	add rdx, 256
+	cmp rdx, 64
+	jbe set_short
 .block:
 %assign i 0
 %rep 8
@@ -410,3 +428,4 @@ routine_call:
 	mov rdx, rcx
 	mov rax, r8
 	jmp r11
+CFI_END

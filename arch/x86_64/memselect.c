@@ -14,7 +14,9 @@
 #define CANDIDATES_MAX 3
 #define RUNS 32 /* the best of them counts: others may have been interrupted */
 #define PER_RUN 4
-#define MARGIN_PERCENT 20 /* a later candidate must be better by that: what is measured varies */
+/* A later candidate must be better by that: what is measured varies, between two boots of one
+ * emulator by up to 70 % for one of the forms alone. */
+#define MARGIN_PERCENT 50
 
 typedef u64 (*routine)(u64 a, u64 b, u64 c);
 
@@ -49,10 +51,13 @@ static const struct candidate sets[] = {
 	{ "rep stosb", memset_stosb, NULL },
 };
 static const struct candidate sums[] = {
-	{ "adcx", csum_adcx, NULL }, /* the first: not every processor has it */
 	{ "split", csum_split, NULL },
 	{ "adc", csum_adc, NULL },
 };
+
+/* Where there is ADX nothing is faster: a word a cycle on hardware, and emulated the time of split.
+ * Two that are equal are not timed against each other: chance would choose. */
+static const struct candidate sum_adx = { "adcx", csum_adcx, NULL };
 
 static u8 source[TEST_BYTES] __aligned(64);
 static u8 target[TEST_BYTES] __aligned(64);
@@ -103,7 +108,7 @@ void arch_choose_routines(void)
 
 	copy = fastest(copies, ARRAY_SIZE(copies), t, s, TEST_BYTES, t);
 	set = fastest(sets, ARRAY_SIZE(sets), t, 0, TEST_BYTES, t);
-	sum = fastest(sums + !features.adx, ARRAY_SIZE(sums) - !features.adx, s, TEST_BYTES, 0, 0);
+	sum = features.adx ? &sum_adx : fastest(sums, ARRAY_SIZE(sums), s, TEST_BYTES, 0, 0);
 	patch_jump(memcpy_jump, copy->fn);
 	patch_jump(memset_jump, set->fn);
 	patch_jump(csum_jump, sum->fn);

@@ -2,22 +2,26 @@
 ; switch.asm - from one kernel stack to another. The caller has saved what a call may clobber;
 ; flags need no saving, interrupts are off on both sides.
 
+%include "cfi.inc"
+
 section .text
 ; void switch_stack(u64 *save_rsp, u64 new_rsp)
 global switch_stack
 switch_stack:
-	push rbx
-	push rbp
-	push r12
-	push r13
-	push r14
-	push r15
+	CFI_BEGIN call, 8
+	CFI_PUSH rbx
+	CFI_PUSH rbp
+	CFI_PUSH r12
+	CFI_PUSH r13
+	CFI_PUSH r14
+	CFI_PUSH r15
 	mov [rdi], rsp
 	mov rsp, rsi
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbp
-	pop rbx
+	CFI_POP r15
+	CFI_POP r14
+	CFI_POP r13
+	CFI_POP r12
+	CFI_POP rbp
+	CFI_POP rbx
 	ret
+	CFI_END

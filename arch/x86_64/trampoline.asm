@@ -47,10 +47,7 @@ trampoline_64:
 	mov rdx, rdi
 	shr rdx, 32
 	wrmsr
-	xor ebp, ebp
-	push rbp
-	push rbp
-	call rsi
+	call rsi			; the return address below 640 KiB ends backtraces
 
 align 8
 trampoline_args:

@@ -177,7 +177,7 @@ static void __noreturn fatal_exception(struct trap_frame *f)
 
 	printk(KERN_EMERG "%s\n", trap_name(f->vector));
 	arch_show_frame(f);
-	backtrace_print(f->rip, f->rbp);
+	backtrace_trap(f);
 	if (t && t->kstack && cr2 >= (u64)t->kstack - PAGE_SIZE && cr2 < (u64)t->kstack)
 		panic("kernel stack overflow in %s", t->comm);
 	panic("%s", trap_name(f->vector));

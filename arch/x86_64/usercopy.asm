@@ -5,8 +5,10 @@
 ; (STAC, SMAP).
 
 %include "layout.inc"
+%include "cfi.inc"
 
 section .text
+CFI_BEGIN call, 8
 
 ; size_t user_copy(void *dst, const void *src, size_t n): bytes not copied
 ; Under emulation plain 8-byte moves are ten times faster than REP MOVSB; user_copy's jump is
@@ -203,3 +205,4 @@ user32_fault:
 	CLAC
 	mov eax, -14
 	ret
+CFI_END

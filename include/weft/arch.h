@@ -212,7 +212,9 @@ void arch_show_frame(const struct trap_frame *f); /* logs the registers, for ker
  * context and preempts when it may; interrupts off at entry and at return. */
 void irq_enter(void);
 void irq_exit(bool from_user);
-void backtrace_print(u64 rip, u64 rbp); /* arch walks, kernel/module/kallsyms.c names */
+/* Prints who called whom, up to the thread's start or its entry from user mode: from a frame of
+ * kernel mode, its own place first; or from the caller on. Any context, no locks, no memory. */
+void backtrace_trap(const struct trap_frame *f);
 void backtrace_here(void);
 
 /* ---- memory routines, chosen by timing ---- */

@@ -209,6 +209,10 @@ static int find_special(struct module_image *img, u32 i)
 
 	if (!strcmp(name, ".modinfo"))
 		return read_modinfo(img, i);
+	if (!strcmp(name, ".eh_frame")) { /* SHT_X86_64_UNWIND from some tools */
+		img->eh_frame = s->flags & ELF_SHF_ALLOC && s->type != ELF_SHT_NOBITS ? i : 0;
+		return 0;
+	}
 	if (!strcmp(name, ".weft_entry")) {
 		found = &img->entry;
 		item = sizeof(struct module_entry);

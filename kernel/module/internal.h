@@ -26,7 +26,7 @@ struct module_image {
 	const struct elf64_sym *symbols;
 	u32 nr_symbols;
 	const char *symbol_names;
-	u32 entry, params, exports; /* section numbers, 0: absent */
+	u32 entry, params, exports, eh_frame; /* section numbers, 0: absent */
 	/* from .modinfo; NULL: absent */
 	const char *name, *vermagic, *depends, *intree;
 	char why[160]; /* after -ENOEXEC: what is wrong, for people */
@@ -70,6 +70,8 @@ struct module_state {
 	u32 nr_exports;
 	const struct kparam *params;
 	u32 nr_params;
+	const u8 *eh_frame; /* in core's constants; names places in init too */
+	size_t eh_frame_size;
 	struct module_func *funcs;
 	u32 nr_funcs;
 	char *func_names;

@@ -68,32 +68,44 @@ static bool find_in_module(const struct module_state *st, u64 addr, struct found
 	return true;
 }
 
-void symbol_name(u64 addr, char *buf, size_t size)
+/* before: bytes from the address whose function is looked for to the one that is told. */
+static void name_place(u64 addr, u32 before, char *buf, size_t size)
 {
 	struct module_state *st;
 	struct found f;
 
 	buf[0] = '\0';
 	if (find_in_kernel(addr, &f)) {
-		snprintf(buf, size, "%s+0x%llx/0x%llx", f.name, (unsigned long long)f.offset,
-			 (unsigned long long)f.size);
+		snprintf(buf, size, "%s+0x%llx/0x%llx", f.name,
+			 (unsigned long long)(f.offset + before), (unsigned long long)f.size);
 		return;
 	}
 	rcu_read_lock();
 	list_for_each_entry(st, &modules, node) {
 		if (find_in_module(st, addr, &f)) {
 			snprintf(buf, size, "%s+0x%llx/0x%llx [%s]", f.name,
-				 (unsigned long long)f.offset, (unsigned long long)f.size,
-				 st->name);
+				 (unsigned long long)(f.offset + before),
+				 (unsigned long long)f.size, st->name);
 			break;
 		}
 		if (st->init.size && addr - (u64)st->init.base < st->init.size) {
 			snprintf(buf, size, "init+0x%llx [%s]",
-				 (unsigned long long)(addr - (u64)st->init.base), st->name);
+				 (unsigned long long)(addr - (u64)st->init.base + before),
+				 st->name);
 			break;
 		}
 	}
 	rcu_read_unlock();
+}
+
+void symbol_name(u64 addr, char *buf, size_t size)
+{
+	name_place(addr, 0, buf, size);
+}
+
+void symbol_name_of_call(u64 ret, char *buf, size_t size)
+{
+	name_place(ret - 1, 1, buf, size);
 }
 
 /* A function of the module's resident code; *offset is where. */

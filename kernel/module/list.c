@@ -135,6 +135,23 @@ struct module *module_of(const void *addr)
 }
 EXPORT(module_of);
 
+/* An entry for the init area, which is freed, is never looked for: addr would have to lie there. */
+bool module_unwind_table(u64 addr, const u8 **start, const u8 **end)
+{
+	const struct module_state *st;
+
+	list_for_each_entry(st, &modules, node) {
+		if (!in_area(&st->init, (const void *)addr) &&
+		    (!READ_ONCE(st->core.size) ||
+		     addr - (u64)st->core.base >= st->core.part_size[PART_TEXT]))
+			continue;
+		*start = st->eh_frame;
+		*end = st->eh_frame + st->eh_frame_size;
+		return true;
+	}
+	return false;
+}
+
 void module_note_oops(u64 addr)
 {
 	struct module *m = module_of((const void *)addr);

@@ -278,6 +278,10 @@ static int find_tables(struct load *l)
 	     !in_part(&st->init, PART_TEXT, (const void *)st->entry.init, 1)) ||
 	    (st->entry.exit && !in_part(&st->core, PART_TEXT, (const void *)st->entry.exit, 1)))
 		goto bad;
+	if (l->img.eh_frame) {
+		st->eh_frame = (const u8 *)l->section_addr[l->img.eh_frame];
+		st->eh_frame_size = st->eh_frame ? sections[l->img.eh_frame].size : 0;
+	}
 	if (l->img.params) {
 		st->params = (const struct kparam *)l->section_addr[l->img.params];
 		st->nr_params = sections[l->img.params].size / sizeof(*st->params);

@@ -44,7 +44,7 @@ void kernel_oops(struct trap_frame *f, const char *what, u64 addr)
 	printk(KERN_CRIT "oops: %s at address %016lx in %s, CPU %u, thread %s[%d]\n", what, addr,
 	       name, cpu_id(), t ? t->comm : "none", t ? t->tid : 0);
 	show_registers(f);
-	backtrace_print(f->rip, f->rbp);
+	backtrace_trap(f);
 	module_note_oops(f->rip);
 	if (!can_end_thread(f) ||
 	    (READ_ONCE(dying) == t && READ_ONCE(dying_start_ns) == t->start_ns))

@@ -77,10 +77,12 @@ $$($(1)_o)/$(1).mod.o: $(dir_$(1))/module.mk $(ABI_H) scripts/gen-modinfo $(O)/g
 		$$(filter-out $(BUILTIN_MODULES),$(deps_$(1))) > $$(@:.o=.c)
 	$(Q)$$(CC) $$(MODULE_CFLAGS) -fno-toplevel-reorder -c $$(@:.o=.c) -o $$@
 
+# Others' checks read every .ko that is there: each appears whole.
 $(KO_DIR)/$(1).ko: $$($(1)_o)/$(1).mod.o $$($(1)_objs) scripts/module.ld
 	$$(call say,LD [M],$$(if $(M),$$(notdir $$@),$$@))
 	$(Q)$$(LD) -r -m elf_x86_64 --build-id=none -z noexecstack -T scripts/module.ld \
-		-o $$@ $$(filter %.o,$$^)
+		-o $$($(1)_o)/$(1).ko.new $$(filter %.o,$$^)
+	$(Q)mv $$($(1)_o)/$(1).ko.new $$@
 
 $$($(1)_o)/.checked: $(KO_DIR)/$(1).ko $$(wildcard $(dir_$(1))/*.[ch]) scripts/check-layers \
 		$$(if $(M),,$(O)/weft.elf $(addprefix $(KO_DIR)/,$(addsuffix .ko,$(filter $(LOADABLE),$(deps_$(1))))))

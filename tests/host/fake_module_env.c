@@ -345,6 +345,11 @@ void mutex_lock(struct mutex *m)
 		abort();
 }
 
+bool mutex_trylock(struct mutex *m)
+{
+	return !xchg(&m->locked, 1);
+}
+
 void mutex_unlock(struct mutex *m)
 {
 	m->locked--;

@@ -205,6 +205,40 @@ static void loads_and_leaves(void **state)
 	assert_int_equal(module_unload("good", false), -ENOENT);
 }
 
+/* The table goes with the module. It still has entries for the init area, which nobody may use. */
+static void keeps_unwind_table(void **state)
+{
+	struct ko ko =
+		build_flags("good", good_text, WEFT_VERMAGIC, "-fpie -fasynchronous-unwind-tables");
+	const u8 *start = NULL, *end = NULL;
+	s32 to_code;
+	u64 code;
+
+	assert_int_equal(load(&ko, ""), 0);
+	mutex_lock(&module_mutex);
+	struct module_state *st = module_find_locked("good");
+	mutex_unlock(&module_mutex);
+	code = (u64)st->core.base; /* code comes first */
+	assert_true(module_unwind_table(code, &start, &end));
+	assert_true(end - start > 64 && module_of(start) == st->module);
+	/* behind the CIE the first function's entry: its address counts from the field on */
+	start += 4 + *(const u32 *)start + 8;
+	memcpy(&to_code, start, 4);
+	assert_true((u64)start + to_code >= code);
+	assert_true((u64)start + to_code < code + st->core.part_size[PART_TEXT]);
+	assert_false(module_unwind_table((u64)st->module, &start, &end)); /* data */
+	assert_int_equal(module_unload("good", false), 0);
+	assert_false(module_unwind_table(code, &start, &end));
+	assert_int_equal(load(&good, ""), 0);
+	mutex_lock(&module_mutex);
+	st = module_find_locked("good");
+	mutex_unlock(&module_mutex);
+	assert_true(module_unwind_table((u64)st->core.base, &start, &end));
+	assert_ptr_equal(start, end); /* a file without one */
+	assert_int_equal(module_unload("good", false), 0);
+	free(ko.data);
+}
+
 static void name_taken(void **state)
 {
 	assert_int_equal(load(&good, ""), 0);
@@ -577,6 +611,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, expect_clean, expect_clean)
 	const struct CMUnitTest tests[] = {
 		T(loads_and_leaves),
+		T(keeps_unwind_table),
 		T(name_taken),
 		T(parameters),
 		T(other_kernel),

@@ -23,6 +23,11 @@ bool module_hold_started(struct module *m, struct module_ref *ref, const char *k
 void modules_init(void); /* /proc/modules, /sys/module, built-in modules' init */
 /* "name+0x12/0x40 [module]" for an address; "" when unknown. Any context. */
 void symbol_name(u64 addr, char *buf, size_t size);
+/* The same for a return address, whose call may be the last instruction of its function. */
+void symbol_name_of_call(u64 ret, char *buf, size_t size);
+/* The call frame information of the module in whose code addr lies; empty when the file had none.
+ * False: no module. Any context, inside rcu_read_lock, which keeps the table. */
+bool module_unwind_table(u64 addr, const u8 **start, const u8 **end);
 /* Marks the module whose code oopsed as broken (it stays, cannot be unloaded): shown by lsmod as
  * such. */
 void module_note_oops(u64 addr);

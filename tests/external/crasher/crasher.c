@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* crasher.c - a module with a wild pointer, used where the parameter `where` says: in its init, its
- * own thread, a /proc file, a work item, or its exit. The kernel names it and goes on. */
+ * own thread, a /proc file, a work item, or its exit. The kernel names it and goes on. What is
+ * written to the file crashes in other ways, for tests of what a backtrace then says. */
 #define LOG_NAME "crasher: "
 #include <weft/module.h>
 #include <weft/printk.h>
@@ -28,6 +29,40 @@ static int thread_fn(void *arg)
 	return 0;
 }
 
+static __noinline int recurse(int n)
+{
+	volatile char room[256];
+
+	room[n % 256] = (char)n;
+	return n ? recurse(n + 1) + room[0] : 0;
+}
+
+static __noinline int middle(const char *way)
+{
+	void (*volatile nowhere)(void) = NULL;
+
+	if (!strcmp(way, "warn"))
+		WARN_ON(nowhere == NULL);
+	else if (!strcmp(way, "bug"))
+		BUG_ON(nowhere == NULL);
+	else if (!strcmp(way, "panic"))
+		panic("as was asked for");
+	else if (!strcmp(way, "nowhere"))
+		nowhere();
+	else if (!strcmp(way, "deep"))
+		return recurse(1);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int file_write(void *arg, const char *text, size_t len)
+{
+	int err = middle(text);
+
+	return err ? err : (int)len;
+}
+
 static int file_show(struct seq *s)
 {
 	if (!strcmp(where, "file"))
@@ -36,7 +71,9 @@ static int file_show(struct seq *s)
 	return 0;
 }
 
-static struct procfile file = { .path = "crasher", .mode = 0444, .show = file_show };
+static struct procfile file = {
+	.path = "crasher", .mode = 0644, .show = file_show, .write = file_write
+};
 static struct work work, more[8];
 static struct thread *thread;
 
@@ -61,7 +98,7 @@ static void crash_all(void)
 	work_schedule(&work);
 }
 
-static int crasher_init(void)
+static int __init crasher_init(void)
 {
 	int err;
 
