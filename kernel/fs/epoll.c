@@ -55,8 +55,7 @@ struct epitem {
 	u64 data;
 	struct hook *hooks;
 	struct hook first; /* most files have one queue */
-	/* of whoever has set on_ready: in ep->ready, guarded by ready_lock, or on its way there in
-	 * a list of one who holds ep->lock */
+	/* guarded by ready_lock; only who holds ep->lock as well takes it off the list */
 	struct list_head ready_node;
 	bool on_ready;
 	/* guarded by link_lock */
@@ -76,10 +75,12 @@ static const struct file_ops epoll_fops;
 
 /* ---- ready list ---- */
 
-/* True: the caller puts it on a list, nobody else does. */
-static bool claim(struct epitem *item)
+static inline void make_ready_locked(struct epitem *item)
 {
-	return !xchg(&item->on_ready, true);
+	if (item->on_ready)
+		return;
+	item->on_ready = true;
+	list_add_tail(&item->ready_node, &item->ep->ready);
 }
 
 static void make_ready(struct epitem *item)
@@ -87,8 +88,7 @@ static void make_ready(struct epitem *item)
 	struct eventpoll *ep = item->ep;
 	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
 
-	if (claim(item))
-		list_add_tail(&item->ready_node, &ep->ready);
+	make_ready_locked(item);
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 }
 
@@ -104,42 +104,17 @@ static void make_unready(struct epitem *item)
 	spin_unlock_irqrestore(&item->ep->ready_lock, flags);
 }
 
-/* All that is ready now. ep->lock held. */
-static inline void take_ready(struct eventpoll *ep, struct list_head *round)
+/* The first one, off the list; NULL: none. Whoever wakes it from here on makes it ready again, and
+ * what woke it before is seen by asking it now. Both locks held. */
+static inline struct epitem *take_ready_locked(struct eventpoll *ep)
 {
-	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-
-	list_splice_tail(&ep->ready, round);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
-}
-
-/* Of those, each once; ep->lock held. Whoever wakes it from here on makes it ready again, and what
- * woke it before is seen by asking it now. */
-static struct epitem *next_of(struct list_head *round)
-{
-	struct epitem *item = list_first_entry_or_null(round, struct epitem, ready_node);
+	struct epitem *item = list_first_entry_or_null(&ep->ready, struct epitem, ready_node);
 
 	if (item) {
 		list_del(&item->ready_node);
-		(void)xchg(&item->on_ready, false);
+		item->on_ready = false;
 	}
 	return item;
-}
-
-/* The rest of a round comes first, and last what was handed out. */
-static void give_back(struct eventpoll *ep, struct list_head *round, struct list_head *done)
-{
-	unsigned long flags;
-
-	if (list_empty(round) && list_empty(done))
-		return;
-	flags = spin_lock_irqsave(&ep->ready_lock);
-	if (unlikely(!list_empty(round))) {
-		list_splice_tail(&ep->ready, round);
-		list_splice_tail(round, &ep->ready);
-	}
-	list_splice_tail(done, &ep->ready);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
 }
 
 /* True: one of the epoll_wait callers was woken. Who was woken before and did not run yet is not
@@ -314,20 +289,26 @@ static int modify_item(struct epitem *item, const struct user_event *ev)
  * wakes again (socket_queue()), and who watches edges here hears of each. */
 static u32 epoll_poll(struct file *f, struct poll_table *pt)
 {
-	struct list_head round = LIST_HEAD_INIT(round);
 	struct eventpoll *ep = f->priv;
-	struct epitem *item;
+	struct epitem *item, *last;
+	unsigned long flags;
 	u32 events = 0;
 
 	poll_wait(pt, &ep->poll_wait);
 	mutex_lock(&ep->lock);
-	take_ready(ep, &round);
-	while ((item = next_of(&round))) {
-		if (!ask_item(item, NULL))
-			continue;
-		make_ready(item);
-		events = POLLIN | POLLRDNORM;
+	flags = spin_lock_irqsave(&ep->ready_lock);
+	last = list_last_entry(&ep->ready, struct epitem, ready_node);
+	while ((item = take_ready_locked(ep))) {
+		spin_unlock_irqrestore(&ep->ready_lock, flags);
+		if (ask_item(item, NULL)) {
+			make_ready(item);
+			events = POLLIN | POLLRDNORM;
+		}
+		flags = spin_lock_irqsave(&ep->ready_lock);
+		if (item == last)
+			break;
 	}
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	mutex_unlock(&ep->lock);
 	if (events)
 		pass_on(ep);
@@ -488,38 +469,52 @@ static long control(struct file *epf, int op, struct file *f, int fd, const stru
 
 /* ---- epoll_wait ---- */
 
+/* Asks item, which is off the ready list, and copies what it has to the user: 1, 0 or -EFAULT.
+ * *stays: it is to be asked again at the next call. ep->lock held. */
+static long hand_out(struct epitem *item, u64 uevent, bool *stays)
+{
+	struct user_event ev = { ask_item(item, NULL), item->data };
+
+	*stays = false;
+	if (!ev.events)
+		return 0;
+	if (copy_to_user((void __user *)uevent, &ev, sizeof(ev))) {
+		*stays = true;
+		return -EFAULT;
+	}
+	if (item->events & EPOLLONESHOT)
+		WRITE_ONCE(item->events, item->events & PRIVATE_BITS);
+	else
+		*stays = !(item->events & EPOLLET);
+	return 1;
+}
+
 /* Hands out what is ready: events copied, or a negative errno when none was. Each item once: what
  * wakes meanwhile, and what is level triggered, is for the next call. */
 static long send_events(struct eventpoll *ep, u64 uevents, long max)
 {
-	struct list_head round = LIST_HEAD_INIT(round), done = LIST_HEAD_INIT(done);
-	struct epitem *item;
-	long n = 0, err = 0;
+	struct epitem *item, *last;
+	long n = 0, got = 0;
+	unsigned long flags;
+	bool stays;
 
 	mutex_lock(&ep->lock);
-	take_ready(ep, &round);
-	while (n < max && (item = next_of(&round))) {
-		struct user_event ev = { ask_item(item, NULL), item->data };
-
-		if (!ev.events)
-			continue;
-		err = copy_to_user((void __user *)(uevents + n * sizeof(ev)), &ev, sizeof(ev));
-		if (!err) {
-			n++;
-			if (item->events & EPOLLONESHOT)
-				WRITE_ONCE(item->events, item->events & PRIVATE_BITS);
-			if (item->events & (EPOLLET | EPOLLONESHOT))
-				continue;
-		}
-		if (claim(item))
-			list_add_tail(&item->ready_node, &done);
-		if (err)
+	flags = spin_lock_irqsave(&ep->ready_lock);
+	last = list_last_entry(&ep->ready, struct epitem, ready_node);
+	while (n < max && got >= 0 && (item = take_ready_locked(ep))) {
+		spin_unlock_irqrestore(&ep->ready_lock, flags);
+		got = hand_out(item, uevents + n * sizeof(struct user_event), &stays);
+		n += got > 0;
+		flags = spin_lock_irqsave(&ep->ready_lock);
+		if (stays)
+			make_ready_locked(item);
+		if (item == last)
 			break;
 	}
-	give_back(ep, &round, &done);
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	mutex_unlock(&ep->lock);
 	pass_on(ep);
-	return n ? n : err;
+	return n ? n : min(got, 0l);
 }
 
 /* Of many waiters an event wakes one. One that leaves for another reason while something is ready

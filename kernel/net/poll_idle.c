@@ -235,29 +235,33 @@ static void leave(struct poll_cpu *pc, bool thread)
 		timer_set(&pc->guard, pc->left_ns + GUARD_NS);
 }
 
-void poll_idle(void)
+bool poll_idle(void)
 {
 	struct poll_cpu *pc = this_poll_cpu();
-	bool off = list_empty(&pc->warm) || !busy_ns() || pc->in_thread, thread = false;
+	bool off = list_empty(&pc->warm) || !busy_ns() || pc->in_thread;
+	bool timed = pc->to_thread;
 	u64 now;
 
+	pc->to_thread = false;
 	if (off && list_empty(&pc->watched))
-		return;
-	preempt_disable();
+		return false;
 	now = ktime_get();
-	pc->brief = now - pc->left_ns <= BRIEF_NS;
+	/* one that an interrupt woke is taken to be like those before: the CPU was halted first */
+	if (timed)
+		pc->brief = now - pc->left_ns <= BRIEF_NS;
 	if (!off)
 		watch_hot(pc, now, busy_ns());
-	if (!list_empty(&pc->watched)) {
-		pc->watching = true;
-		sched_polling(true);
-		if (!off)
-			thread = watch(pc, now, busy_ns());
-		pc->watching = false;
-		leave(pc, thread);
-		sched_polling(false);
-	}
-	preempt_enable();
+	if (list_empty(&pc->watched))
+		return false;
+	pc->left_ns = now;
+	pc->watching = true;
+	sched_poll_begin(now);
+	if (!off)
+		pc->to_thread = watch(pc, now, busy_ns());
+	pc->watching = false;
+	leave(pc, pc->to_thread);
+	sched_poll_end(pc->left_ns);
+	return pc->to_thread;
 }
 
 void poll_idle_init(struct poll_cpu *pc)

@@ -23,12 +23,13 @@ struct poll_cpu {
 	/* pollers whose devices may not interrupt: poll_idle looks, or will again at once */
 	struct list_head watched;
 	bool running;
-	bool in_thread; /* the thread has the pollers; runs from interrupts do timers only */
-	bool watching;	/* in poll_idle */
-	u64 now;	/* when the run began */
-	bool brief;	/* the last thread had the CPU for so short a time that looking is enough */
-	u64 patience;	/* of poll_idle, in ns */
-	u64 left_ns;	/* when poll_idle ended last */
+	bool in_thread;	    /* the thread has the pollers; runs from interrupts do timers only */
+	bool watching;	    /* in poll_idle */
+	u64 now;	    /* when the run began */
+	bool to_thread;	    /* poll_idle ended for a thread: that has the CPU since */
+	bool brief;	    /* the last one had it for so short a time that looking is enough */
+	u64 patience;	    /* of poll_idle, in ns */
+	u64 left_ns;	    /* when poll_idle ended last */
 	struct timer guard; /* ends what a thread that is not brief makes of watched */
 	u64 runs, polls, units, handed_over, caught; /* caught: without an interrupt */
 	/* guarded by warm_lock */

@@ -87,7 +87,7 @@ static struct thread *thread_copy(const struct clone_args *ca)
 	}
 	if (ca->flags & CLONE_SETTLS)
 		t->arch.fs_base = ca->tls;
-	t->prio = me->prio;
+	sched_inherit(t);
 	t->affinity = me->affinity;
 	t->sigmask = me->restore_sigmask ? me->saved_sigmask : me->sigmask;
 	if (!(ca->flags & CLONE_VM) || (ca->flags & CLONE_VFORK)) {

@@ -90,6 +90,9 @@ void proc_stop_forget(struct proc *p); /* it ends, stopped or not */
 bool proc_any_stopped(void);
 void proc_notify_parent_locked(struct proc *p, int code, int status); /* pid_lock held */
 
+/* schedcalls.c */
+void sched_inherit(struct thread *t); /* a new one, from the caller */
+
 /* exit.c */
 void thread_leave(int code) __noreturn; /* this thread ends; the last one ends the process */
 void proc_vfork_release(struct proc *p);

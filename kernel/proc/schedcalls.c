@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* schedcalls.c - what programs may say about their scheduling: nice values, affinity, the policies
- * (all threads are SCHED_OTHER; real-time ones are refused as on a system that grants none). */
+ * (batch and idle ones are remembered, but all threads are scheduled as SCHED_OTHER; real-time ones
+ * are refused as on a system that grants none). */
 #include "proc.h"
 
 #include <weft/time.h>
@@ -112,23 +113,40 @@ static long exists(int tid)
 	return 0;
 }
 
+/* sched(7): a policy for the thread alone keeps its children from a raised priority. */
+void sched_inherit(struct thread *t)
+{
+	const struct thread *me = current();
+	bool reset = me->policy & SCHED_RESET_ON_FORK;
+
+	t->policy = reset ? SCHED_OTHER : me->policy;
+	t->prio = reset ? min(me->prio, (u32)NICE_0_PRIO) : me->prio;
+}
+
+/* policy -1: as it is, only the parameter is looked at. */
 static long set_policy(int tid, int policy, u64 user)
 {
+	struct thread *t;
+	long err;
 	int prio;
-	long err = exists(tid);
 
-	if (err)
-		return err;
-	if (!user)
+	if (!user || tid < 0)
 		return -EINVAL;
 	if (copy_from_user(&prio, uptr(user), sizeof(prio)))
 		return -EFAULT;
-	return check_policy(policy, prio);
+	t = named(tid, true);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	err = check_policy(policy < 0 ? SCHED_OTHER : policy, prio);
+	if (!err && policy >= 0)
+		WRITE_ONCE(t->policy, (u32)policy);
+	thread_put(t);
+	return err;
 }
 
 SYSCALL(142, sched_setparam)
 {
-	return set_policy((int)a, SCHED_OTHER, b);
+	return set_policy((int)a, -1, b);
 }
 
 SYSCALL(143, sched_getparam)
@@ -141,14 +159,19 @@ SYSCALL(143, sched_getparam)
 
 SYSCALL(144, sched_setscheduler)
 {
-	return set_policy((int)a, (int)b, c);
+	return (int)b < 0 ? -EINVAL : set_policy((int)a, (int)b, c);
 }
 
 SYSCALL(145, sched_getscheduler)
 {
-	long err = exists((int)a);
+	struct thread *t = named((int)a, false);
+	u32 policy;
 
-	return err ? err : SCHED_OTHER;
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	policy = READ_ONCE(t->policy);
+	thread_put(t);
+	return policy;
 }
 
 static long priority_bound(int policy, long real_time)
@@ -220,15 +243,17 @@ SYSCALL(314, sched_setattr)
 		return PTR_ERR(t);
 	attr.nice = max(-20, min(attr.nice, 19));
 	err = may_renice(t->proc, t, attr.nice);
-	if (!err)
+	if (!err) {
 		thread_set_nice(t, attr.nice);
+		WRITE_ONCE(t->policy, attr.policy | (attr.flags ? SCHED_RESET_ON_FORK : 0));
+	}
 	thread_put(t);
 	return err == -EACCES ? -EPERM : err;
 }
 
 SYSCALL(315, sched_getattr)
 {
-	struct sched_attr attr = { .size = sizeof(attr), .policy = SCHED_OTHER };
+	struct sched_attr attr = { .size = sizeof(attr) };
 	struct thread *t;
 
 	if (d || c < sizeof(attr) || c > PAGE_SIZE)
@@ -237,6 +262,8 @@ SYSCALL(315, sched_getattr)
 	if (IS_ERR(t))
 		return PTR_ERR(t);
 	attr.nice = thread_nice(t);
+	attr.policy = READ_ONCE(t->policy) & ~SCHED_RESET_ON_FORK;
+	attr.flags = READ_ONCE(t->policy) & SCHED_RESET_ON_FORK ? 1 : 0;
 	thread_put(t);
 	return copy_to_user(uptr(b), &attr, sizeof(attr));
 }

@@ -27,7 +27,7 @@ static bool cpu_allowed(const struct thread *t, u32 cpu)
 
 static bool idle_for(const struct thread *t, u32 cpu)
 {
-	return cpu_allowed(t, cpu) && !READ_ONCE(run_queues[cpu].nr);
+	return cpu_allowed(t, cpu) && !rq_runnable(&run_queues[cpu]);
 }
 
 /* ---- waking ---- */
@@ -61,7 +61,7 @@ void sched_note_sleep(struct thread *t)
 static bool waker_leaves(const struct rq *rq, const struct thread *t)
 {
 	struct thread *waker = current();
-	u32 nr = READ_ONCE(rq->nr);
+	u32 nr = rq_runnable(rq);
 
 	if (in_poll_context() && (!nr || !rq->own_poll))
 		return !nr || (nr == 1 && is_poll_thread(rq, waker));
@@ -137,7 +137,7 @@ static u32 idle_cpu(u32 mask)
 	for (cpu = 0; mask && cpu < nr_cpus; cpu++) {
 		struct rq *rq = &run_queues[cpu];
 
-		if (!(mask & BIT(cpu)) || !rq->online || READ_ONCE(rq->nr))
+		if (!(mask & BIT(cpu)) || !rq->online || rq_runnable(rq))
 			continue;
 		found = cpu;
 		if (READ_ONCE(rq->idling))

@@ -53,20 +53,25 @@ static void advance_min_vruntime(struct rq *rq)
 		rq->min_vruntime = v;
 }
 
-/* Charges the running thread up to now. */
-void rq_update_curr(struct rq *rq)
+/* Charges the running thread up to now; while it looks for packets it is as good as idle. */
+void rq_charge_curr(struct rq *rq, u64 now)
 {
 	struct thread *t = rq->curr;
-	u64 now = ktime_get(), delta = now - t->run_start;
+	u64 delta = now - t->run_start;
 
 	if ((s64)delta < 0)
 		delta = 0;
 	t->run_start = now;
-	if (t == rq->idle)
+	if (t == rq->idle || rq->polling)
 		return;
 	t->run_ns += delta;
 	t->vruntime += delta * 1024 / sched_weight(t);
 	advance_min_vruntime(rq);
+}
+
+void rq_update_curr(struct rq *rq)
+{
+	rq_charge_curr(rq, ktime_get());
 }
 
 /* Locks the queue that t belongs to; it may move while we wait for the lock. */
@@ -106,7 +111,7 @@ void rq_leave(struct rq *rq, const struct thread *t)
 
 /* Interrupts are off, cpu is this one. The tick is only ever brought forward: one that turns out to
  * be unneeded costs an interrupt, less than taking it back at every switch. */
-static void tick_ensure(struct rq *rq, u64 deadline)
+void rq_tick_ensure(struct rq *rq, u64 deadline)
 {
 	if (rq->tick && rq->tick <= deadline)
 		return;
@@ -137,7 +142,7 @@ static void enqueue(struct rq *rq, struct thread *t)
 {
 	u32 cpu = (u32)(rq - run_queues);
 	struct thread *curr = rq->curr;
-	bool preempt = curr == rq->idle;
+	bool idle = curr == rq->idle || rq->polling == POLLING_ASLEEP, preempt = idle;
 
 	rq_heap_insert(rq, t);
 	t->on_rq = true;
@@ -149,16 +154,16 @@ static void enqueue(struct rq *rq, struct thread *t)
 		preempt = (s64)(curr->vruntime - t->vruntime) > (s64)SCHED_GRAIN_NS;
 	}
 	if (rq->nr == 2)
-		rq_crowd_begin(rq, curr == rq->idle ? ktime_get() : curr->run_start);
+		rq_crowd_begin(rq, idle ? ktime_get() : curr->run_start);
 	if (cpu == cpu_id()) {
-		if (preempt) {
+		if (preempt)
 			cpu_set_pending(CPU_PENDING_RESCHED);
-			/* where interrupts are off nothing else looks before the return to user
-			 * mode */
+		if (idle)
+			return;
+		/* where interrupts are off nothing else looks before the return to user mode */
+		if (preempt)
 			__atomic_fetch_or(&curr->user_work, USER_WORK_RESCHED, __ATOMIC_RELAXED);
-		}
-		if (curr != rq->idle)
-			tick_ensure(rq, rq_next_tick(rq, curr->run_start));
+		rq_tick_ensure(rq, rq_next_tick(rq, curr->run_start));
 	} else if (preempt || rq->nr == 2) {
 		/* at 2 the other CPU may have no tick yet */
 		rq_send_kick(cpu);
@@ -193,6 +198,8 @@ bool thread_wake_states(struct thread *t, u32 mask)
 	WRITE_ONCE(t->state, THREAD_RUNNING);
 	if (t->on_rq) {
 		/* on its way to sleep: schedule() will find it running */
+		if (rq->curr == t && READ_ONCE(rq->polling) == POLLING_ASLEEP)
+			(void)cmpxchg_bool(&rq->polling, POLLING_ASLEEP, POLLING_IDLE);
 		spin_unlock_irqrestore(&rq->lock, flags);
 		return true;
 	}
@@ -281,7 +288,7 @@ static void switch_to(struct rq *rq, struct thread *prev, struct thread *next)
 	prev->batch = cpu_batch();
 	cpu_batch_add(next->batch - prev->batch);
 	if (next != rq->idle)
-		tick_ensure(rq, rq_next_tick(rq, next->run_start));
+		rq_tick_ensure(rq, rq_next_tick(rq, next->run_start));
 	mm_switch(prev_mm, next_mm);
 	arch_switch(prev, next);
 	/* prev again, perhaps much later and on another CPU */
@@ -317,7 +324,7 @@ void schedule_irqs_off(bool preempted)
 	if (next == prev) {
 		rq->last_switch = prev->run_start;
 		if (prev != rq->idle)
-			tick_ensure(rq, rq_next_tick(rq, prev->run_start));
+			rq_tick_ensure(rq, rq_next_tick(rq, prev->run_start));
 		spin_unlock(&rq->lock);
 		return;
 	}
@@ -352,11 +359,13 @@ void schedule(void)
 	/* who waits for an answer must have asked */
 	if (unlikely(cpu_batch()))
 		batch_flush();
-	irq_disable();
 	preempt_disable();
-	schedule_irqs_off(false);
+	if (!sched_doze(current())) {
+		irq_disable();
+		schedule_irqs_off(false);
+		irq_enable();
+	}
 	preempt_enable_no_check();
-	irq_enable();
 	if (cpu_pending())
 		preempt_check();
 }

@@ -114,13 +114,15 @@ EXPORT(preempt_check);
 
 static void lockup_check(struct rq *rq)
 {
-	u64 stuck = ktime_get() - rq->last_switch;
+	/* a second thread that another CPU puts in begins it anew, by a clock that may be ahead */
+	s64 stuck = (s64)(ktime_get() - READ_ONCE(rq->last_switch));
+	u64 seconds = (u64)stuck / NSEC_PER_SEC;
 
-	if (stuck < SOFT_LOCKUP_NS || rq->lockup_told)
+	if (stuck < (s64)SOFT_LOCKUP_NS || rq->lockup_told)
 		return;
 	rq->lockup_told = true;
 	printk(KERN_EMERG "soft lockup: CPU %u has run %s[%d] for %lu s while %u others wait\n",
-	       cpu_id(), rq->curr->comm, rq->curr->tid, (u64)(stuck / NSEC_PER_SEC), rq->nr - 1);
+	       cpu_id(), rq->curr->comm, rq->curr->tid, seconds, rq->nr - 1);
 	backtrace_here();
 }
 
@@ -147,7 +149,7 @@ void sched_tick(void)
 	bool crowded = READ_ONCE(rq->nr) > 1;
 
 	rq->tick = 0;
-	if (current() == rq->idle)
+	if (current() == rq->idle || rq->polling)
 		return;
 	rq->sample = true;
 	loadavg_update();
@@ -166,7 +168,7 @@ void sched_tick(void)
 
 u32 sched_nr_running(void)
 {
-	return READ_ONCE(this_rq()->nr);
+	return rq_runnable(this_rq());
 }
 
 bool sched_kicked(void)
@@ -174,9 +176,35 @@ bool sched_kicked(void)
 	return READ_ONCE(this_rq()->kick);
 }
 
-void sched_polling(bool on)
+void sched_poll_begin(u64 now)
 {
-	xchg(&this_rq()->polling, on); /* a kick is seen by the next look, or it interrupts */
+	struct rq *rq = this_rq();
+	struct thread *t = current();
+	unsigned long flags;
+
+	if (t == rq->idle) {
+		/* a kick is seen by the next look, or it interrupts */
+		xchg(&rq->polling, POLLING_IDLE);
+		return;
+	}
+	/* with the lock, so that whoever wakes it has done so before, or finds it asleep */
+	flags = spin_lock_irqsave(&rq->lock);
+	rq_charge_curr(rq, now);
+	if (t->woke_ns)
+		sched_note_sleep(t);
+	xchg(&rq->polling, t->state == THREAD_RUNNING ? POLLING_IDLE : POLLING_ASLEEP);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void sched_poll_end(u64 now)
+{
+	struct rq *rq = this_rq();
+
+	current()->run_start = now;
+	xchg(&rq->polling, 0);
+	/* without an interrupt nobody else would see it if the thread goes on */
+	if (READ_ONCE(rq->kick) && xchg(&rq->kick, 0))
+		cpu_set_pending(CPU_PENDING_RESCHED);
 }
 
 static bool work_elsewhere(u32 me)
@@ -190,14 +218,49 @@ static bool work_elsewhere(u32 me)
 	return false;
 }
 
+/* Nothing may be left to do but to look: neither for this thread before it sleeps, nor for this CPU
+ * at others. */
+static bool may_doze(const struct rq *rq, const struct thread *t)
+{
+	return rq->nr == 1 && READ_ONCE(t->state) != THREAD_RUNNING && !READ_ONCE(t->user_work) &&
+	       !cpu_batch() && !rq->even && (t->affinity & BIT(cpu_id())) &&
+	       (nr_cpus == 1 || !work_elsewhere(cpu_id()));
+}
+
+bool sched_doze(struct thread *t)
+{
+	struct rq *rq = this_rq();
+	bool wanted;
+
+	rq->looked = false;
+	if (!may_doze(rq, t))
+		return false;
+	wanted = poll_idle();
+	if (READ_ONCE(t->state) != THREAD_RUNNING) {
+		rq->looked = !wanted;
+		return false;
+	}
+	t->nvcsw++;
+	if (!rq->tick) {
+		irq_disable();
+		rq_tick_ensure(rq, rq_next_tick(rq, t->run_start));
+		irq_enable();
+	}
+	return true;
+}
+
 void cpu_idle(void)
 {
 	struct rq *rq = this_rq();
 	bool looked = false;
 
 	for (;;) {
-		if (!rq->nr)
+		if (!rq->nr && !rq->looked) {
+			preempt_disable();
 			poll_idle();
+			preempt_enable();
+		}
+		rq->looked = false;
 		irq_disable();
 		if (READ_ONCE(rq->kick) && xchg(&rq->kick, 0))
 			cpu_set_pending(CPU_PENDING_RESCHED);
@@ -280,7 +343,7 @@ u32 sched_runnable(void)
 	u32 cpu, n = 0;
 
 	for (cpu = 0; cpu < nr_cpus; cpu++)
-		n += READ_ONCE(run_queues[cpu].nr);
+		n += rq_runnable(&run_queues[cpu]);
 	return n;
 }
 

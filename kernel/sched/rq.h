@@ -36,20 +36,34 @@ struct rq {
 	bool sample;   /* a tick came: irq_exit knows from which mode */
 	bool held_up;  /* the last tick came late */
 	bool own_poll; /* the poll context runs for the current thread, not for a device */
+	bool looked;   /* for packets in vain, by a thread on its way to sleep */
 	/* written by this CPU, read by all */
-	u32 idling;  /* halted, and in no RCU section */
-	u32 polling; /* idle and looking for packets: kick is enough, it will be seen */
+	u32 idling; /* halted, and in no RCU section */
+	/* POLLING_*: with nothing to run and looking for packets: kick is enough, it will be seen.
+	 * Whoever wakes the running thread makes IDLE of ASLEEP, lock held */
+	u32 polling;
 	bool online;
 	u64 quiescent; /* RCU's counter */
 	/* written by all: re-examine the queue, an interrupt is on its way */
 	u32 kick;
 } __cacheline_aligned;
 
+#define POLLING_IDLE 1	 /* the idle thread, or one that has been woken meanwhile */
+#define POLLING_ASLEEP 2 /* the running thread, which sleeps: nr and load still count it */
+
 extern struct rq run_queues[MAX_CPUS];
 
 static inline struct rq *this_rq(void)
 {
 	return &run_queues[cpu_id()];
+}
+
+/* How many could run there? A hint, without the lock. */
+static inline u32 rq_runnable(const struct rq *rq)
+{
+	u32 asleep = READ_ONCE(rq->polling) == POLLING_ASLEEP, nr = READ_ONCE(rq->nr);
+
+	return nr > asleep ? nr - asleep : 0;
 }
 
 /* runqueue.c: the heap */
@@ -60,14 +74,20 @@ struct thread *rq_heap_next(struct thread *root, struct thread *t); /* root, the
 /* core.c */
 void rq_init(struct rq *rq, struct thread *idle);
 void rq_update_curr(struct rq *rq);
+void rq_charge_curr(struct rq *rq, u64 now); /* the same with the time at hand */
 void rq_send_kick(u32 cpu);
 u64 rq_next_tick(const struct rq *rq, u64 now);
 void rq_join(struct rq *rq, const struct thread *t); /* t is runnable there: counts it */
 void rq_leave(struct rq *rq, const struct thread *t);
 void rq_crowd_begin(struct rq *rq, u64 now); /* the first one waits beside the running one */
+void rq_tick_ensure(struct rq *rq, u64 deadline);
 struct rq *rq_lock_thread(struct thread *t, unsigned long *flags);
 void schedule_irqs_off(bool preempted);
 u32 sched_weight(const struct thread *t);
+
+/* cpu.c: where nobody else could run, a thread on its way to sleep looks for packets itself. True:
+ * they woke it, and there is nothing to switch. Preempt_count 1. */
+bool sched_doze(struct thread *t);
 
 /* balance.c */
 u32 sched_place(struct thread *t);	 /* the CPU to wake t on */

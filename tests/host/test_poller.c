@@ -62,9 +62,14 @@ bool sched_kicked(void)
 	return false;
 }
 
-void sched_polling(bool on)
+void sched_poll_begin(u64 now)
 {
-	polling = on;
+	polling = true;
+}
+
+void sched_poll_end(u64 now)
+{
+	polling = false;
 }
 
 void rcu_note_quiescent(void)
@@ -416,6 +421,29 @@ static void devices_are_held_while_threads_are_brief(void **state)
 	poller_remove(&dev);
 }
 
+static void a_halt_between_them_does_not_make_threads_long(void **state)
+{
+	dev_fresh();
+	interrupt();
+	interrupt();
+	packet_and_thread(20 * NSEC_PER_USEC);
+	packet_and_thread(20 * NSEC_PER_USEC);
+	assert_true(masked && poll_holding());
+	poll_idle(); /* in vain */
+	assert_false(masked || poll_holding());
+	sleep_ns(300 * NSEC_PER_USEC);
+	interrupt();
+	trace[0] = '\0';
+	sleep_ns(20 * NSEC_PER_USEC);
+	packet_and_thread(20 * NSEC_PER_USEC);
+	assert_string_equal(trace, "wp");
+	/* and one that is long is still noticed */
+	sleep_ns(NSEC_PER_MSEC);
+	packet_and_thread(0);
+	assert_string_equal(trace, "wppr");
+	poller_remove(&dev);
+}
+
 /* In process context as well ends are put off until the batch is over. */
 static void process_batches(void **state)
 {
@@ -489,6 +517,7 @@ int main(void)
 		T(a_late_device_ends_the_watch),
 		T(a_thread_ends_the_watch),
 		T(devices_are_held_while_threads_are_brief),
+		T(a_halt_between_them_does_not_make_threads_long),
 		T(process_batches),
 		T(too_much_goes_to_the_thread),
 	};

@@ -15,31 +15,6 @@
 
 #include "sched/world.h"
 
-/* ---- actors ---- */
-
-static void burn(struct actor *a)
-{
-	act_run(a, 10 * MS);
-}
-
-static struct actor *burner(u32 affinity, int nice)
-{
-	struct actor *a = actor_new("burner", true, burn);
-
-	a->thread.prio = (u32)(NICE_0_PRIO - nice);
-	a->thread.affinity = affinity;
-	actor_start(a, (u32)__builtin_ctz(affinity));
-	return a;
-}
-
-static u64 used(const struct actor *a)
-{
-	const struct thread *t = &a->thread;
-	bool runs = run_queues[t->cpu].curr == t;
-
-	return t->run_ns + (runs ? world_now() - t->run_start : 0);
-}
-
 /* part is about that many percent of whole */
 static void assert_share(u64 part, u64 whole, u32 percent, u32 off)
 {
@@ -394,6 +369,34 @@ static void one_interrupt_for_many_wake_ups(void **state)
 		assert_int_equal(t[i]->woken_at, 0);
 }
 
+static u32 readings;
+
+/* As rq_crowd_begin on the other CPU, whose clock read a little more. */
+static void join_at_the_second(void)
+{
+	if (++readings == 2)
+		run_queues[0].last_switch = world_now() + 1;
+}
+
+/* The tick found a crowd, which then was one thread for a moment: no lockup (printk fails). */
+static void crowd_that_begins_during_the_tick(void **state)
+{
+	world_begin(2);
+	burner(BIT(0), 0);
+	burner(BIT(0), 0);
+	world_run(20 * MS);
+	world_cpu = 0;
+	run_queues[0].last_switch = world_now() - 10 * MS;
+	run_queues[0].help_at = ~0ull;
+	readings = 0;
+	world_clock_read = join_at_the_second;
+	irq_disable();
+	sched_tick();
+	irq_enable();
+	world_clock_read = NULL;
+	assert_in_range(readings, 2, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +415,7 @@ int main(void)
 		cmocka_unit_test(who_mostly_sleeps_is_prompt),
 		cmocka_unit_test(affinity_holds),
 		cmocka_unit_test(one_interrupt_for_many_wake_ups),
+		cmocka_unit_test(crowd_that_begins_during_the_tick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

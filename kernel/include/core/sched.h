@@ -71,7 +71,8 @@ struct thread {
 	u64 sigwait; /* what rt_sigtimedwait waits for, blocked or not */
 	bool restore_sigmask;
 	struct list_head sigqueue;
-	bool left; /* its process: what that shares may be gone, its address space too */
+	u32 policy; /* what sched_setscheduler said, one word; all are scheduled alike */
+	bool left;  /* its process: what that shares may be gone, its address space too */
 	/* used by the thread itself only */
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
@@ -169,15 +170,17 @@ void pollers_init_cpu(void);
 /* kernel/net: the poll context; called with preempt_count 1 */
 void poll_run_pending(void);
 /* Looks for packets for a moment, if there were some lately. The idle thread, before it halts the
- * CPU. */
-void poll_idle(void);
+ * CPU, and one on its way to sleep. True: somebody wants the CPU. Preemption off, interrupts on. */
+bool poll_idle(void);
 /* It was left for a thread, and is to be called again before the CPU may halt. */
 bool poll_holding(void);
-/* For it, about this CPU, preemption off: how many threads could run; has another CPU asked it to
- * look at its queue; while polling is on, others do so without an interrupt. */
+/* For it, about this CPU, preemption off: how many threads could run, one that sleeps and looks not
+ * counted; has another CPU asked it to look at its queue. Between begin and end others do so
+ * without an interrupt, and the time is nobody's. */
 u32 sched_nr_running(void);
 bool sched_kicked(void);
-void sched_polling(bool on);
+void sched_poll_begin(u64 now);
+void sched_poll_end(u64 now);
 
 /* Debug builds: says so when the caller may not sleep here. */
 #ifdef WEFT_DEBUG

@@ -32,7 +32,9 @@ struct event {
 
 struct cpu world_cpus[MAX_CPUS];
 u32 world_cpu, nr_cpus, world_ipis, world_halt_exits;
+void (*world_clock_read)(void);
 char boot_stack[1], boot_stack_top[1];
+bool (*world_poll)(void);
 
 static u64 now, tick[MAX_CPUS], ipi[MAX_CPUS];
 static struct thread idle[MAX_CPUS];
@@ -48,6 +50,8 @@ static struct proc process;
 
 u64 ktime_get(void)
 {
+	if (world_clock_read)
+		world_clock_read();
 	return now;
 }
 
@@ -148,8 +152,9 @@ void loadavg_update(void)
 {
 }
 
-void poll_idle(void)
+bool poll_idle(void)
 {
+	return world_poll && world_poll();
 }
 
 bool poll_holding(void)
@@ -363,6 +368,17 @@ static void happen(void)
 	}
 }
 
+void world_spin(u64 ns)
+{
+	now += ns;
+	for (u32 i = 0; i < nr_cpus; i++) {
+		struct actor *a = actor_of(world_cpus[i].current);
+
+		if (a)
+			a->left -= min(a->left, ns);
+	}
+}
+
 void world_run(u64 ns)
 {
 	u64 end = now + ns, at;
@@ -375,7 +391,8 @@ void world_run(u64 ns)
 		pass(at - now);
 		happen();
 	}
-	pass(end - now);
+	if (now < end) /* world_spin() may have gone beyond */
+		pass(end - now);
 }
 
 u64 world_now(void)
@@ -395,6 +412,7 @@ void world_begin(u32 cpus)
 	memset(tick, 0, sizeof(tick));
 	memset(ipi, 0, sizeof(ipi));
 	world_ipis = world_halt_exits = world_cpu = 0;
+	world_poll = NULL;
 	nr_cpus = cpus;
 	now = NSEC_PER_SEC;
 	for (u32 i = 0; i < cpus; i++) {
@@ -405,4 +423,27 @@ void world_begin(u32 cpus)
 		rq_init(&run_queues[i], &idle[i]);
 		run_queues[i].online = true;
 	}
+}
+
+void burn(struct actor *a)
+{
+	act_run(a, 10 * MS);
+}
+
+struct actor *burner(u32 affinity, int nice)
+{
+	struct actor *a = actor_new("burner", true, burn);
+
+	a->thread.prio = (u32)(NICE_0_PRIO - nice);
+	a->thread.affinity = affinity;
+	actor_start(a, (u32)__builtin_ctz(affinity));
+	return a;
+}
+
+u64 used(const struct actor *a)
+{
+	const struct thread *t = &a->thread;
+	bool runs = run_queues[t->cpu].curr == t;
+
+	return t->run_ns + (runs ? world_now() - t->run_start : 0);
 }

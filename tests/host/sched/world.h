@@ -25,6 +25,7 @@ struct actor {
 };
 
 extern u32 world_ipis, world_halt_exits;
+extern void (*world_clock_read)(void); /* what another CPU does behind a reading of the clock */
 
 void world_begin(u32 cpus);
 void world_run(u64 ns);
@@ -32,6 +33,9 @@ u64 world_now(void);
 /* user: belongs to a process. Sleeps until actor_start. */
 struct actor *actor_new(const char *name, bool user, void (*step)(struct actor *a));
 void actor_start(struct actor *a, u32 cpu); /* as forked by what runs there */
+/* What poll_idle() is to do, and return; NULL: nothing. */
+extern bool (*world_poll)(void);
+void world_spin(u64 ns); /* in there: time passes, for all others too */
 /* As a device on that CPU or a timer would: fn is called in poll context after ns. */
 void world_later(u32 cpu, u64 ns, void (*fn)(struct actor *a), struct actor *a);
 
@@ -40,3 +44,9 @@ void act_run(struct actor *a, u64 ns);
 void act_sleep(struct actor *a, u64 ns); /* 0: until somebody wakes it */
 void act_yield(struct actor *a);
 void actor_wake(struct actor *a); /* also in poll context */
+
+/* An actor's function: computes without end. */
+void burn(struct actor *a);
+/* One that does, started on the first CPU of affinity. */
+struct actor *burner(u32 affinity, int nice);
+u64 used(const struct actor *a); /* ns on a CPU so far */
