@@ -44,6 +44,8 @@ int vfs_init(void)
 	if (!err)
 		err = sysfs_init();
 	if (!err)
+		err = syscpu_init();
+	if (!err)
 		err = inotify_setup();
 	return err;
 }

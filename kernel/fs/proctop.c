@@ -230,6 +230,7 @@ static struct procfile files[] = {
 	CONSTANT("sys/kernel/version", "#1 SMP"),
 	CONSTANT("sys/kernel/ngroups_max", "32"),
 	CONSTANT("sys/kernel/cap_last_cap", "40"),
+	CONSTANT("sys/kernel/pid_max", "32768"),
 };
 
 int proc_top_init(void)

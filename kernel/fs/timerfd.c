@@ -28,10 +28,6 @@ struct timerfd {
 	struct list_head real_node; /* guarded by real_lock */
 };
 
-struct itimerspec64 {
-	struct timespec64 interval, value;
-};
-
 static struct spinlock real_lock = SPINLOCK_INIT;
 static struct list_head real_timers = LIST_HEAD_INIT(real_timers);
 
@@ -256,13 +252,6 @@ static struct file *timerfd_get(int fd)
 	return ERR_PTR(-EINVAL);
 }
 
-static int spec_to_user(u64 user, u64 value, u64 interval)
-{
-	int err = timespec_to_user(user + offsetof(struct itimerspec64, interval), interval);
-
-	return err ? err : timespec_to_user(user + offsetof(struct itimerspec64, value), value);
-}
-
 static void set(struct timerfd *t, u32 flags, u64 value, u64 interval, u64 *old_value,
 		u64 *old_interval)
 {
@@ -289,9 +278,7 @@ SYSCALL(286, timerfd_settime)
 
 	if ((u32)b & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
 		return -EINVAL;
-	err = timespec_from_user(c + offsetof(struct itimerspec64, interval), &interval);
-	if (!err)
-		err = timespec_from_user(c + offsetof(struct itimerspec64, value), &value);
+	err = itimerspec_from_user(c, &value, &interval);
 	if (err)
 		return err;
 	file = timerfd_get((int)a);
@@ -299,7 +286,7 @@ SYSCALL(286, timerfd_settime)
 		return PTR_ERR(file);
 	set(file->priv, (u32)b, value, interval, &old_value, &old_interval);
 	file_put(file);
-	return d ? spec_to_user(d, old_value, old_interval) : 0;
+	return d ? itimerspec_to_user(d, old_value, old_interval) : 0;
 }
 
 SYSCALL(287, timerfd_gettime)
@@ -315,5 +302,5 @@ SYSCALL(287, timerfd_gettime)
 	get_locked(t, &value, &interval);
 	spin_unlock(&t->lock);
 	file_put(file);
-	return spec_to_user(b, value, interval);
+	return itimerspec_to_user(b, value, interval);
 }

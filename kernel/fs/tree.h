@@ -47,3 +47,4 @@ int proc_pid_readdir(struct file *f, void *ctx,
 #define PID_POS (1ull << 32) /* positions in /proc from here on are process ids */
 int proc_top_init(void);
 int sysfs_init(void);
+int syscpu_init(void); /* syscpu.c */

@@ -216,6 +216,7 @@ void thread_leave(int code)
 		if (p == init_proc)
 			panic("init ended: status %#x", p->exit_status);
 		itimer_stop(p);
+		posix_timers_delete(p);
 		leave_session(p);
 		drop_shared(p);
 		become_zombie(p);

@@ -50,6 +50,7 @@ struct proc *proc_alloc(void)
 	list_init(&p->all_node);
 	list_init(&p->threads);
 	list_init(&p->sigqueue);
+	list_init(&p->posix_timers);
 	wait_queue_init(&p->wait_child);
 	wait_queue_init(&p->wait_self);
 	p->start_ns = ktime_get();

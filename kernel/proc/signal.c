@@ -16,9 +16,11 @@
 	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | \
 	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 
+/* The details of a pending signal. A timer has one of its own, which then is in at most one queue
+ * and does not count in nr_queued. */
 struct sigqueue {
 	struct list_head node;
-	struct proc *proc; /* whose nr_queued it counts in */
+	struct posix_timer *timer; /* NULL: freed when it is taken */
 	struct ksiginfo info;
 };
 
@@ -73,17 +75,31 @@ void signal_flush_queue(struct list_head *queue)
 	}
 }
 
+/* Out of its queue; info is what the taker gets, NULL: nobody takes it. */
+static void unqueue_locked(struct proc *p, struct sigqueue *q, struct ksiginfo *info)
+{
+	list_del(&q->node);
+	if (info)
+		*info = q->info;
+	if (q->timer) {
+		u32 overrun = posix_timer_taken_locked(q->timer);
+
+		if (info)
+			info->uid = overrun;
+		return;
+	}
+	p->nr_queued--;
+	kfree(q);
+}
+
 static void discard_locked(struct proc *p, u64 *pending, struct list_head *queue, u64 set)
 {
 	struct sigqueue *q, *tmp;
 
 	*pending &= ~set;
 	list_for_each_entry_safe(q, tmp, queue, node) {
-		if (SIG_BIT(q->info.signo) & set) {
-			list_del(&q->node);
-			p->nr_queued--;
-			kfree(q);
-		}
+		if (SIG_BIT(q->info.signo) & set)
+			unqueue_locked(p, q, NULL);
 	}
 }
 
@@ -114,6 +130,7 @@ static int queue_locked(struct proc *p, u64 *pending, struct list_head *queue, i
 	if (p->nr_queued < p->rlim[RLIMIT_SIGPENDING].cur)
 		q = kmalloc(sizeof(*q));
 	if (q) {
+		q->timer = NULL;
 		if (info)
 			q->info = *info;
 		else
@@ -144,10 +161,7 @@ static void take_locked(struct proc *p, u64 *pending, struct list_head *queue, i
 			break;
 		}
 		found = true;
-		*info = q->info;
-		list_del(&q->node);
-		p->nr_queued--;
-		kfree(q);
+		unqueue_locked(p, q, info);
 	}
 	if (!more)
 		*pending &= ~SIG_BIT(sig);
@@ -244,24 +258,23 @@ static bool anybody_blocks(struct proc *p, struct thread *t, int sig)
 	return false;
 }
 
-/* t NULL: to the process. */
-static int send(struct proc *p, struct thread *t, int sig, const struct ksiginfo *info)
+/* t NULL: to the process. sig_lock held. */
+static int send_locked(struct proc *p, struct thread *t, int sig, const struct ksiginfo *info,
+		       struct sigqueue *own)
 {
+	u64 *pending = t ? &t->sigpending : &p->sigpending;
+	struct list_head *queue = t ? &t->sigqueue : &p->sigqueue;
 	bool continued = false;
-	unsigned long flags;
 	int err = 0;
 
-	if (sig < 1 || sig > NR_SIGNALS)
-		return -EINVAL;
-	flags = spin_lock_irqsave(&p->sig_lock);
 	if (p->exiting || list_empty(&p->threads) || (t && list_empty(&t->proc_node)))
-		goto out;
+		return 0;
 	if (sig == SIGKILL || sig == SIGSTOP) {
 		if (p == init_proc)
-			goto out;
+			return 0;
 		if (sig == SIGKILL) {
 			kill_locked(p);
-			goto out;
+			return 0;
 		}
 	}
 	/* signal generation, POSIX.1 2.4.1: a stop and a continue cancel each other */
@@ -274,21 +287,68 @@ static int send(struct proc *p, struct thread *t, int sig, const struct ksiginfo
 	/* a blocked signal stays even when it is ignored now: the action may change before it is
 	 * taken */
 	if (ignored_locked(p, sig) && !anybody_blocks(p, t, sig))
-		goto out;
-	if (t)
-		err = queue_locked(p, &t->sigpending, &t->sigqueue, sig, info);
-	else
-		err = queue_locked(p, &p->sigpending, &p->sigqueue, sig, info);
+		return 0;
+	if (own) {
+		list_add_tail(&own->node, queue);
+		*pending |= SIG_BIT(sig);
+	} else {
+		err = queue_locked(p, pending, queue, sig, info);
+	}
 	if (err)
-		goto out;
+		return err;
 	signalfd_notify_locked();
 	if (!t)
 		choose_locked(p, sig);
 	else if (wants(t, sig))
 		wake_for_signal(t);
-out:
+	return 0;
+}
+
+static int send(struct proc *p, struct thread *t, int sig, const struct ksiginfo *info)
+{
+	unsigned long flags;
+	int err;
+
+	if (sig < 1 || sig > NR_SIGNALS)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&p->sig_lock);
+	err = send_locked(p, t, sig, info, NULL);
 	spin_unlock_irqrestore(&p->sig_lock, flags);
 	return err;
+}
+
+/* ---- signals of timers ---- */
+
+struct sigqueue *sigqueue_of_timer(struct posix_timer *timer, const struct ksiginfo *info)
+{
+	struct sigqueue *q = kmalloc(sizeof(*q));
+
+	if (!q)
+		return NULL;
+	list_init(&q->node);
+	q->timer = timer;
+	q->info = *info;
+	return q;
+}
+
+bool signal_send_timer_locked(struct proc *p, struct thread *t, struct sigqueue *q)
+{
+	if (list_empty(&q->node))
+		send_locked(p, t, q->info.signo, &q->info, q);
+	return !list_empty(&q->node);
+}
+
+void sigqueue_leave_timer(struct proc *p, struct sigqueue *q)
+{
+	unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+	bool pending = !list_empty(&q->node);
+
+	q->timer = NULL;
+	if (pending)
+		p->nr_queued++; /* it is one like others now */
+	spin_unlock_irqrestore(&p->sig_lock, flags);
+	if (!pending)
+		kfree(q);
 }
 
 int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info)

@@ -24,7 +24,6 @@
 #define CPUCLOCK_PERTHREAD 4
 
 #define TIMER_ABSTIME 1
-#define MAX_SECONDS (1ll << 33) /* 272 years in ns fit into 63 bits */
 
 static u64 real_offset; /* Unix time at ktime 0; one word, read and written whole */
 static struct wait_queue clock_set = WAIT_QUEUE_INIT(clock_set); /* absolute sleepers look again */
@@ -45,6 +44,7 @@ void ktime_set_real(u64 ns)
 	__atomic_fetch_add(&settings, 1, __ATOMIC_SEQ_CST);
 	wake_up_all(&clock_set);
 	timerfd_clock_was_set();
+	posix_timers_clock_was_set();
 }
 EXPORT(ktime_set_real);
 
@@ -58,26 +58,6 @@ void realtime_init(void)
 static void __user *uptr(u64 addr)
 {
 	return (void __user *)addr;
-}
-
-int timespec_from_user(u64 user, u64 *ns)
-{
-	struct timespec64 ts;
-
-	if (copy_from_user(&ts, uptr(user), sizeof(ts)))
-		return -EFAULT;
-	if (ts.sec < 0 || ts.nsec < 0 || (u64)ts.nsec >= NSEC_PER_SEC)
-		return -EINVAL;
-	ts.sec = min(ts.sec, (s64)MAX_SECONDS);
-	*ns = (u64)ts.sec * NSEC_PER_SEC + (u64)ts.nsec;
-	return 0;
-}
-
-int timespec_to_user(u64 user, u64 ns)
-{
-	struct timespec64 ts = { (s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC) };
-
-	return copy_to_user(uptr(user), &ts, sizeof(ts));
 }
 
 /* ---- reading ---- */
@@ -201,7 +181,7 @@ SYSCALL(164, settimeofday)
 		return 0; /* only the time zone, which the kernel has no use for */
 	if (copy_from_user(&tv, uptr(a), sizeof(tv)))
 		return -EFAULT;
-	if (tv.sec < 0 || tv.sec > MAX_SECONDS || tv.usec < 0 || tv.usec >= 1000000)
+	if (tv.sec < 0 || tv.sec > USER_SECONDS_MAX || tv.usec < 0 || tv.usec >= 1000000)
 		return -EINVAL;
 	ktime_set_real((u64)tv.sec * NSEC_PER_SEC + (u64)tv.usec * NSEC_PER_USEC);
 	return 0;

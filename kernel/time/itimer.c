@@ -9,7 +9,6 @@
 #define ITIMER_REAL 0
 #define ITIMER_VIRTUAL 1
 #define ITIMER_PROF 2
-#define MAX_SECONDS (1ll << 33)
 
 struct itimerval64 {
 	struct {
@@ -88,7 +87,7 @@ static int to_ns(s64 sec, s64 usec, u64 *ns)
 {
 	if (sec < 0 || usec < 0 || usec >= 1000000)
 		return -EINVAL;
-	*ns = (u64)min(sec, (s64)MAX_SECONDS) * NSEC_PER_SEC + (u64)usec * NSEC_PER_USEC;
+	*ns = (u64)min(sec, (s64)USER_SECONDS_MAX) * NSEC_PER_SEC + (u64)usec * NSEC_PER_USEC;
 	return 0;
 }
 

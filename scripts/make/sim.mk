@@ -8,7 +8,7 @@
 SEEDS := 1..200#	of `make sim`
 SIM_MODULES := $(MODULES)
 SIM_KERNEL := $(patsubst %,kernel/sched/%.c,balance core cpu kthread loadavg mutex rcu runqueue spinlock thread \
-	wait workqueue) kernel/time/heap.c kernel/time/timer.c \
+	wait workqueue) kernel/time/heap.c kernel/time/timer.c kernel/time/usertime.c \
 	$(filter-out kernel/net/pkt_show.c kernel/net/sockmap.c,$(sort $(wildcard kernel/net/*.c))) \
 	kernel/module/ledger.c kernel/module/refs.c kernel/module/list.c kernel/module/unload.c \
 	kernel/lib/iter.c kernel/lib/parse.c kernel/lib/siphash.c

@@ -252,23 +252,6 @@ u64 ktime_get_real(void)
 	return 1700000000ull * 1000000000ull + ktime_get();
 }
 
-int timespec_from_user(u64 user, u64 *ns)
-{
-	struct timespec64 ts;
-
-	memcpy(&ts, (void *)user, sizeof(ts));
-	*ns = (u64)ts.sec * 1000000000ull + (u64)ts.nsec;
-	return 0;
-}
-
-int timespec_to_user(u64 user, u64 ns)
-{
-	struct timespec64 ts = { (s64)(ns / 1000000000), (s64)(ns % 1000000000) };
-
-	memcpy((void *)user, &ts, sizeof(ts));
-	return 0;
-}
-
 bool signal_pending(void)
 {
 	return READ_ONCE(fake_signal_pending);

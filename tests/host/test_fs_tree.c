@@ -3,9 +3,9 @@
  * done in the kernel's file system and in a directory of this machine, must give the same results,
  * errno included, and leave the same tree. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
-/* sources: kernel/fs/[a-z]*.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c
- * kernel/lib/string.c */
-/* sources: kernel/lib/inflate.c tests/host/fs/model.c tests/host/fake_fs_env.c */
+/* sources: kernel/fs/[a-z]*.c kernel/time/usertime.c kernel/lib/iter.c kernel/lib/parse.c */
+/* sources: kernel/lib/printf.c kernel/lib/string.c kernel/lib/inflate.c
+ * tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -120,6 +120,8 @@ struct proc {
 	struct timer itimer; /* ITIMER_REAL */
 	/* guarded by sig_lock */
 	u64 itimer_interval, itimer_expires;
+	struct list_head posix_timers;
+	u32 nr_posix_timers, next_posix_timer;
 	u64 start_ns;
 	char last_comm[16]; /* of the last thread, for a zombie */
 };
@@ -154,6 +156,20 @@ int proc_exec(const char *path, char *const *argv, char *const *envp);
 /* Interval timer, kernel/time/itimer.c. */
 void itimer_init(struct proc *p);
 void itimer_stop(struct proc *p); /* process context */
+
+/* Timers that a program made, timer_create(2): kernel/time/posixtimer.c. */
+struct posix_timer;
+struct sigqueue;			  /* kernel/proc/signal.c */
+void posix_timers_delete(struct proc *p); /* all: it ends, or runs another program */
+void posix_timers_clock_was_set(void);
+/* Its signal was taken, or thrown away: the intervals that went by meanwhile, and the next one
+ * begins. sig_lock held, as in the next but one. */
+u32 posix_timer_taken_locked(struct posix_timer *timer);
+/* What the signal needs is there before it is sent. NULL: no memory. */
+struct sigqueue *sigqueue_of_timer(struct posix_timer *timer, const struct ksiginfo *info);
+/* t NULL: to the process. False: ignored, or nobody is left to take it. */
+bool signal_send_timer_locked(struct proc *p, struct thread *t, struct sigqueue *q);
+void sigqueue_leave_timer(struct proc *p, struct sigqueue *q); /* a pending one is still taken */
 /* uname's two settable names; at most 64 bytes are taken. */
 void hostname_set(const char *name);
 void domainname_set(const char *name);

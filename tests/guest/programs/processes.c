@@ -423,6 +423,40 @@ static void zombies_hold_little(void)
 	fails(wait(NULL), ECHILD);
 }
 
+/* By the calls themselves: the C library has its own opinion of some. */
+static long policy_of(pid_t pid)
+{
+	return syscall(SYS_sched_getscheduler, pid);
+}
+
+static void policies_are_remembered(void)
+{
+	int none = 0, one = 1;
+	pid_t pid;
+
+	check(policy_of(0) == 0);
+	check(syscall(SYS_sched_setscheduler, 0, 5 /* SCHED_IDLE */, &none) == 0 &&
+	      policy_of(0) == 5);
+	check(syscall(SYS_sched_setparam, 0, &none) == 0 && policy_of(0) == 5);
+	pid = fork();
+	if (!pid)
+		_exit(policy_of(0) != 5 || policy_of(getppid()) != 5);
+	check(status_of(pid) == 0);
+	fails(syscall(SYS_sched_setscheduler, 0, 3, &one), EINVAL);
+	fails(syscall(SYS_sched_setscheduler, 0, -1, &none), EINVAL);
+	fails(syscall(SYS_sched_setscheduler, 0, 77, &none), EINVAL);
+	check(policy_of(0) == 5);
+	check(syscall(SYS_sched_setscheduler, 0, 3 | 0x40000000 /* SCHED_RESET_ON_FORK */, &none) ==
+	      0);
+	check(policy_of(0) == (3 | 0x40000000));
+	pid = fork();
+	if (!pid)
+		_exit(policy_of(0) != 0);
+	check(status_of(pid) == 0);
+	check(setuid(65534) == 0);
+	fails(syscall(SYS_sched_setscheduler, 1, 3, &none), EPERM);
+}
+
 static const struct test tests[] = {
 	TEST(exit_statuses),
 	TEST(killed_statuses),
@@ -447,6 +481,7 @@ static const struct test tests[] = {
 	DIES(limit_of_file_size, SIGXFSZ),
 	TEST(usage_counts),
 	TEST(zombies_hold_little),
+	TEST(policies_are_remembered),
 };
 
 int main(int argc, char **argv)

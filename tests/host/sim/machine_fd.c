@@ -206,27 +206,6 @@ u64 inode_dev(const struct inode *ino)
 	return 1;
 }
 
-/* ---- user memory ---- */
-
-int timespec_from_user(u64 user, u64 *ns)
-{
-	struct timespec64 t;
-
-	memcpy(&t, (const void *)user, sizeof(t));
-	if (t.sec < 0 || (u64)t.nsec >= NSEC_PER_SEC)
-		return -EINVAL;
-	*ns = t.sec * NSEC_PER_SEC + t.nsec;
-	return 0;
-}
-
-int timespec_to_user(u64 user, u64 ns)
-{
-	struct timespec64 t = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC };
-
-	memcpy((void *)user, &t, sizeof(t));
-	return 0;
-}
-
 /* ---- there are no user address spaces to map anything into ---- */
 
 struct vma;

@@ -12,8 +12,11 @@
 			     u64 c __attribute__((unused)), u64 d __attribute__((unused)), \
 			     u64 e __attribute__((unused)), u64 f __attribute__((unused)))
 
+#define USER_SECONDS_MAX (1ll << 33)
 struct timespec64 {
 	s64 sec, nsec;
 };
 int timespec_from_user(u64 user, u64 *ns); /* -EFAULT, -EINVAL */
 int timespec_to_user(u64 user, u64 ns);
+int itimerspec_from_user(u64 user, u64 *value, u64 *interval);
+int itimerspec_to_user(u64 user, u64 value, u64 interval);
