@@ -49,7 +49,10 @@ struct tx_ring {
 	/* guarded by the interface's transmit lock */
 	u32 tail;			 /* next to fill */
 	u32 clean;			 /* oldest not reclaimed */
-	u32 told;			 /* TDT's last value */
+	u32 room;			 /* free descriptors that may be filled */
+	u32 shown;			 /* tail, when it was last to be told */
+	u32 told;			 /* TDT's last value, or the one that is being written */
+	bool ringing;			 /* somebody writes TDT, and then looks at shown again */
 	u64 context;			 /* checksum context in force, 0: none */
 	u32 reports_asked, reports_seen; /* in reported: next to fill, oldest without its report */
 	u32 unreported;			 /* descriptors behind the last one with RS */
@@ -113,27 +116,20 @@ bool e1000_rx_pending(const struct nic *nic);	/* poll context; a frame waits in 
 /* tx.c */
 int e1000_tx_alloc(struct nic *nic, u32 size);
 void e1000_tx_free(struct nic *nic); /* the device is quiet: frees all packets */
-/* Queues a frame; the doorbell is the caller's. Consumes. Transmit lock held. 0 or -ENOBUFS. */
+/* Queues a frame; the doorbell is the caller's, who rings whenever another packet_max would find no
+ * room. Consumes. Transmit lock held. 0 or -ENOBUFS. */
 int e1000_tx_xmit(struct nic *nic, struct pkt *p);
-void e1000_tx_reclaim(struct nic *nic);	 /* transmit lock held */
-void e1000_tx_doorbell(struct nic *nic); /* transmit lock held */
+void e1000_tx_reclaim(struct nic *nic); /* transmit lock held */
+/* Tells the device of all that is queued, or leaves that to the CPU that is doing so. Transmit lock
+ * held, and given away while the device is at it; preemption off, an RCU section. */
+void e1000_tx_ring(struct nic *nic);
 
-/* From descriptor a up to, not including, b. */
-static inline u32 e1000_tx_distance(const struct tx_ring *tx, u32 a, u32 b)
-{
-	return b >= a ? b - a : b + tx->size - a;
-}
-
-/* Free descriptors. Transmit lock held, as for the next. */
-static inline u32 e1000_tx_room(const struct nic *nic)
-{
-	return nic->tx.size - 1 - e1000_tx_distance(&nic->tx, nic->tx.clean, nic->tx.tail);
-}
-
-/* Descriptors that the device does not know of yet. */
+/* Descriptors that the device does not know of yet. Transmit lock held. */
 static inline u32 e1000_tx_untold(const struct nic *nic)
 {
-	return e1000_tx_distance(&nic->tx, nic->tx.told, nic->tx.tail);
+	const struct tx_ring *tx = &nic->tx;
+
+	return tx->tail >= tx->told ? tx->tail - tx->told : tx->tail + tx->size - tx->told;
 }
 
 /* Are there descriptors told to the device and not reclaimed? */

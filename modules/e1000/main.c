@@ -87,7 +87,7 @@ static void wake_senders(struct nic *nic)
 
 	spin_lock(&nif->tx_lock);
 	e1000_tx_reclaim(nic);
-	wake = nif->tx_full && e1000_tx_room(nic) >= wake_room(nic);
+	wake = nif->tx_full && nic->tx.room >= wake_room(nic);
 	spin_unlock(&nif->tx_lock);
 	if (wake)
 		netif_tx_wake(nif);
@@ -132,10 +132,11 @@ static bool nic_pending(struct poller *poller)
 	return e1000_rx_pending(container_of(poller, struct nic, poller));
 }
 
-/* Tells the device, and takes back what it has done already. Transmit lock held. */
+/* Tells the device, and takes back what it has done already. Transmit lock held, but not all the
+ * while. */
 static void tx_flush(struct nic *nic)
 {
-	e1000_tx_doorbell(nic);
+	e1000_tx_ring(nic);
 	e1000_tx_reclaim(nic);
 	if (e1000_tx_busy(nic) && !timer_pending(&nic->tx_timer))
 		timer_set(&nic->tx_timer, ktime_get() + TX_TIMER_NS);
@@ -164,23 +165,36 @@ static void tx_timer(struct timer *t)
 
 /* ---- the interface's operations ---- */
 
+/* Transmit lock held, but not all the while. */
+static int queue_frame(struct nic *nic, struct pkt *p)
+{
+	int err;
+
+	if (unlikely(!nic->up)) {
+		pkt_free(p);
+		return -ENETDOWN;
+	}
+	err = e1000_tx_xmit(nic, p);
+	if (batch_open() && e1000_tx_untold(nic) < TX_BATCH && nic->tx.room >= nic->tx.packet_max)
+		batch_end_add(&nic->tx_kick);
+	else
+		tx_flush(nic);
+	if (unlikely(nic->tx.room < nic->tx.packet_max))
+		netif_tx_stop(nic->nif);
+	return err;
+}
+
 static int nic_xmit(struct netif *nif, struct pkt *p)
 {
 	struct nic *nic = nif->priv;
 	int err;
 
-	if (!nic->up) {
-		pkt_free(p);
-		return -ENETDOWN;
-	}
-	err = e1000_tx_xmit(nic, p);
-	if (batch_open() && e1000_tx_untold(nic) < TX_BATCH &&
-	    e1000_tx_room(nic) >= nic->tx.packet_max)
-		batch_end_add(&nic->tx_kick);
-	else
-		tx_flush(nic);
-	if (unlikely(e1000_tx_room(nic) < nic->tx.packet_max))
-		netif_tx_stop(nif);
+	spin_lock(&nif->tx_lock);
+	err = queue_frame(nic, p);
+	spin_unlock(&nif->tx_lock);
+	/* others may have found the ring full while the device was told of what is in it */
+	if (unlikely(READ_ONCE(nif->tx_full)))
+		wake_senders(nic);
 	return err;
 }
 
@@ -234,9 +248,12 @@ static void nic_stop(struct netif *nif)
 
 	spin_lock(&nif->tx_lock);
 	nic->up = false;
-	e1000_tx_doorbell(nic);
+	rcu_read_lock(); /* preemption stays off while the lock is given away */
+	e1000_tx_ring(nic);
+	rcu_read_unlock();
 	spin_unlock(&nif->tx_lock);
 	reg_write(nic, REG_IMC, INT_ALL);
+	/* and whoever saw it up has left: it waits for RCU readers, which senders are */
 	poller_remove(&nic->poller);
 	timer_cancel_sync(&nic->tx_timer);
 	do {
@@ -278,7 +295,7 @@ static const struct netif_driver driver_template = {
 		.stats = nic_stats,
 	},
 	.type = ARPHRD_ETHER,
-	.features = NETIF_F_TX_CSUM | NETIF_F_TSO4,
+	.features = NETIF_F_TX_CSUM | NETIF_F_TSO4 | NETIF_F_NO_TX_LOCK,
 	.max_mtu = ETH_MTU,
 };
 

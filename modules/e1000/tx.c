@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tx.c - the transmit ring. No transmit interrupt: descriptors are reclaimed behind the doorbell,
- * at the end of a poll, when room is short, or by a slow timer. The device fills in checksums and
+ * at the end of a poll, when room is short, or by a slow timer. The doorbell is rung by one CPU at
+ * a time, for all, without the transmit lock. The device fills in checksums and
  * cuts large TCP packets, told by context descriptors, which are only sent when they change; those
  * over IPv6 the driver cuts for an 8254x, whose emulations count the IPv6 header in each segment's
  * payload. It reports only the last descriptor before a doorbell and a few in between. */
@@ -13,6 +14,7 @@
 #include <weft/string.h>
 
 #define REPORT_EVERY 16 /* descriptors */
+#define RING_ROUNDS 8	/* doorbells that one rings in a row */
 /* One descriptor's bytes: its length field has 16 bits in emulations, and a buffer over a 64 KiB
  * border is an erratum of some devices. Pieces end at multiples of this. */
 #define PIECE 16384u
@@ -26,6 +28,7 @@ int e1000_tx_alloc(struct nic *nic, u32 size)
 	tx->pkt = kcalloc(size, sizeof(*tx->pkt));
 	tx->reported = kcalloc(size, sizeof(*tx->reported));
 	tx->size = size;
+	tx->room = size - 1; /* a full ring would look like an empty one */
 	tx->packet_max = TX_LARGE_MAX;
 	if (!tx->desc || !tx->pkt || !tx->reported) {
 		e1000_tx_free(nic);
@@ -87,27 +90,69 @@ void e1000_tx_reclaim(struct nic *nic)
 				pkt_free(p);
 			}
 			tx->clean = after(tx, tx->clean);
+			tx->room++;
 		}
 	}
 }
 
-void e1000_tx_doorbell(struct nic *nic)
+/* ---- the doorbell ---- */
+
+/* Transmit lock held, and given away meanwhile: an emulated device sends all that it is told of
+ * before the write comes back. */
+static inline void tell(struct nic *nic)
 {
 	struct tx_ring *tx = &nic->tx;
-	if (tx->told == tx->tail)
-		return;
+
+	tx->told = tx->shown;
+	spin_unlock(&nic->nif->tx_lock);
+	smp_wmb();
+	reg_write(nic, REG_TDT, tx->told); /* only who rings changes it */
+	spin_lock(&nic->nif->tx_lock);
+}
+
+/* Again for what others have shown. The last round keeps the lock: nobody rings for them forever.
+ */
+static __noinline void tell_more(struct nic *nic)
+{
+	struct tx_ring *tx = &nic->tx;
+	u32 round;
+
+	for (round = 1; round < RING_ROUNDS && tx->told != tx->shown; round++)
+		tell(nic);
+	if (tx->told != tx->shown) {
+		tx->told = tx->shown;
+		smp_wmb();
+		reg_write(nic, REG_TDT, tx->told);
+	}
+}
+
+/* One CPU at a time writes the register, or an older tail could follow a newer one. Whoever shows
+ * more meanwhile leaves: `ringing` falls under the lock, with nothing shown that was not told, so
+ * either his tail is seen here, or he finds it fallen and rings. */
+void e1000_tx_ring(struct nic *nic)
+{
+	struct tx_ring *tx = &nic->tx;
+
 	if (tx->unreported)
 		report(tx, last_added(tx));
-	tx->told = tx->tail;
-	smp_wmb();
-	reg_write(nic, REG_TDT, tx->tail);
+	tx->shown = tx->tail;
+	if (tx->ringing || tx->told == tx->shown)
+		return;
+	tx->ringing = true;
+	tell(nic);
+	if (unlikely(tx->told != tx->shown))
+		tell_more(nic);
+	tx->ringing = false;
 }
+
+/* ---- descriptors ---- */
 
 static struct tx_desc *next_desc(struct tx_ring *tx)
 {
 	struct tx_desc *d = &tx->desc[tx->tail];
 
 	tx->tail = after(tx, tx->tail);
+	tx->room--;
 	tx->unreported++;
 	d->status = 0;
 	return d;
@@ -136,7 +181,7 @@ static void add_tail(struct tx_ring *tx, phys_addr_t at, u32 len, u32 flags, u8 
 }
 
 /* The last descriptor added is p's last. */
-static void end_packet(struct tx_ring *tx, struct pkt *p)
+static inline void end_packet(struct tx_ring *tx, struct pkt *p)
 {
 	u32 last = last_added(tx);
 
@@ -148,7 +193,7 @@ static void end_packet(struct tx_ring *tx, struct pkt *p)
 /* ---- one frame ---- */
 
 /* 3.3.6: where the sum starts, where it goes; TUCSE 0 is the end of the packet. */
-static void load_csum_context(struct tx_ring *tx, const struct pkt *p)
+static inline void load_csum_context(struct tx_ring *tx, const struct pkt *p)
 {
 	u64 start = p->csum_start - pkt_headroom(p);
 	u64 context = start << 32 | (start + p->csum_off) << 40;
@@ -318,10 +363,9 @@ int e1000_tx_xmit(struct nic *nic, struct pkt *p)
 {
 	struct tx_ring *tx = &nic->tx;
 
-	if (unlikely(e1000_tx_room(nic) < tx->packet_max)) {
-		e1000_tx_doorbell(nic);
+	if (unlikely(tx->room < tx->packet_max)) {
 		e1000_tx_reclaim(nic);
-		if (e1000_tx_room(nic) < (p->gso_size ? tx->packet_max : 2u)) {
+		if (tx->room < (p->gso_size ? tx->packet_max : 2u)) {
 			pkt_free(p); /* the caller of xmit counts it */
 			return -ENOBUFS;
 		}
