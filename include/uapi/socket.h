@@ -53,6 +53,7 @@
 #define SO_RCVBUF 8
 #define SO_KEEPALIVE 9
 #define SO_OOBINLINE 10
+#define SO_NO_CHECK 11
 #define SO_PRIORITY 12
 #define SO_LINGER 13
 #define SO_REUSEPORT 15
@@ -71,8 +72,11 @@
 #define SO_RCVBUFFORCE 33
 #define SO_TIMESTAMPNS 35
 #define SO_MARK 36
+#define SO_TIMESTAMPING 37
 #define SO_PROTOCOL 38
 #define SO_DOMAIN 39
+#define SO_RXQ_OVFL 40
+#define SO_PEEK_OFF 42
 #define SO_LOCK_FILTER 44
 #define SO_BUSY_POLL 46
 #define SO_MAX_PACING_RATE 47
@@ -86,6 +90,20 @@
 #define SO_NETNS_COOKIE 71
 #define SCM_RIGHTS 1
 #define SCM_TIMESTAMP SO_TIMESTAMP
+
+/* linux/net_tstamp.h */
+#define SOF_TIMESTAMPING_TX_HARDWARE (1 << 0)
+#define SOF_TIMESTAMPING_TX_SOFTWARE (1 << 1)
+#define SOF_TIMESTAMPING_RX_HARDWARE (1 << 2)
+#define SOF_TIMESTAMPING_RX_SOFTWARE (1 << 3)
+#define SOF_TIMESTAMPING_SOFTWARE (1 << 4)
+#define SOF_TIMESTAMPING_RAW_HARDWARE (1 << 6)
+#define SOF_TIMESTAMPING_OPT_ID (1 << 7)
+#define SOF_TIMESTAMPING_TX_SCHED (1 << 8)
+#define SOF_TIMESTAMPING_TX_ACK (1 << 9)
+#define SOF_TIMESTAMPING_OPT_TSONLY (1 << 11)
+#define SOF_TIMESTAMPING_OPT_STATS (1 << 12)
+#define SOF_TIMESTAMPING_BIND_PHC (1 << 15)
 
 #define IPPROTO_IP 0
 #define IPPROTO_ICMP 1
@@ -245,6 +263,8 @@ struct user_cmsghdr {
 	int type;
 };
 
+#define SIOCSHWTSTAMP 0x89b0
+#define SIOCGHWTSTAMP 0x89b1
 #define SIOCADDRT 0x890b
 #define SIOCDELRT 0x890c
 #define SIOCGIFNAME 0x8910

@@ -53,9 +53,16 @@ struct pkt {
 	u8 csum;	   /* enum pkt_csum */
 	u8 pkttype;	   /* PKT_HOST ... */
 	u8 ip_proto;
-	u8 looped;		  /* our own group or broadcast packet, come back to ourselves */
-	u16 csum_start, csum_off; /* from data at the time of netif_tx: offsets from head */
-	u16 gso_size;		  /* payload bytes a segment, 0: a single packet */
+	u8 looped; /* our own group or broadcast packet, come back to ourselves;
+		    * in a socket's queue PKT_PEEKED, once SO_PEEK_OFF came by */
+	union {
+		struct {
+			/* from data at the time of netif_tx: offsets from head */
+			u16 csum_start, csum_off;
+		};
+		u32 lost_before; /* in a socket's queue (SO_RXQ_OVFL): its drops until then */
+	};
+	u16 gso_size;  /* payload bytes a segment, 0: a single packet */
 	u16 frag_size; /* of the longest fragment, where it came in some (IP_RX_FRAGMENTED) */
 	u8 gso_type;   /* PKT_GSO_* */
 	u8 pool;       /* enum pkt_pool */
@@ -67,10 +74,16 @@ struct pkt {
 #endif
 };
 
-/* What gso_size cuts. The whole has csum PKT_CSUM_FILL, trans_off at the TCP header, and above
- * it one IP header whose total length may be over the MTU: who cuts it makes each segment's. */
+/* What gso_size cuts. The whole has csum PKT_CSUM_FILL, trans_off at the TCP or UDP header, and
+ * above it one IP header whose total length may be over the MTU: who cuts it makes each segment's.
+ * No device is asked to cut UDP's; on lo they stay whole, and a received one says by gso_size where
+ * its datagrams end. */
 #define PKT_GSO_TCP4 1
 #define PKT_GSO_TCP6 2
+#define PKT_GSO_UDP4 3
+#define PKT_GSO_UDP6 4
+
+#define PKT_PEEKED 2
 
 #define PKT_HOST 0 /* Linux's PACKET_* values */
 #define PKT_BROADCAST 1
@@ -148,6 +161,14 @@ static inline u8 *pkt_push(struct pkt *p, u32 n)
 {
 	if (unlikely(pkt_headroom(p) < n))
 		pkt_no_room(p, n);
+	p->data -= n;
+	p->len += n;
+	return p->data;
+}
+
+/* Likewise, where whoever handed p down has asked for the headroom of all below him. */
+static inline u8 *pkt_push_asked(struct pkt *p, u32 n)
+{
 	p->data -= n;
 	p->len += n;
 	return p->data;

@@ -67,6 +67,14 @@ struct socket_ops {
 	struct socket_pages *(*mmap)(struct socket *s, u64 len);
 };
 
+/* socket.tells */
+#define SOCKET_TELLS_STAMP BIT(0)    /* SO_TIMESTAMP, ... */
+#define SOCKET_TELLS_STAMP_NS BIT(1) /* ... SO_TIMESTAMPNS: one of the two */
+#define SOCKET_TELLS_DROPS BIT(2)    /* SO_RXQ_OVFL */
+#define SOCKET_TELLS_PEEKED BIT(3)   /* SO_PEEK_OFF: where the next look begins */
+#define SOCKET_TELLS_INQ BIT(4)	     /* the family's: TCP_INQ */
+#define SOCKET_TELLS_STAMPING BIT(5) /* SO_TIMESTAMPING: when it came */
+
 struct socket {
 	/* fixed once created */
 	const struct socket_ops *ops;
@@ -77,14 +85,17 @@ struct socket {
 	void *priv; /* the family's control block */
 	struct file *file;
 	struct module_ref ref; /* on the module that implements it; see socket_set_owner */
-	struct door door;      /* every call into ops is inside */
+	/* whoever is in ops without the lock is inside: who polls, maps, waits in socket_wait ...
+	 */
+	struct door door;
 	/* changed under lock, read under RCU */
 	struct socket_filter *filter;
 	/* guarded by lock */
 	struct mutex lock;
 	u32 sndtimeo_ms, rcvtimeo_ms; /* 0: none */
 	bool reuseaddr, reuseport, broadcast, keepalive, dontroute, oobinline, passcred;
-	bool timestamp, timestampns; /* SO_TIMESTAMP, SO_TIMESTAMPNS: see msg_put_timestamp */
+	u8 tells;      /* SOCKET_TELLS_*: what a receive does beside giving the data */
+	bool no_check; /* SO_NO_CHECK */
 	bool listening;
 	bool closed;	    /* ops->close has run */
 	bool filter_locked; /* SO_LOCK_FILTER */
@@ -92,6 +103,8 @@ struct socket {
 	u32 wake_seen;		      /* the core's: wake_seq when the holder of lock last looked */
 	u32 priority, mark, bound_if; /* SO_BINDTODEVICE: interface index */
 	int linger;		      /* seconds, -1: off */
+	int peek_off;		      /* SO_PEEK_OFF; below 0: off */
+	u32 stamping;		      /* SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
 	/* guarded by rx_lock: the receive queue, filled in poll context */
 	struct spinlock rx_lock;
 	struct list_head rx; /* of struct pkt */
@@ -111,8 +124,10 @@ struct socket {
 	u32 uid;
 	u32 visit; /* this and all_node are the core's */
 	u64 ino;
-	struct list_head all_node;
-	struct rcu_head rcu;
+	union {
+		struct list_head all_node; /* while it is open */
+		struct rcu_head rcu;	   /* at its end */
+	};
 };
 
 /* ---- pages that a family shares with programs (a capture's ring) ---- */
@@ -149,10 +164,25 @@ int socket_set_owner(struct socket *s, struct module *m);
 /* Queues a received packet and wakes readers. Over the bound: counts, frees, -ENOBUFS. Poll
  * context; also beside ops->close. */
 int socket_queue(struct socket *s, struct pkt *p);
+/* The same of a few, for less than so many calls cost; l is empty behind it. How many were over the
+ * bound. */
+u32 socket_queue_list(struct socket *s, struct list_head *l);
 /* Takes the first queued packet, waiting unless flags have MSG_DONTWAIT, as long as the receive
  * time-out says; with MSG_PEEK it stays and a reference is returned. NULL: the receive side is shut
  * down. ERR_PTR(-EAGAIN, -ERESTARTSYS, -EINTR, -ECONNABORTED, pending error). Lock held. */
 struct pkt *socket_dequeue(struct socket *s, u32 flags);
+/* With SO_PEEK_OFF the first that a look has not passed; the bytes of it that were passed are
+ * socket_peek_within, and after a receive or a look of n bytes socket_peek_moved is due. Lock held.
+ */
+static inline bool socket_peeks_on(const struct socket *s, u32 flags)
+{
+	return unlikely(s->tells & SOCKET_TELLS_PEEKED) && (flags & MSG_PEEK);
+}
+u32 socket_peek_within(struct socket *s, const struct pkt *p);
+void socket_peek_moved(struct socket *s, u32 flags, u32 n);
+/* Where a look into a list of packets begins: *off is the offset in it, of what stands in s and of
+ * the packet. Whoever guards the list does so. NULL: it has all been looked at. */
+struct pkt *socket_peek_find(const struct socket *s, struct list_head *packets, u32 *off);
 /* The body of recvmsg for a datagram: copies data[skip..] of p to m, sets MSG_TRUNC and the time
  * stamp. Returns what recv returns (with MSG_TRUNC in m->flags the true length); p stays the
  * caller's. */
@@ -203,13 +233,8 @@ static inline int socket_take_error(struct socket *s) /* -errno or 0, cleared */
 void socket_urgent(struct socket *s);
 /* Appends one control message, sets MSG_CTRUNC when it does not fit. */
 void msg_put_control(struct msg *m, int level, int type, const void *data, u32 len);
-/* For sockets with SO_TIMESTAMP[NS]: appends when p came, at stamp_ns (ktime, 0: now). */
+/* Appends what s->tells says of data that came at stamp_ns (ktime, 0: now). */
 void msg_put_stamp(struct socket *s, struct msg *m, u64 stamp_ns);
-static inline void msg_put_timestamp(struct socket *s, struct msg *m, const struct pkt *p)
-{
-	if (s->timestamp || s->timestampns)
-		msg_put_stamp(s, m, p->stamp_ns);
-}
 /* Walks control messages of a send: NULL at the end or when malformed. */
 struct cmsg_view {
 	int level, type;
@@ -239,7 +264,8 @@ void socket_netif_unregister(struct socket_netif_ops *o);
 /* ---- ioctls on any socket ----
  * SIOC* numbers belong to whoever owns the data; a socket of any family reaches them, its own
  * family first. A number of the network range (0x8900..0x89ff) that nobody claims is -ENOPKG: the
- * protocol it belongs to is not loaded. Other unclaimed numbers are -ENOTTY. */
+ * protocol it belongs to is not loaded. Other unclaimed numbers are -ENOTTY, and so is one that its
+ * owner does not serve. */
 struct socket_ioctl {
 	u32 first, last; /* inclusive range of commands */
 	/* Process context, no socket lock. */

@@ -18,6 +18,10 @@ struct unix_info {
 	/* bytes that may be read and those that the peer has not read yet; of a listener:
 	 * connections that wait, and how many may */
 	u32 rqueue, wqueue;
+	/* of a listener: the inodes of those that wait for accept(2), the first ones of many; 0: it
+	 * has closed meanwhile */
+	u32 nr_waiting;
+	const u32 *waiting;
 	u32 name_len; /* without the family */
 	u8 name[109]; /* a path without its NUL, or NUL and an abstract name */
 };

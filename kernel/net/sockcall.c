@@ -93,13 +93,12 @@ SYSCALL(41, socket)
 
 static int pair_connect(struct socket *s0, struct socket *s1)
 {
-	int err = socket_enter(s0);
+	int err;
 
-	if (err)
-		return err;
-	mutex_unlock(&s0->lock); /* the door keeps it; pair() takes no lock for granted */
+	if (!socket_inside(s0))
+		return -ECONNABORTED;
 	err = s0->ops && s0->ops->pair ? s0->ops->pair(s0, s1) : -EOPNOTSUPP;
-	door_leave(&s0->door);
+	socket_outside(s0);
 	return err;
 }
 
@@ -376,6 +375,7 @@ static bool is_told(int opt)
 	case SO_RCVBUFFORCE:
 	case SO_RCVLOWAT:
 	case SO_PRIORITY:
+	case SO_NO_CHECK:
 	case SO_MARK:
 	case SO_BINDTODEVICE:
 	case SO_BINDTOIFINDEX:

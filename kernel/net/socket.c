@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* socket.c - the life of a socket: made by its family, reached through a file, and closed once, by
- * the last close(2) or when its protocol is taken away. Every call into a family goes through the
- * socket's door and lock. The struct outlives both by a grace period and until its last packet is
- * gone. */
+ * the last close(2) or when its protocol is taken away. Every call into a family holds the socket's
+ * lock, or is inside its door while it does not. The struct outlives both by a grace period and
+ * until its last packet is gone. */
 #define LOG_NAME "socket: "
 #include <core/module.h>
 #include <core/proc.h>
@@ -45,6 +45,7 @@ static struct socket *socket_alloc(u16 family, u16 type, int protocol)
 	s->sndbuf = socket_sysctls.wmem_default;
 	s->rcvlowat = 1;
 	s->linger = -1;
+	s->peek_off = -1;
 	s->uid = current_uid();
 	return s;
 }
@@ -180,6 +181,8 @@ struct socket *socket_create_child(struct socket *s)
 	child->sndtimeo_ms = s->sndtimeo_ms;
 	child->rcvtimeo_ms = s->rcvtimeo_ms;
 	child->passcred = s->passcred;
+	child->tells = s->tells;
+	child->peek_off = s->peek_off;
 	socket_publish(child);
 	return child;
 }
@@ -219,9 +222,9 @@ static void stop_lingering(struct socket *s)
 		s->linger = -1;
 }
 
-static void close_once(struct socket *s)
+/* Its lock held; given back. */
+static void close_locked(struct socket *s)
 {
-	mutex_lock(&s->lock);
 	if (!s->closed) {
 		s->closed = true;
 		stop_lingering(s);
@@ -239,21 +242,35 @@ void socket_close(struct socket *s)
 	list_del(&s->all_node);
 	nr_sockets--;
 	spin_unlock(&sockets_lock);
-	close_once(s);
+	mutex_lock(&s->lock);
+	close_locked(s);
 	socket_unref(s, 1);
+}
+
+static bool lock_in_time(struct socket *s, u64 end)
+{
+	while (!mutex_trylock(&s->lock)) {
+		if (ktime_get() >= end)
+			return false;
+		sleep_ns(NSEC_PER_MSEC);
+	}
+	return true;
 }
 
 void socket_kill(struct socket *s)
 {
+	u64 end = ktime_get() + 2 * KILL_PATIENCE;
+
 	WRITE_ONCE(s->dead, true);
 	__atomic_add_fetch(&s->wake_seq, 1, __ATOMIC_SEQ_CST);
 	wake_up_all(&s->wait);
-	if (door_close(&s->door, KILL_PATIENCE)) {
+	/* first those who wait without the lock: they take it again before they leave */
+	if (door_close(&s->door, KILL_PATIENCE) || !lock_in_time(s, end)) {
 		pr_warn("a call into a %s socket of pid %d does not end\n",
 			module_name(s->ref.module), s->ref.pid);
 		return;
 	}
-	close_once(s);
+	close_locked(s);
 }
 EXPORT(socket_kill);
 

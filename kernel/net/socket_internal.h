@@ -45,19 +45,26 @@ static inline int socket_from_fd(int fd, struct file **file, struct socket **s, 
 static inline void socket_leave(struct socket *s)
 {
 	mutex_unlock(&s->lock);
-	door_leave(&s->door);
 }
-/* Into the family: door and lock. -ECONNABORTED when the protocol was taken away. */
+/* Into the family: its lock, which keeps it there. -ECONNABORTED when the protocol was taken away.
+ */
 static inline int socket_enter(struct socket *s)
 {
-	if (!door_enter(&s->door))
-		return -ECONNABORTED;
 	mutex_lock(&s->lock);
 	s->wake_seen = READ_ONCE(s->wake_seq);
 	if (likely(!READ_ONCE(s->dead)))
 		return 0;
 	socket_leave(s);
 	return -ECONNABORTED;
+}
+/* The same without the lock, through the door; socket_outside() when done. */
+static inline bool socket_inside(struct socket *s)
+{
+	return likely(!READ_ONCE(s->dead)) && door_enter(&s->door);
+}
+static inline void socket_outside(struct socket *s)
+{
+	door_leave(&s->door);
 }
 void socket_purge(struct socket *s);
 void socket_registry_init(void);

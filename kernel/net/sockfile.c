@@ -82,10 +82,10 @@ static u32 socket_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, &s->wait);
 	smp_mb(); /* on the queue before looking: see socket_wake() */
-	if (READ_ONCE(s->dead) || !door_enter(&s->door))
+	if (!socket_inside(s))
 		return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP | POLLRDHUP;
 	events = s->ops && s->ops->poll ? s->ops->poll(s) : socket_poll_default(s);
-	door_leave(&s->door);
+	socket_outside(s);
 	return events;
 }
 
@@ -137,11 +137,11 @@ static long socket_ioctl(struct file *f, u32 cmd, unsigned long arg)
 	struct socket *s = f->priv;
 	long ret = -ENOIOCTLCMD;
 
-	if (READ_ONCE(s->dead) || !door_enter(&s->door))
+	if (!socket_inside(s))
 		return -ECONNABORTED;
 	if (s->ops && s->ops->ioctl)
 		ret = s->ops->ioctl(s, cmd, arg);
-	door_leave(&s->door);
+	socket_outside(s);
 	if (ret == -ENOIOCTLCMD)
 		ret = socket_ioctl_registered(s, cmd, arg);
 	return ret == -ENOIOCTLCMD ? ioctl_generic(f, s, cmd, arg) : ret;

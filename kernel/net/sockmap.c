@@ -37,7 +37,7 @@ int socket_mmap(struct file *f, struct vma *v)
 	struct socket *s = f->priv;
 	struct socket_pages *sp;
 
-	if (READ_ONCE(s->dead) || !door_enter(&s->door))
+	if (!socket_inside(s))
 		return -ENODEV;
 	if (!s->ops || !s->ops->mmap)
 		sp = ERR_PTR(-ENODEV);
@@ -45,7 +45,7 @@ int socket_mmap(struct file *f, struct vma *v)
 		sp = ERR_PTR(-EINVAL);
 	else
 		sp = s->ops->mmap(s, v->end - v->start);
-	door_leave(&s->door);
+	socket_outside(s);
 	if (IS_ERR(sp))
 		return PTR_ERR(sp);
 	v->ops = &socket_vma_ops;

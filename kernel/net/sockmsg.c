@@ -118,18 +118,24 @@ EXPORT(msg_next_control);
 
 void msg_put_stamp(struct socket *s, struct msg *m, u64 stamp_ns)
 {
-	s64 stamp[2];
+	const u32 wanted = SOCKET_TELLS_STAMP | SOCKET_TELLS_STAMP_NS | SOCKET_TELLS_STAMPING;
+	s64 stamp[6] = { 0 }; /* struct scm_timestamping: software's, unused, hardware's */
+	s64 short_one[2];
 	u64 now, real;
 
-	if (likely(!s->timestamp && !s->timestampns))
+	if (!(s->tells & wanted))
 		return;
 	now = ktime_get();
 	real = ktime_get_real() - (stamp_ns && stamp_ns < now ? now - stamp_ns : 0);
 	stamp[0] = real / NSEC_PER_SEC;
 	stamp[1] = real % NSEC_PER_SEC;
-	if (!s->timestampns)
-		stamp[1] /= NSEC_PER_USEC;
-	msg_put_control(m, SOL_SOCKET, s->timestampns ? SO_TIMESTAMPNS : SO_TIMESTAMP, stamp,
-			sizeof(stamp));
+	short_one[0] = stamp[0];
+	short_one[1] = stamp[1] / NSEC_PER_USEC;
+	if (s->tells & SOCKET_TELLS_STAMP)
+		msg_put_control(m, SOL_SOCKET, SO_TIMESTAMP, short_one, sizeof(short_one));
+	if (s->tells & SOCKET_TELLS_STAMP_NS)
+		msg_put_control(m, SOL_SOCKET, SO_TIMESTAMPNS, stamp, 2 * sizeof(*stamp));
+	if (s->tells & SOCKET_TELLS_STAMPING)
+		msg_put_control(m, SOL_SOCKET, SO_TIMESTAMPING, stamp, sizeof(stamp));
 }
 EXPORT(msg_put_stamp);

@@ -129,13 +129,95 @@ static bool *bool_option(struct socket *s, int opt)
 		return &s->oobinline;
 	case SO_PASSCRED:
 		return &s->passcred;
-	case SO_TIMESTAMP:
-		return &s->timestamp;
-	case SO_TIMESTAMPNS:
-		return &s->timestampns;
+	case SO_NO_CHECK:
+		return &s->no_check;
 	default:
 		return NULL;
 	}
+}
+
+/* Those of s->tells. */
+static u8 tells_option(int opt)
+{
+	switch (opt) {
+	case SO_TIMESTAMP:
+		return SOCKET_TELLS_STAMP;
+	case SO_TIMESTAMPNS:
+		return SOCKET_TELLS_STAMP_NS;
+	case SO_RXQ_OVFL:
+		return SOCKET_TELLS_DROPS;
+	default:
+		return 0;
+	}
+}
+
+static void set_tells(struct socket *s, u8 what, bool on)
+{
+	u8 tells = s->tells;
+	struct pkt *p;
+
+	/* one of the two formats at a time */
+	if (on && (what & (SOCKET_TELLS_STAMP | SOCKET_TELLS_STAMP_NS)))
+		tells &= ~(SOCKET_TELLS_STAMP | SOCKET_TELLS_STAMP_NS);
+	spin_lock(&s->rx_lock);
+	/* those that wait already were not told how many are lost */
+	if (what == SOCKET_TELLS_DROPS && on && !(tells & what)) {
+		list_for_each_entry(p, &s->rx, node)
+			p->lost_before = 0;
+	}
+	WRITE_ONCE(s->tells, on ? tells | what : tells & ~what);
+	spin_unlock(&s->rx_lock);
+}
+
+/* Does the family look from an offset on? It is told which. */
+static bool takes_peek_off(struct socket *s, int v)
+{
+	return s->ops && s->ops->setsockopt &&
+	       !s->ops->setsockopt(s, SOL_SOCKET, SO_PEEK_OFF, &v, sizeof(v));
+}
+
+static int set_peek_off(struct socket *s, int v)
+{
+	if (!takes_peek_off(s, v))
+		return -EOPNOTSUPP;
+	s->peek_off = v;
+	set_tells(s, SOCKET_TELLS_PEEKED, v >= 0);
+	return 0;
+}
+
+/* Linux 6.1's, and 6.12's OPT_ID_TCP and OPT_RX_FILTER. */
+#define STAMPING_KNOWN 0x3ffff
+#define STAMPING_ID_TCP BIT(16)
+/* nobody notes when software has sent something: refused rather than never answered */
+#define STAMPING_SENT \
+	(SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK)
+
+/* An int, or a struct so_timestamping, which begins with it. What hardware would do is remembered,
+ * as on Linux with a card that does not. */
+static int set_stamping(struct socket *s, u32 v)
+{
+	const u32 told = SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE;
+
+	if (v & ~(u32)STAMPING_KNOWN)
+		return -EINVAL;
+	if ((v & STAMPING_ID_TCP) && !(v & SOF_TIMESTAMPING_OPT_ID))
+		return -EINVAL;
+	if ((v & SOF_TIMESTAMPING_OPT_STATS) && !(v & SOF_TIMESTAMPING_OPT_TSONLY))
+		return -EINVAL;
+	if (v & (STAMPING_SENT | SOF_TIMESTAMPING_BIND_PHC))
+		return -EOPNOTSUPP;
+	s->stamping = v;
+	set_tells(s, SOCKET_TELLS_STAMPING, (v & told) == told);
+	return 0;
+}
+
+static int get_stamping(const struct socket *s, void *val, u32 *len)
+{
+	const u32 v[2] = { s->stamping }; /* flags, bind_phc */
+
+	*len = min(*len, (u32)sizeof(v));
+	memcpy(val, v, *len);
+	return 0;
 }
 
 /* Buffer sizes. -ENOIOCTLCMD: another option. */
@@ -171,11 +253,10 @@ static int set_number(struct socket *s, int opt, int v)
 
 	if (flag) {
 		*flag = v != 0;
-		/* one of the two formats at a time */
-		if (v && opt == SO_TIMESTAMP)
-			s->timestampns = false;
-		if (v && opt == SO_TIMESTAMPNS)
-			s->timestamp = false;
+		return 0;
+	}
+	if (tells_option(opt)) {
+		set_tells(s, tells_option(opt), v);
 		return 0;
 	}
 	err = set_buffer(s, opt, v);
@@ -246,20 +327,34 @@ int socket_setsockopt_core(struct socket *s, int opt, const void *val, u32 len)
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
+	if (opt == SO_PEEK_OFF)
+		return set_peek_off(s, v);
+	if (opt == SO_TIMESTAMPING)
+		return set_stamping(s, v);
 	return set_number(s, opt, v);
+}
+
+/* An option that is on or off. */
+static bool get_flag(struct socket *s, int opt, int *v)
+{
+	bool *flag = bool_option(s, opt);
+	u8 bit = tells_option(opt);
+
+	if (flag)
+		*v = *flag;
+	else if (bit)
+		*v = !!(s->tells & bit);
+	return flag || bit;
 }
 
 static int get_number(struct socket *s, int opt, int *v)
 {
-	bool *flag = bool_option(s, opt);
-
-	*v = 0;
-	if (flag) {
-		*v = *flag;
+	if (get_flag(s, opt, v))
 		return 0;
-	}
+	*v = 0;
 	switch (opt) {
 	case SO_DEBUG:
+	case SO_BUSY_POLL:
 		break;
 	case SO_TYPE:
 		*v = s->type;
@@ -297,8 +392,9 @@ static int get_number(struct socket *s, int opt, int *v)
 	case SO_BINDTOIFINDEX:
 		*v = s->bound_if;
 		break;
-	case SO_BUSY_POLL:
-		break;
+	case SO_PEEK_OFF:
+		*v = s->peek_off;
+		return takes_peek_off(s, s->peek_off) ? 0 : -EOPNOTSUPP;
 	case SO_INCOMING_CPU:
 		*v = cpu_id();
 		break;
@@ -356,6 +452,8 @@ int socket_getsockopt_core(struct socket *s, int opt, void *val, u32 *len)
 		return get_u64(1, val, len);
 	case SO_MEMINFO:
 		return get_meminfo(s, val, len);
+	case SO_TIMESTAMPING:
+		return get_stamping(s, val, len);
 	default:
 		break;
 	}

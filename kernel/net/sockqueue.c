@@ -48,6 +48,8 @@ static int wait_woken(struct socket *s, u64 deadline_ns, bool exclusive)
 	struct sleeper sl;
 	int err = 0;
 
+	if (!socket_inside(s))
+		return -ECONNABORTED;
 	sleep_prepare(&s->wait, &sl, true, exclusive);
 	smp_mb();
 	if (READ_ONCE(s->wake_seq) == s->wake_seen && !READ_ONCE(s->dead)) {
@@ -56,6 +58,7 @@ static int wait_woken(struct socket *s, u64 deadline_ns, bool exclusive)
 		mutex_lock(&s->lock);
 	}
 	sleep_finish(&s->wait, &sl);
+	socket_outside(s);
 	s->wake_seen = READ_ONCE(s->wake_seq);
 	if (READ_ONCE(s->dead))
 		return -ECONNABORTED;
@@ -88,42 +91,162 @@ static bool take_charge(struct socket *s, struct pkt *p)
 	return likely(p->pool == PKT_POOL_RX) || pkt_move_local(p);
 }
 
+/* rx_lock held. As Linux: full is full, but whoever is below the bound may go over it once. */
+static inline bool has_room(const struct socket *s)
+{
+	return likely(s->rx_bytes < READ_ONCE(s->rcvbuf) && !(s->shut & 1) && !READ_ONCE(s->dead));
+}
+
+/* rx_lock held. */
+static inline void enqueue(struct socket *s, struct pkt *p)
+{
+	if (unlikely(READ_ONCE(s->tells) & SOCKET_TELLS_DROPS))
+		p->lost_before = s->rx_drops;
+	list_add_tail(&p->node, &s->rx);
+	s->rx_bytes += p->truesize;
+}
+
+/* Packets have been queued when readers had looked so often. */
+static inline void tell_readers(struct socket *s, u64 looks)
+{
+	/* nobody has looked since they were told of another packet: all are on their way */
+	if (looks != READ_ONCE(s->rx_told) && tell(s, POLLIN | POLLRDNORM))
+		WRITE_ONCE(s->rx_told, looks);
+}
+
 int socket_queue(struct socket *s, struct pkt *p)
 {
 	bool ours = take_charge(s, p);
 	u64 looks;
 
 	spin_lock(&s->rx_lock);
-	/* As Linux: full is full, but whoever is below the bound may go over it once. */
-	if (unlikely(!ours || s->rx_bytes >= READ_ONCE(s->rcvbuf) || (s->shut & 1) ||
-		     READ_ONCE(s->dead))) {
+	if (unlikely(!ours || !has_room(s))) {
 		s->rx_drops++;
 		spin_unlock(&s->rx_lock);
 		pkt_free(p);
 		return -ENOBUFS;
 	}
-	list_add_tail(&p->node, &s->rx);
-	s->rx_bytes += p->truesize;
+	enqueue(s, p);
 	looks = s->rx_looks;
 	spin_unlock(&s->rx_lock);
-	/* nobody has looked since they were told of another packet: all are on their way */
-	if (looks == READ_ONCE(s->rx_told))
-		return 0;
-	if (tell(s, POLLIN | POLLRDNORM))
-		WRITE_ONCE(s->rx_told, looks);
+	tell_readers(s, looks);
 	return 0;
 }
 EXPORT(socket_queue);
 
+/* Some of them may not just be queued. */
+static __noinline u32 queue_each(struct socket *s, struct list_head *l)
+{
+	struct pkt *p, *next;
+	u32 lost = 0;
+
+	list_for_each_entry_safe(p, next, l, node)
+		lost += socket_queue(s, p) != 0;
+	list_init(l);
+	return lost;
+}
+
+/* Nothing has to be found out about them. */
+static bool are_plain(const struct list_head *l)
+{
+	const struct pkt *p;
+
+	if (unlikely(pkt_rx_scarce))
+		return false;
+	list_for_each_entry(p, l, node) {
+		if (p->pool != PKT_POOL_RX || p->sock)
+			return false;
+	}
+	return true;
+}
+
+u32 socket_queue_list(struct socket *s, struct list_head *l)
+{
+	struct pkt *p, *next;
+	LIST_HEAD(refused);
+	u32 lost = 0;
+	u64 looks;
+
+	if (!are_plain(l))
+		return queue_each(s, l);
+	spin_lock(&s->rx_lock);
+	list_for_each_entry_safe(p, next, l, node) {
+		if (likely(has_room(s))) {
+			enqueue(s, p);
+		} else {
+			list_add_tail(&p->node, &refused);
+			s->rx_drops++;
+			lost++;
+		}
+	}
+	looks = s->rx_looks;
+	spin_unlock(&s->rx_lock);
+	list_init(l);
+	tell_readers(s, looks);
+	pkt_free_list(&refused);
+	return lost;
+}
+EXPORT(socket_queue_list);
+
+struct pkt *socket_peek_find(const struct socket *s, struct list_head *packets, u32 *off)
+{
+	u32 left = s->peek_off;
+	struct pkt *p;
+
+	list_for_each_entry(p, packets, node) {
+		/* an empty one is seen once */
+		if (left >= p->len && (left || p->looped == PKT_PEEKED)) {
+			left -= p->len;
+			continue;
+		}
+		if (!p->len)
+			p->looped = PKT_PEEKED;
+		*off = left;
+		return p;
+	}
+	return NULL;
+}
+
+u32 socket_peek_within(struct socket *s, const struct pkt *p)
+{
+	u32 left = s->peek_off;
+	const struct pkt *q;
+
+	spin_lock(&s->rx_lock);
+	list_for_each_entry(q, &s->rx, node) {
+		if (q == p)
+			break;
+		left -= min(left, q->len);
+	}
+	spin_unlock(&s->rx_lock);
+	return left;
+}
+EXPORT(socket_peek_within);
+
+void socket_peek_moved(struct socket *s, u32 flags, u32 n)
+{
+	if (s->peek_off < 0)
+		return;
+	if (flags & MSG_PEEK)
+		s->peek_off += n;
+	else
+		s->peek_off -= min((u32)s->peek_off, n);
+}
+EXPORT(socket_peek_moved);
+
 static inline struct pkt *rx_take(struct socket *s, bool peek)
 {
 	struct pkt *p;
+	u32 off;
 
 	spin_lock(&s->rx_lock);
 	s->rx_looks++;
 	p = list_first_entry_or_null(&s->rx, struct pkt, node);
 	if (p && peek) {
-		pkt_get(p);
+		if (s->tells & SOCKET_TELLS_PEEKED)
+			p = socket_peek_find(s, &s->rx, &off);
+		if (p)
+			pkt_get(p);
 	} else if (p) {
 		list_del(&p->node);
 		s->rx_bytes -= p->truesize;
@@ -164,6 +287,15 @@ struct pkt *socket_dequeue(struct socket *s, u32 flags)
 }
 EXPORT(socket_dequeue);
 
+static __noinline void tell_of(struct socket *s, struct msg *m, const struct pkt *p)
+{
+	u32 lost = p->lost_before;
+
+	msg_put_stamp(s, m, p->stamp_ns);
+	if (s->tells & SOCKET_TELLS_DROPS && lost)
+		msg_put_control(m, SOL_SOCKET, SO_RXQ_OVFL, &lost, sizeof(lost));
+}
+
 long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip,
 			  size_t len)
 {
@@ -177,7 +309,8 @@ long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, 
 	m->flags &= ~(u32)MSG_TRUNC;
 	if (have > len)
 		m->flags |= MSG_TRUNC;
-	msg_put_timestamp(s, m, p);
+	if (unlikely(s->tells))
+		tell_of(s, m, p);
 	return want_length ? (long)have : (long)n;
 }
 EXPORT(socket_copy_datagram);

@@ -365,7 +365,9 @@ static int unix_getsockopt(struct socket *s, int level, int opt, void *val, u32 
 
 static int unix_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
 {
-	return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+	if (level != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	return opt == SO_PEEK_OFF ? 0 : -ENOPROTOOPT; /* the core keeps it */
 }
 
 static long unix_ioctl(struct socket *s, u32 cmd, unsigned long arg)

@@ -296,19 +296,24 @@ long unix_send(struct socket *s, struct msg *m, size_t len)
 
 /* ---- receiving ---- */
 
-/* The first packet; it stays on the queue. NULL: no more will come. Socket's lock held. */
-static struct pkt *data_first(struct socket *s, struct unix_sock *u, u32 flags, u64 deadline)
+/* The first packet, or where a look begins, and the offset in it; it stays on the queue. NULL: no
+ * more will come. Socket's lock held. */
+static struct pkt *data_first(struct socket *s, struct unix_sock *u, u32 flags, u64 deadline,
+			      u32 *off)
 {
 	struct pkt *p;
 	bool end;
 	int err;
 
+	*off = 0;
 	for (;;) {
 		err = socket_take_error(s);
 		if (err)
 			return ERR_PTR(err);
 		spin_lock(&unix_lock);
 		p = list_first_entry_or_null(&u->rx, struct pkt, node);
+		if (p && socket_peeks_on(s, flags))
+			p = socket_peek_find(s, &u->rx, off);
 		end = u->no_more_rx || u->state == UNIX_ENDED;
 		if (!p && !end && u->type != SOCK_DGRAM && u->state != UNIX_CONNECTED)
 			p = ERR_PTR(u->type == SOCK_STREAM ? -EINVAL : -ENOTCONN);
@@ -346,7 +351,8 @@ static long recv_packet(struct socket *s, struct msg *m, size_t len)
 {
 	struct unix_sock *u = s->priv;
 	bool peek = m->flags & MSG_PEEK;
-	struct pkt *p = data_first(s, u, m->flags, socket_deadline(s, false));
+	u32 off;
+	struct pkt *p = data_first(s, u, m->flags, socket_deadline(s, false), &off);
 	long ret;
 
 	if (!p || IS_ERR(p))
@@ -355,7 +361,10 @@ static long recv_packet(struct socket *s, struct msg *m, size_t len)
 		data_take(u, p);
 	if (u->type == SOCK_DGRAM)
 		put_name(m, p);
-	ret = socket_copy_datagram(s, m, p, 0, len);
+	ret = socket_copy_datagram(s, m, p, off, len);
+	if (ret >= 0)
+		socket_peek_moved(s, peek ? MSG_PEEK : 0,
+				  peek ? min((size_t)(p->len - off), len) : p->len);
 	unix_scm_deliver(s, m, &cb(p)->scm, peek);
 	if (!peek)
 		data_free(p);
@@ -368,7 +377,7 @@ static long stream_step(struct socket *s, struct unix_sock *u, struct msg *m, st
 {
 	long got = iter_copy_to(p->data, min((size_t)p->len, n), &m->iter);
 
-	if (got < 0 || (m->flags & MSG_PEEK))
+	if (got < 0)
 		return got;
 	spin_lock(&unix_lock); /* for those who count what is there */
 	pkt_pull(p, got);
@@ -380,15 +389,52 @@ static long stream_step(struct socket *s, struct unix_sock *u, struct msg *m, st
 	return got;
 }
 
+static struct pkt *data_after(struct unix_sock *u, struct pkt *p)
+{
+	struct list_head *next;
+
+	spin_lock(&unix_lock);
+	next = p->node.next;
+	spin_unlock(&unix_lock);
+	return next == &u->rx ? NULL : list_entry(next, struct pkt, node);
+}
+
+/* MSG_PEEK: all that is there, but not past descriptors, and nothing of it is taken. */
+static long peek_stream(struct socket *s, struct msg *m, size_t len)
+{
+	struct unix_sock *u = s->priv;
+	size_t done = 0;
+	u32 off;
+	struct pkt *p = data_first(s, u, m->flags, socket_deadline(s, false), &off);
+	long got;
+
+	if (!p || IS_ERR(p))
+		return p ? PTR_ERR(p) : 0;
+	unix_scm_deliver(s, m, &cb(p)->scm, true);
+	do {
+		got = iter_copy_to(p->data + off, min((size_t)(p->len - off), len - done),
+				   &m->iter);
+		if (got < 0)
+			return done ? (long)done : got;
+		done += got;
+		off = 0;
+		p = cb(p)->scm.nr_files ? NULL : data_after(u, p);
+	} while (p && done < len && !cb(p)->scm.nr_files);
+	socket_peek_moved(s, MSG_PEEK, done);
+	return done;
+}
+
 static long recv_stream(struct socket *s, struct msg *m, size_t len)
 {
 	struct unix_sock *u = s->priv;
 	u64 deadline = socket_deadline(s, false);
 	size_t done = 0;
+	u32 off;
 
 	while (done < len || !len) {
 		bool wait = !done || (m->flags & MSG_WAITALL);
-		struct pkt *p = data_first(s, u, m->flags | (wait ? 0 : MSG_DONTWAIT), deadline);
+		struct pkt *p =
+			data_first(s, u, m->flags | (wait ? 0 : MSG_DONTWAIT), deadline, &off);
 		bool scm;
 		long got;
 
@@ -396,13 +442,14 @@ static long recv_stream(struct socket *s, struct msg *m, size_t len)
 			return done ? (long)done : p ? PTR_ERR(p) : 0;
 		scm = cb(p)->scm.nr_files;
 		if (!done || scm)
-			unix_scm_deliver(s, m, &cb(p)->scm, m->flags & MSG_PEEK);
+			unix_scm_deliver(s, m, &cb(p)->scm, false);
 		got = stream_step(s, u, m, p, len - done);
 		if (got < 0)
 			return done ? (long)done : got;
 		done += got;
+		socket_peek_moved(s, 0, got);
 		/* as Linux: what follows descriptors waits for the next call, to keep them apart */
-		if (scm || (m->flags & MSG_PEEK) || !len)
+		if (scm || !len)
 			break;
 	}
 	return done;
@@ -412,5 +459,7 @@ long unix_recv(struct socket *s, struct msg *m, size_t len)
 {
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	return s->type == SOCK_STREAM ? recv_stream(s, m, len) : recv_packet(s, m, len);
+	if (s->type != SOCK_STREAM)
+		return recv_packet(s, m, len);
+	return m->flags & MSG_PEEK ? peek_stream(s, m, len) : recv_stream(s, m, len);
 }

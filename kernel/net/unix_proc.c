@@ -3,6 +3,7 @@
  * /proc/net/unix in Linux's format, with names in which @ stands for each zero byte of abstract
  * ones. */
 #include <core/vfs.h>
+#include <weft/alloc.h>
 #include <weft/random.h>
 #include <weft/seqfile.h>
 #include <weft/string.h>
@@ -28,6 +29,22 @@ static void copy_name(struct unix_info *i, const struct unix_sock *u)
 		n = strnlen((const char *)u->name + 2, n);
 	i->name_len = n;
 	memcpy(i->name, u->name + 2, n);
+}
+
+#define WAITING_MAX 512 /* as many as fit in a message */
+
+/* The clients of u's backlog. unix_lock held. */
+static u32 list_waiting(const struct unix_sock *u, u32 *ino, u32 room)
+{
+	const struct unix_sock *w;
+	u32 n = 0;
+
+	list_for_each_entry(w, &u->backlog, backlog_node) {
+		if (n == room)
+			break;
+		ino[n++] = w->peer && w->peer->s ? (u32)w->peer->s->ino : 0;
+	}
+	return n;
 }
 
 /* unix_lock held. */
@@ -61,21 +78,28 @@ static void tell(struct socket *s, void *arg)
 {
 	const struct each *each = arg;
 	struct unix_info i = { .s = s };
+	u32 room = s->listening ? WAITING_MAX : 0, *waiting = NULL;
 	bool open;
 
 	if (s->family != AF_UNIX)
 		return;
+	if (room)
+		waiting = kmalloc(room * sizeof(*waiting));
+	i.waiting = waiting;
 	mutex_lock(&s->lock);
 	open = !s->closed && s->priv;
 	if (open) {
 		i.rqueue = unix_readable_bytes(s->priv);
 		spin_lock(&unix_lock);
 		describe(&i, s->priv);
+		if (waiting)
+			i.nr_waiting = list_waiting(s->priv, waiting, room);
 		spin_unlock(&unix_lock);
 	}
 	mutex_unlock(&s->lock);
 	if (open)
 		each->fn(&i, each->arg);
+	kfree(waiting);
 }
 
 void unix_for_each(void (*fn)(const struct unix_info *i, void *arg), void *arg)

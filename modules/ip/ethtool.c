@@ -18,6 +18,7 @@
 #define ETHTOOL_GGRO 0x2b
 #define ETHTOOL_GSSET_INFO 0x37
 #define ETHTOOL_GFEATURES 0x3a
+#define ETHTOOL_GET_TS_INFO 0x41
 #define ETH_SS_FEATURES 4
 #define ETH_GSTRING_LEN 32
 
@@ -118,6 +119,22 @@ static long feature_bits(const struct netif *nif, void __user *to)
 	return copy_to_user(to, &f, room ? sizeof(f) : offsetof(typeof(f), available));
 }
 
+/* struct ethtool_ts_info: what is stamped by software, and by no hardware clock. */
+static long stamping_info(void __user *to)
+{
+	const struct {
+		u32 cmd, stamping;
+		s32 clock;
+		u32 tx_types, tx_reserved[3], rx_filters, rx_reserved[3];
+	} info = {
+		.cmd = ETHTOOL_GET_TS_INFO,
+		.stamping = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE,
+		.clock = -1,
+	};
+
+	return copy_to_user(to, &info, sizeof(info));
+}
+
 /* The questions with one number for an answer, older than the names. */
 static long one_value(const struct netif *nif, struct value v, void __user *to)
 {
@@ -166,6 +183,8 @@ long netif_ethtool(const struct netif *nif, u64 data)
 		return feature_names(to);
 	case ETHTOOL_GFEATURES:
 		return feature_bits(nif, to);
+	case ETHTOOL_GET_TS_INFO:
+		return stamping_info(to);
 	default:
 		return one_value(nif, v, to);
 	}

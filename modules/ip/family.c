@@ -23,12 +23,19 @@ static void undo_family(struct ledger_entry *e)
 	ip_family_unregister(container_of(e, struct ip_family, ledger));
 }
 
+static bool prepend_nothing(const struct netif *nif, struct flow *f, struct pkt *p)
+{
+	return false;
+}
+
 int ip_family_register_owner(struct ip_family *fam, struct module *owner)
 {
 	if (fam->af >= AF_MAX || !fam->output || !fam->source || !fam->classify || !fam->addr_check)
 		return -EINVAL;
 	if (!fam->default_ttl)
 		fam->default_ttl = &fallback_ttl;
+	if (!fam->prepend)
+		fam->prepend = prepend_nothing;
 	netif_lock();
 	if (ip_families[fam->af]) {
 		netif_unlock();

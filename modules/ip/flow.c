@@ -174,9 +174,12 @@ static bool recall(struct flow *f)
 	f->net_header = l->net_header;
 	f->headroom = l->headroom;
 	f->kind = l->kind;
+	f->addr_sum = l->addr_sum;
+	f->auto_label = 0;
 	f->features = l->features;
 	f->route_gen = l->route_gen;
-	f->neigh_id = 0;
+	f->neigh_slot = l->neigh_slot;
+	f->neigh_id = l->neigh_id;
 	return true;
 }
 
@@ -224,6 +227,8 @@ static int flow_route(struct ip_family *fam, struct flow *f)
 	f->features = res.nif->features;
 	f->net_header = header_len(fam, f);
 	f->headroom = res.nif->headroom + f->net_header;
+	f->addr_sum = ~csum_fold(ip_pseudo_sum(&f->saddr, &f->dst, 0, 0));
+	f->auto_label = 0;
 	f->route_gen = gen;
 	return 0;
 }
@@ -269,13 +274,17 @@ static __noinline int find_way(struct flow *f)
 	return err;
 }
 
-/* The usual case: what f knows still holds, its neighbour's entry and so the entry's interface too,
- * and both may be sent to at once. An interface that stops asking for addresses drops its entries.
- * Under RCU. */
-static inline bool flow_ready(const struct flow *f, u32 len)
+/* The entry of f's neighbour; NULL: there is none, or it has left. Under RCU. */
+static inline struct neigh *flow_neigh(const struct flow *f)
 {
-	struct neigh *n = neigh_by_handle(f->neigh_slot, f->neigh_id);
+	return neigh_by_handle(f->neigh_slot, f->neigh_id);
+}
 
+/* The usual case: what f knows still holds, its neighbour's entry n and so the entry's interface
+ * too, and both may be sent to at once. An interface that stops asking for addresses drops its
+ * entries. Under RCU. */
+static inline bool flow_ready(const struct flow *f, struct neigh *n, u32 len)
+{
 	return likely(n && f->route_gen == READ_ONCE(route_generation) && netif_is_up(n->nif) &&
 		      len + f->net_header <= f->mtu && !READ_ONCE(n->nif->tx_full) && neigh_use(n));
 }
@@ -284,13 +293,15 @@ static inline bool flow_ready(const struct flow *f, u32 len)
 static __noinline int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
 {
 	struct netif *nif;
-	bool park = f->flags & FLOW_PARK;
+	bool park = f->flags & FLOW_PARK, found = f->route_gen != READ_ONCE(route_generation);
 	int err;
 
-	if (unlikely(f->route_gen != READ_ONCE(route_generation))) {
+	if (found) {
 		err = find_way(f);
 		if (err)
 			return err;
+		if (flow_ready(f, flow_neigh(f), len))
+			return 0;
 	}
 	nif = netif_by_index(f->ifindex);
 	if (unlikely(!nif || !netif_is_up(nif)))
@@ -304,9 +315,12 @@ static __noinline int flow_check(struct flow *f, u32 len, struct ip_waiter *w)
 		if (wait_for_ring(nif, w))
 			return -EAGAIN;
 	}
-	if (f->kind == IP_KIND_UNICAST && netif_resolves(nif))
-		return neigh_check(nif, f, w, park);
-	return 0;
+	if (f->kind != IP_KIND_UNICAST || !netif_resolves(nif))
+		return 0;
+	err = neigh_check(nif, f, w, park);
+	if (found && !err)
+		last_found[cpu_id()] = *f; /* with its neighbour */
+	return err;
 }
 
 static inline int check(struct flow *f, u32 len, struct ip_waiter *w)
@@ -314,7 +328,7 @@ static inline int check(struct flow *f, u32 len, struct ip_waiter *w)
 	int err;
 
 	rcu_read_lock();
-	err = flow_ready(f, len) ? 0 : flow_check(f, len, w);
+	err = flow_ready(f, flow_neigh(f), len) ? 0 : flow_check(f, len, w);
 	rcu_read_unlock();
 	return err;
 }
@@ -332,8 +346,8 @@ struct pkt *ip_reserve(struct flow *f, u32 len, struct ip_waiter *w)
 
 	if (err)
 		return ERR_PTR(err);
-	p = pkt_alloc(f->flags & FLOW_CONTROL ? PKT_POOL_CONTROL : PKT_POOL_TX,
-		      max(f->headroom, (u16)PKT_HEADROOM), len);
+	p = pkt_alloc(f->flags & FLOW_CONTROL ? PKT_POOL_CONTROL : PKT_POOL_TX, ip_headroom(f),
+		      len);
 	return p ? p : ERR_PTR(-ENOBUFS);
 }
 EXPORT(ip_reserve);
@@ -378,17 +392,36 @@ static __noinline int commit_any(struct flow *f, struct pkt *p)
 	return fam->output(nif, f, p);
 }
 
+/* p, which has its network header, to n, whose link address is known. Under RCU. */
+static inline int send_to(struct neigh *n, struct pkt *p)
+{
+	u32 len = n->nif->link->header_len;
+
+	p->net_off = pkt_headroom(p);
+	p->ethertype = n->ethertype;
+	neigh_copy_header(n, pkt_push_asked(p, len), len);
+	return netif_send(n->nif, p);
+}
+
+/* What f knows holds, and n is its neighbour. Under RCU. */
+static inline int send_by(struct neigh *n, struct flow *f, struct pkt *p)
+{
+	struct ip_family *fam = rcu_dereference(ip_families[n->af]);
+
+	if (unlikely(!fam))
+		return commit_any(f, p);
+	return likely(fam->prepend(n->nif, f, p)) ? send_to(n, p) : fam->output(n->nif, f, p);
+}
+
 /* Under RCU. */
 static inline int commit(struct flow *f, struct pkt *p)
 {
-	struct ip_family *fam = ip_family_of(&f->dst);
-	struct neigh *n = neigh_by_handle(f->neigh_slot, f->neigh_id);
-	struct netif *nif = likely(n) ? n->nif : netif_by_index(f->ifindex);
+	struct neigh *n = flow_neigh(f);
 
-	if (unlikely(!fam || !nif || f->route_gen != READ_ONCE(route_generation) ||
-		     pkt_headroom(p) < f->headroom))
+	if (unlikely(!n || !neigh_has_address(READ_ONCE(n->state)) ||
+		     f->route_gen != READ_ONCE(route_generation) || pkt_headroom(p) < f->headroom))
 		return commit_any(f, p);
-	return fam->output(nif, f, p);
+	return send_by(n, f, p);
 }
 
 int ip_commit(struct flow *f, struct pkt *p)
@@ -401,6 +434,31 @@ int ip_commit(struct flow *f, struct pkt *p)
 	return err;
 }
 EXPORT(ip_commit);
+
+/* No neighbour is known, as where none is needed, or not well enough. Another way might have
+ * another source, which p counts on. Under RCU. */
+static __noinline int send_now_any(struct flow *f, struct pkt *p)
+{
+	if (f->route_gen != READ_ONCE(route_generation) || flow_check(f, p->len, NULL))
+		return -EAGAIN;
+	return commit(f, p);
+}
+
+int ip_send_now(struct flow *f, struct pkt *p)
+{
+	struct neigh *n;
+	int err;
+
+	rcu_read_lock();
+	n = flow_neigh(f);
+	if (likely(flow_ready(f, n, p->len) && pkt_headroom(p) >= f->headroom))
+		err = send_by(n, f, p);
+	else
+		err = send_now_any(f, p);
+	rcu_read_unlock();
+	return err;
+}
+EXPORT(ip_send_now);
 
 /* RFC 1112 6.1: a group's member hears what its own host sends to the group; likewise
  * broadcasts. */
@@ -451,7 +509,7 @@ int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
 	struct neigh *n;
 
 	p->net_off = p->data - p->head;
-	n = neigh_by_handle(f->neigh_slot, f->neigh_id);
+	n = flow_neigh(f);
 	if (unlikely(!n || n->nif != nif || !neigh_push_header(n, p)))
 		return output_any(nif, f, p);
 	p->ethertype = n->ethertype;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* gso.c - large TCP packets cut just above a driver that cannot: the stack has been walked once for
- * up to 64 KiB, and only headers are made per segment. Who sends such a packet keeps to
- * include/weft/pkt.h: one IP header, TCP at trans_off, the checksum left to fill. */
+/* gso.c - large TCP and UDP packets cut just above a driver that cannot: the stack has been walked
+ * once for up to 64 KiB, and only headers are made per segment. Who sends such a packet keeps to
+ * include/weft/pkt.h: one IP header, the transport at trans_off, the checksum left to fill. */
 #include "ip.h"
 
 #include <weft/bytes.h>
@@ -9,6 +9,9 @@
 #include <weft/poller.h>
 
 #define TCP_HEADER 20
+#define TCP_SUM 16
+#define UDP_HEADER 8
+#define UDP_SUM 6
 #define TCP_FIN_PSH 0x09
 #define TCP_CWR 0x80
 #define IPV4_HEADER 20
@@ -18,11 +21,11 @@
 
 /* The field of the whole holds the pseudo header's sum with the whole's length (RFC 9293 3.1): to
  * subtract in one's complement is to add the complement. */
-static u32 sum_without_length(const u8 *tcp, u32 whole)
+static u32 sum_without_length(const u8 *sum, u32 whole)
 {
 	u16 field;
 
-	memcpy(&field, tcp + 16, sizeof(field));
+	memcpy(&field, sum, sizeof(field));
 	return (u32)field + (u16)~htons(whole);
 }
 
@@ -45,29 +48,43 @@ static u32 ipv4_sum_rest(const u8 *ip, u32 len)
 	return sum;
 }
 
+/* Where the transport's header ends: before it has begun, if it is not whole. */
+static u32 transport_end(const struct gso_cut *c)
+{
+	const u8 *t = c->p->data + c->trans;
+
+	if (c->udp)
+		return c->trans + UDP_HEADER;
+	return c->p->len < c->trans + TCP_HEADER ? 0 : c->trans + (t[12] >> 4) * 4;
+}
+
 bool gso_cut_start(struct gso_cut *c, const struct pkt *p)
 {
-	u32 before = pkt_headroom(p);
-	const u8 *tcp;
+	u32 before = pkt_headroom(p), shortest;
 
-	*c = (struct gso_cut){ .p = p, .mss = p->gso_size, .v6 = p->gso_type == PKT_GSO_TCP6 };
+	*c = (struct gso_cut){
+		.p = p,
+		.mss = p->gso_size,
+		.v6 = p->gso_type == PKT_GSO_TCP6 || p->gso_type == PKT_GSO_UDP6,
+		.udp = p->gso_type >= PKT_GSO_UDP4,
+	};
+	c->sum_off = c->udp ? UDP_SUM : TCP_SUM;
+	shortest = c->udp ? UDP_HEADER : TCP_HEADER;
 	c->net = p->net_off - before;
 	c->trans = p->trans_off - before;
 	if (p->net_off < before || p->trans_off < p->net_off || !c->mss ||
-	    c->trans < c->net + (c->v6 ? IPV6_HEADER : IPV4_HEADER) ||
-	    p->len < c->trans + TCP_HEADER || p->csum != PKT_CSUM_FILL)
+	    c->trans < c->net + (c->v6 ? IPV6_HEADER : IPV4_HEADER) || p->csum != PKT_CSUM_FILL)
 		return false;
-	tcp = p->data + c->trans;
-	c->headers = c->trans + (tcp[12] >> 4) * 4;
-	if (c->headers < c->trans + TCP_HEADER || c->headers > p->len)
+	c->headers = transport_end(c);
+	if (c->headers < c->trans + shortest || c->headers > p->len)
 		return false;
 	c->payload = p->len - c->headers;
-	c->seq = get_be32(tcp + 4);
+	c->seq = get_be32(p->data + c->trans + 4); /* UDP has none, and does not use it */
 	if (!c->v6) {
 		c->ip_id = get_be16(p->data + c->net + 4);
 		c->ip_sum = ipv4_sum_rest(p->data + c->net, c->trans - c->net);
 	}
-	c->sum = sum_without_length(tcp, p->len - c->trans);
+	c->sum = sum_without_length(p->data + c->trans + c->sum_off, p->len - c->trans);
 	c->full_sum = sum_with_length(c, c->mss);
 	return true;
 }
@@ -82,10 +99,19 @@ static void ipv4_header(struct gso_cut *c, u8 *ip, u32 len)
 	memcpy(ip + 10, &sum, sizeof(sum));
 }
 
+static void tcp_header(const struct gso_cut *c, u8 *tcp, u32 off, u32 len)
+{
+	put_be32(tcp + 4, c->seq + off);
+	if (off + len < c->payload)
+		tcp[13] &= ~TCP_FIN_PSH;
+	/* RFC 3168 6.1.2: once for each reduction of the window */
+	if (off)
+		tcp[13] &= ~TCP_CWR;
+}
+
 u32 gso_cut_next(struct gso_cut *c, u8 *h, const u8 **payload)
 {
 	u32 off = c->off, len = min(c->mss, c->payload - off), end = c->headers + len;
-	u8 *tcp = h + c->trans;
 	u16 sum;
 
 	memcpy(h, c->p->data, c->headers);
@@ -93,14 +119,12 @@ u32 gso_cut_next(struct gso_cut *c, u8 *h, const u8 **payload)
 		put_be16(h + c->net + 4, end - c->net - IPV6_HEADER);
 	else
 		ipv4_header(c, h + c->net, end - c->net);
-	put_be32(tcp + 4, c->seq + off);
-	if (off + len < c->payload)
-		tcp[13] &= ~TCP_FIN_PSH;
-	/* RFC 3168 6.1.2: once for each reduction of the window */
-	if (off)
-		tcp[13] &= ~TCP_CWR;
+	if (c->udp)
+		put_be16(h + c->trans + 4, end - c->trans);
+	else
+		tcp_header(c, h + c->trans, off, len);
 	sum = likely(len == c->mss) ? c->full_sum : sum_with_length(c, len);
-	memcpy(tcp + 16, &sum, sizeof(sum));
+	memcpy(h + c->trans + c->sum_off, &sum, sizeof(sum));
 	*payload = c->p->data + c->headers + off;
 	c->off = off + len;
 	return len;
@@ -149,7 +173,7 @@ static struct pkt *next_segment(struct gso_cut *c, u32 headroom)
 	q->trans_off = headroom + c->trans;
 	q->csum = PKT_CSUM_FILL;
 	q->csum_start = q->trans_off;
-	q->csum_off = 16;
+	q->csum_off = c->sum_off;
 	return q;
 }
 

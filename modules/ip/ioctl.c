@@ -408,7 +408,7 @@ static long interface_ioctl(struct socket *s, u32 cmd, unsigned long arg)
 	if (cmd == SIOCGIFCOUNT)
 		return -EINVAL;
 	if (!is_get(cmd) && !is_set(cmd) && cmd != SIOCETHTOOL)
-		return -ENOIOCTLCMD;
+		return -ENOTTY;
 	if (copy_from_user(&r.ifr, (void __user *)arg, sizeof(r.ifr)))
 		return -EFAULT;
 	if (is_set(cmd))
@@ -429,10 +429,34 @@ static long interface_ioctl(struct socket *s, u32 cmd, unsigned long arg)
 	return err;
 }
 
+/* No interface has a clock of its own. */
+static long stamping_ioctl(struct socket *s, u32 cmd, unsigned long arg)
+{
+	struct ifreq ifr;
+	u32 flags = 0; /* struct hwtstamp_config begins with them */
+	bool there;
+
+	if (copy_from_user(&ifr, (void __user *)arg, sizeof(ifr)))
+		return -EFAULT;
+	if (cmd == SIOCSHWTSTAMP && require_root())
+		return -EPERM;
+	ifr.name[IFNAMSIZ - 1] = '\0';
+	rcu_read_lock();
+	there = netif_by_name(ifr.name);
+	rcu_read_unlock();
+	if (!there)
+		return -ENODEV;
+	if (cmd == SIOCSHWTSTAMP &&
+	    copy_from_user(&flags, (void __user *)ifr.u.data, sizeof(flags)))
+		return -EFAULT;
+	return flags ? -EINVAL : -EOPNOTSUPP;
+}
+
 static struct socket_ioctl ioctls[] = {
 	{ .first = SIOCADDRT, .last = SIOCDELRT, .fn = route_ioctl },
 	{ .first = SIOCGIFNAME, .last = SIOCETHTOOL, .fn = interface_ioctl },
 	{ .first = SIOCGIFMAP, .last = SIOCSIFMAP, .fn = interface_ioctl },
+	{ .first = SIOCSHWTSTAMP, .last = SIOCGHWTSTAMP, .fn = stamping_ioctl },
 };
 
 /* ---- SO_BINDTODEVICE ---- */

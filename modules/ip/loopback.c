@@ -125,7 +125,8 @@ static int lo_xmit(struct netif *nif, struct pkt *p)
 		p = copy;
 	}
 	p->csum = PKT_CSUM_OK;
-	p->gso_size = 0;
+	if (p->gso_type < PKT_GSO_UDP4)
+		p->gso_size = 0;
 	p->nif = nif;
 	if (backlog_add(p))
 		return 0;

@@ -21,9 +21,8 @@ static inline struct neigh *neigh_by_handle(u32 slot, u32 id)
 {
 	struct neigh *n;
 
-	if (!id || slot >= NEIGH_SLOTS)
-		return NULL;
-	n = rcu_dereference(neigh_slots[slot]);
+	/* no entry has id 0 */
+	n = rcu_dereference(neigh_slots[slot % NEIGH_SLOTS]);
 	return n && n->id == id ? n : NULL;
 }
 
@@ -38,11 +37,12 @@ extern u64 neigh_coarse_now; /* ktime of the last tick, for neigh.used */
 
 /* Somebody sends to n: true unless its state wants a closer look. Only the step out of STALE is a
  * sender's; DELAY and PROBE are the timer's. */
+#define NEIGH_READY_STATES \
+	(BIT(NEIGH_REACHABLE) | BIT(NEIGH_DELAY) | BIT(NEIGH_PROBE) | BIT(NEIGH_PERMANENT))
+
 static inline bool neigh_use(struct neigh *n)
 {
-	u8 state = READ_ONCE(n->state);
-
-	if (unlikely(!neigh_has_address(state) || state == NEIGH_STALE))
+	if (unlikely(!(NEIGH_READY_STATES >> READ_ONCE(n->state) & 1)))
 		return false;
 	WRITE_ONCE(n->used, neigh_coarse_now);
 	return true;
@@ -63,16 +63,12 @@ void neigh_drop_parked(struct neigh *n);
  * is for somebody like n, by hint from this host's address or not. Under RCU, no lock held. */
 bool neigh_unpark(const struct neigh *n, u32 size, const struct ip_addr *hint);
 
-/* Pushes the cached header. False: not known (any more). The header may be rewritten meanwhile:
- * set_hw in neighstate.c. */
-static inline bool neigh_push_header(struct neigh *n, struct pkt *p)
+/* Copies the cached header of so many bytes. It may be rewritten meanwhile: set_hw in
+ * neighstate.c. */
+static inline void neigh_copy_header(const struct neigh *n, u8 *hdr, u32 len)
 {
-	u32 len = n->nif->link->header_len, seq;
-	u8 *hdr;
+	u32 seq;
 
-	if (unlikely(!neigh_has_address(READ_ONCE(n->state))))
-		return false;
-	hdr = pkt_push(p, len);
 	do {
 		seq = smp_load_acquire(&n->header_seq);
 		if (likely(len == ETH_HLEN)) {
@@ -83,6 +79,16 @@ static inline bool neigh_push_header(struct neigh *n, struct pkt *p)
 		}
 		smp_rmb();
 	} while (unlikely((seq & 1) || seq != READ_ONCE(n->header_seq)));
+}
+
+/* Pushes the cached header. False: not known (any more). */
+static inline bool neigh_push_header(const struct neigh *n, struct pkt *p)
+{
+	u32 len = n->nif->link->header_len;
+
+	if (unlikely(!neigh_has_address(READ_ONCE(n->state))))
+		return false;
+	neigh_copy_header(n, pkt_push(p, len), len);
 	return true;
 }
 

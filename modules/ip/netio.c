@@ -120,6 +120,8 @@ static bool must_cut(const struct netif *nif, const struct netif_driver *d, cons
 
 	if (nif->flags & IFF_LOOPBACK)
 		return false;
+	if (p->gso_type >= PKT_GSO_UDP4)
+		return true;
 	/* with the headers it is a bit more than the payload */
 	if (v6 && d->tso6_segments && p->len > d->tso6_segments * p->gso_size)
 		return true;

@@ -52,29 +52,60 @@ int inet_op_connect(struct socket *s, const u8 *name, u32 len, bool nonblock)
 }
 EXPORT(inet_op_connect);
 
-long inet_op_recv(struct socket *s, struct msg *m, size_t len)
+static inline struct pkt *recv_begin(struct inet_sock *is, struct msg *m, size_t len, long *ret)
 {
-	struct inet_sock *is = inet_of(s);
-	const struct ip_rx *rx;
-	struct pkt *p;
-	long n;
+	struct pkt *p = NULL;
 
-	if (unlikely(m->flags & (MSG_ERRQUEUE | MSG_OOB)))
-		return m->flags & MSG_OOB ? -EOPNOTSUPP : inet_recv_error(is, m, len);
+	if (unlikely(m->flags & (MSG_ERRQUEUE | MSG_OOB))) {
+		*ret = m->flags & MSG_OOB ? -EOPNOTSUPP : inet_recv_error(is, m, len);
+		return NULL;
+	}
+	*ret = 0;
 	if (unlikely(is->path_mtu) && inet_recv_path_mtu(is, m))
-		return 0;
-	p = socket_dequeue(s, m->flags);
-	if (!p)
-		return 0;
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	rx = ip_rx(p);
+		return NULL;
+	p = socket_dequeue(is->s, m->flags);
+	if (!IS_ERR(p))
+		return p;
+	*ret = PTR_ERR(p);
+	return NULL;
+}
+
+struct pkt *inet_recv_begin(struct inet_sock *is, struct msg *m, size_t len, long *ret)
+{
+	return recv_begin(is, m, len, ret);
+}
+EXPORT(inet_recv_begin);
+
+static inline long recv_packet(struct inet_sock *is, struct msg *m, struct pkt *p, u32 skip,
+			       size_t len)
+{
+	const struct ip_rx *rx = ip_rx(p);
+	struct socket *s = is->s;
+
 	if (m->name)
 		m->name_len =
 			ip_addr_to_sockaddr(m->name, s->family, &rx->src, rx->sport, rx->ifindex);
 	if (inet_wants_control(is))
 		inet_recv_control(is, m, p);
-	n = socket_copy_datagram(s, m, p, 0, len);
+	return socket_copy_datagram(s, m, p, skip, len);
+}
+
+long inet_recv_packet(struct inet_sock *is, struct msg *m, struct pkt *p, u32 skip, size_t len)
+{
+	return recv_packet(is, m, p, skip, len);
+}
+EXPORT(inet_recv_packet);
+
+long inet_op_recv(struct socket *s, struct msg *m, size_t len)
+{
+	struct inet_sock *is = inet_of(s);
+	struct pkt *p;
+	long n;
+
+	p = recv_begin(is, m, len, &n);
+	if (unlikely(!p))
+		return n;
+	n = recv_packet(is, m, p, 0, len);
 	pkt_free(p);
 	return n;
 }

@@ -158,6 +158,9 @@ static int set_number(struct inet_sock *is, int opt, int v)
 	case IP_FREEBIND:
 		is->flags = v ? is->flags | INET_FREEBIND : is->flags & ~(u32)INET_FREEBIND;
 		return 0;
+	case IP_BIND_ADDRESS_NO_PORT:
+		is->flags = v ? is->flags | INET_BIND_NO_PORT : is->flags & ~(u32)INET_BIND_NO_PORT;
+		return 0;
 	case IP_TRANSPARENT:
 		return inet_set_transparent(is, v);
 	case IP_UNICAST_IF:
@@ -258,6 +261,9 @@ static int get_number(struct inet_sock *is, int opt, int *v)
 		return 0;
 	case IP_FREEBIND:
 		*v = !!(is->flags & INET_FREEBIND);
+		return 0;
+	case IP_BIND_ADDRESS_NO_PORT:
+		*v = !!(is->flags & INET_BIND_NO_PORT);
 		return 0;
 	case IP_TRANSPARENT:
 		*v = !!(is->flags & INET_TRANSPARENT);

@@ -89,6 +89,7 @@ void ipv4_reasm_exit(void);
 
 /* output.c */
 int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p);
+bool ipv4_prepend(const struct netif *nif, struct flow *f, struct pkt *p);
 void ipv4_header_finish(u8 *h, u32 header_len); /* stores the header checksum */
 void ipv4_output_init(void);
 

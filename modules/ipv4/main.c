@@ -93,6 +93,7 @@ static struct ip_family ipv4_family = {
 	.forwarding = &ipv4_forwarding,
 	.accept_redirects = &accept_redirects,
 	.output = ipv4_output,
+	.prepend = ipv4_prepend,
 	.source = source,
 	.classify = classify,
 	.addr_check = addr_check,

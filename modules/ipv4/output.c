@@ -189,7 +189,7 @@ static void count_group(const struct flow *f, u32 len)
 	}
 }
 
-static __noinline int output_any(struct netif *nif, struct flow *f, struct pkt *p)
+int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
 {
 	if (f->flags & FLOW_HDRINCL) {
 		int err = complete_header(f, p);
@@ -219,23 +219,30 @@ static __noinline int output_any(struct netif *nif, struct flow *f, struct pkt *
 	return ip_output_link(nif, f, p);
 }
 
-/* What most packets are: to one host, without options, and nobody on the way cuts them. */
-static bool is_plain(const struct flow *f, const struct pkt *p)
+/* Without options, and nobody on the way cuts it: then it needs no ID. */
+static inline bool is_plain(const struct flow *f, const struct pkt *p, u32 len)
 {
 	return f->flags & (FLOW_DF | FLOW_PMTU) && !(f->flags & (FLOW_HDRINCL | FLOW_HOPS_0)) &&
-	       f->kind == IP_KIND_UNICAST && !f->opt_len && !p->gso_size &&
-	       p->len + IPV4_HEADER <= min(f->mtu, (u32)IPV4_MAX_LEN);
+	       !f->opt_len && len <= IPV4_MAX_LEN && (likely(len <= f->mtu) || p->gso_size);
 }
 
-int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
+bool ipv4_prepend(const struct netif *nif, struct flow *f, struct pkt *p)
 {
+	u32 len = p->len + IPV4_HEADER, first, third, sum;
 	u8 *h;
 
-	if (unlikely(!is_plain(f, p)))
-		return output_any(nif, f, p);
-	h = pkt_push(p, IPV4_HEADER);
-	put_header(h, f, IPV4_HEADER, p->len, htons(IPV4_DF) << 16);
+	if (unlikely(!is_plain(f, p, len)))
+		return false;
+	h = pkt_push_asked(p, IPV4_HEADER);
+	first = 4 << 4 | IPV4_HEADER / 4 | f->tos << 8;
+	third = (f->ttl ? f->ttl : ipv4_default_ttl) | f->proto << 8;
+	sum = first + htons(len) + htons(IPV4_DF) + third + f->addr_sum;
+	put_word(h, first | (u32)htons(len) << 16);
+	put_word(h + 4, htons(IPV4_DF) << 16);
+	put_word(h + 8, third | (u32)csum_fold(sum) << 16);
+	put_word(h + 12, f->saddr.w[3]);
+	put_word(h + 16, f->dst.w[3]);
 	ip_count(IP_OUT_REQUESTS);
-	ip_mib_add_poll(&ipext_mib, IPEXT_OUT_OCTETS, p->len);
-	return ip_output_link(nif, f, p);
+	ip_mib_add_poll(&ipext_mib, IPEXT_OUT_OCTETS, len);
+	return true;
 }

@@ -74,6 +74,7 @@ struct ip_addr ipv6_solicited_node(const struct ip_addr *a);
 int ipv6_input(struct netif *nif, struct pkt *p);
 extern const struct train_header ipv6_train;
 int ipv6_output(struct netif *nif, struct flow *f, struct pkt *p);
+bool ipv6_prepend(const struct netif *nif, struct flow *f, struct pkt *p);
 int ipv6_quote(const u8 *h, u32 len, struct ip_quote *out);
 
 /* exthdr.c: walks what stands behind the fixed header of a datagram that is for this host. From

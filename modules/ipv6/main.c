@@ -41,6 +41,7 @@ static struct ip_family ipv6_family = {
 	.default_ttl = &ipv6_conf_all.hop_limit,
 	.forwarding = &ipv6_conf_all.forwarding,
 	.output = ipv6_output,
+	.prepend = ipv6_prepend,
 	.mtu = ipv6_mtu,
 	.source = ipv6_source,
 	.classify = classify,

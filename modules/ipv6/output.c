@@ -56,14 +56,24 @@ static u32 make_label(const struct flow *f)
 	return m & IPV6_LABEL_MASK;
 }
 
-static u32 flow_label(const struct flow *f)
+static __noinline u32 new_label(struct flow *f, u32 ports)
 {
-	if (f->flow_label || (f->flags & FLOW_NO_LABEL) || !READ_ONCE(ipv6_auto_flowlabels))
-		return f->flow_label & IPV6_LABEL_MASK;
-	return make_label(f);
+	f->auto_label_ports = ports;
+	return f->auto_label = make_label(f);
 }
 
-static u8 flow_hop_limit(const struct netif *nif, const struct flow *f)
+static inline u32 flow_label(struct flow *f)
+{
+	u32 ports = (u32)f->sport << 16 | f->dport;
+
+	if (f->flow_label || (f->flags & FLOW_NO_LABEL) || !READ_ONCE(ipv6_auto_flowlabels))
+		return f->flow_label & IPV6_LABEL_MASK;
+	if (likely(f->auto_label && f->auto_label_ports == ports))
+		return f->auto_label;
+	return new_label(f, ports);
+}
+
+static inline u8 flow_hop_limit(const struct netif *nif, const struct flow *f)
 {
 	if (f->ttl || (f->flags & FLOW_HOPS_0))
 		return f->ttl;
@@ -107,9 +117,21 @@ static void push_router_alert(struct pkt *p, u8 *next)
 	*next = IPV6_NH_HOP;
 }
 
-static int build_header(const struct netif *nif, const struct flow *f, struct pkt *p)
+/* next: the type of what follows. */
+static inline void fill_header(u8 *h, const struct netif *nif, struct flow *f, u32 payload, u8 next)
 {
-	u8 next = f->proto, *h;
+	put_be32(h, 6u << 28 | (u32)f->tos << 20 | flow_label(f));
+	put_be16(h + 4, payload);
+	h[6] = next;
+	h[7] = flow_hop_limit(nif, f);
+	memcpy(h + 8, &f->saddr, 16);
+	memcpy(h + 24, &f->dst, 16);
+}
+
+static int build_header(const struct netif *nif, struct flow *f, struct pkt *p)
+{
+	u32 payload;
+	u8 next = f->proto;
 
 	if (unlikely(f->opt_len)) {
 		int err = push_options(f, p, &next);
@@ -121,13 +143,8 @@ static int build_header(const struct netif *nif, const struct flow *f, struct pk
 		push_router_alert(p, &next);
 	if (unlikely(p->len > IPV6_MAX_LEN))
 		return -EMSGSIZE;
-	h = pkt_push(p, IPV6_HEADER);
-	put_be32(h, 6u << 28 | (u32)f->tos << 20 | flow_label(f));
-	put_be16(h + 4, p->len - IPV6_HEADER);
-	h[6] = next;
-	h[7] = flow_hop_limit(nif, f);
-	memcpy(h + 8, &f->saddr, 16);
-	memcpy(h + 24, &f->dst, 16);
+	payload = p->len;
+	fill_header(pkt_push(p, IPV6_HEADER), nif, f, payload, next);
 	return 0;
 }
 
@@ -273,4 +290,27 @@ int ipv6_output(struct netif *nif, struct flow *f, struct pkt *p)
 	if (unlikely(p->len > f->mtu) && !p->gso_size)
 		return fragment(nif, f, p);
 	return ip_output_link(nif, f, p);
+}
+
+/* Without extension headers and ICMP's own counters, from an address that a wire may carry (all
+ * that begin with so many zeros are looked at closer), and not cut. */
+static inline bool is_plain(const struct flow *f, const struct pkt *p)
+{
+	return !f->opt_len && !(f->flags & (FLOW_HDRINCL | FLOW_ROUTER_ALERT)) &&
+	       f->proto != IPPROTO_ICMPV6 && f->saddr.d[0] && p->len <= IPV6_MAX_LEN &&
+	       (likely(p->len + IPV6_HEADER <= f->mtu) || p->gso_size);
+}
+
+bool ipv6_prepend(const struct netif *nif, struct flow *f, struct pkt *p)
+{
+	u32 payload = p->len;
+	u64 *mib;
+
+	if (unlikely(!is_plain(f, p)))
+		return false;
+	fill_header(pkt_push_asked(p, IPV6_HEADER), nif, f, payload, f->proto);
+	mib = ip_mib_here(&ip6_mib);
+	mib[IP6_OUT_REQUESTS]++;
+	mib[IP6_OUT_OCTETS] += payload + IPV6_HEADER;
+	return true;
 }

@@ -57,8 +57,8 @@ static int target_of(const struct socket *s, const struct msg *m, struct target 
 		return -EINVAL;
 	memset(&sa, 0, sizeof(sa));
 	memcpy(&sa, m->name, min(m->name_len, (u32)sizeof(sa)));
-	if (sa.sll_family != AF_PACKET ||
-	    m->name_len < offsetof(struct sockaddr_ll, sll_addr) + sa.sll_halen)
+	/* the family is not looked at, as on Linux: programs leave it out */
+	if (m->name_len < offsetof(struct sockaddr_ll, sll_addr) + sa.sll_halen)
 		return -EINVAL;
 	t->ifindex = sa.sll_ifindex;
 	t->protocol = ntohs(sa.sll_protocol);

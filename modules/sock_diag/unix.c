@@ -30,6 +30,8 @@ static bool message(struct nl_out *o, const struct unix_info *i, u32 show)
 		nl_put(o, UNIX_DIAG_VFS, &vfs, sizeof(vfs));
 	if ((show & UDIAG_SHOW_PEER) && i->peer_ino)
 		nl_put_u32(o, UNIX_DIAG_PEER, i->peer_ino);
+	if ((show & UDIAG_SHOW_ICONS) && i->listening)
+		nl_put(o, UNIX_DIAG_ICONS, i->waiting, i->nr_waiting * sizeof(*i->waiting));
 	if (show & UDIAG_SHOW_RQLEN)
 		nl_put(o, UNIX_DIAG_RQLEN, &queued, sizeof(queued));
 	if (show & UDIAG_SHOW_MEMINFO)

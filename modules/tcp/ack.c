@@ -98,7 +98,7 @@ static bool is_duplicate(const struct tcp_conn *tc, const struct tcp_seg *seg, u
 
 bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg)
 {
-	struct tcp_ack_info info = { 0 };
+	struct tcp_ack_info info;
 	u32 old_wnd = tc->snd_wnd;
 
 	if (unlikely(!ack_plausible(tc, seg->ack)))
@@ -109,12 +109,14 @@ bool tcp_ack(struct tcp_conn *tc, const struct tcp_seg *seg)
 		tcp_update_window(tc, seg); /* nothing is out */
 		return true;
 	}
-	info.now = ktime_get();
-	info.prior_pipe = tcp_pipe(tc);
-	info.prior_high = tc->sack_high;
-	info.has_ts = seg->has_ts;
-	info.tsecr = seg->tsecr;
-	info.ece = seg->flags & TCP_ECE;
+	info = (struct tcp_ack_info){
+		.now = ktime_get(),
+		.prior_pipe = tcp_pipe(tc),
+		.prior_high = tc->sack_high,
+		.has_ts = seg->has_ts,
+		.tsecr = seg->tsecr,
+		.ece = seg->flags & TCP_ECE,
+	};
 	if (seg->ack != tc->snd_una)
 		advance_una(tc, seg->ack, &info);
 	if (unlikely(seg->nr_sacks) && tcp_has_sack(tc)) {

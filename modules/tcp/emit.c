@@ -3,56 +3,6 @@
  * ACK, SYN, RST, probes, from the control pool. What may be sent, and when, is output.c's. */
 #include "emit.h"
 
-#define TIMESTAMP_LEN 12
-
-/* ---- the window we offer ---- */
-
-/* What is left of the window that the peer was told. */
-static u32 offered(const struct tcp_conn *tc)
-{
-	u32 edge = tc->rcv_wup + tc->rcv_wnd;
-
-	return seq_gt(edge, tc->rcv_nxt) ? edge - tc->rcv_nxt : 0;
-}
-
-/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, or not at all. The buffer is
- * counted by true size, twice the window it is good for. */
-static u32 window_step(const struct tcp_conn *tc)
-{
-	return min(max(tc->rcv_mss, 1u), max(tc->rcvbuf / 4, 1u));
-}
-
-u16 tcp_window_field(struct tcp_conn *tc)
-{
-	u32 now = offered(tc), room = tcp_rx_space(tc), wnd = now;
-	u32 unit = 1u << tc->rcv_wscale, most = 0xffffu << tc->rcv_wscale;
-
-	if (tc->window_clamp)
-		room = min(room, tc->window_clamp);
-	if (room >= now + window_step(tc))
-		wnd = ALIGN_DOWN(room, unit);
-	/* a unit can hide bytes that the peer has already used: rounding up takes nothing back */
-	wnd = min(ALIGN_UP(max(wnd, now), unit), most);
-	if (unlikely(!wnd && tc->rcv_wnd))
-		tcp_count(TCP_TCPToZeroWindowAdv);
-	else if (unlikely(wnd && !tc->rcv_wnd))
-		tcp_count(TCP_TCPFromZeroWindowAdv);
-	tc->rcv_wnd = wnd;
-	tc->rcv_wup = tc->rcv_nxt;
-	return wnd >> tc->rcv_wscale;
-}
-
-bool tcp_window_opened(struct tcp_conn *tc)
-{
-	u32 now = offered(tc), room = tcp_rx_space(tc);
-
-	if (tc->window_clamp)
-		room = min(room, tc->window_clamp);
-	room = min(room, 0xffffu << tc->rcv_wscale);
-	/* twice what the peer has, or it would hear of every read */
-	return room >= 2 * now && room >= now + window_step(tc);
-}
-
 /* ---- options ---- */
 
 static u32 sack_blocks(const struct tcp_conn *tc, u32 used)
@@ -62,14 +12,11 @@ static u32 sack_blocks(const struct tcp_conn *tc, u32 used)
 	return min(n, (TCP_OPTIONS_MAX - used - 4) / 8);
 }
 
-u32 tcp_options_len(const struct tcp_conn *tc)
+u32 tcp_sack_options_len(const struct tcp_conn *tc)
 {
-	u32 len = tc->options & TCP_OPT_TS ? TIMESTAMP_LEN : 0, n;
+	u32 n = sack_blocks(tc, tcp_fixed_options(tc));
 
-	if (likely(!tc->nr_sack_out && tc->dsack.start == tc->dsack.end))
-		return len;
-	n = sack_blocks(tc, len);
-	return n ? len + 4 + 8 * n : len;
+	return n ? 4 + 8 * n : 0;
 }
 
 /* With SACKs to tell: RFC 2883 wants the duplicate first. */
@@ -80,7 +27,7 @@ static void put_options(struct tcp_conn *tc, u8 *o, u32 len, u32 now_ms)
 		.tsval = now_ms,
 		.tsecr = tc->ts_recent,
 	};
-	u32 n = sack_blocks(tc, w.ts ? TIMESTAMP_LEN : 0), i = 0;
+	u32 n = sack_blocks(tc, w.ts ? TCP_TIMESTAMP_ROOM : 0), i = 0;
 
 	if (tc->dsack.start != tc->dsack.end) {
 		w.sacks[i++] = tc->dsack;
@@ -110,9 +57,8 @@ int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
 	u16 urgent = 0;
 	u8 *h = pkt_push(p, header);
 
-	p->trans_off = pkt_headroom(p);
-	if (likely(options == TIMESTAMP_LEN && (tc->options & TCP_OPT_TS))) {
-		put_be32(h + 20, 0x0101080a); /* two NOPs, time stamp, its length */
+	if (likely(options == TCP_TIMESTAMP_ROOM && (tc->options & TCP_OPT_TS))) {
+		put_be32(h + 20, TCP_TIMESTAMP_ALONE);
 		put_be32(h + 24, (u32)(now / NSEC_PER_MSEC) + tc->ts_offset);
 		put_be32(h + 28, tc->ts_recent);
 	} else if (options) {
@@ -308,7 +254,6 @@ static int emit_syn(struct tcp_conn *tc)
 		return -ENOBUFS;
 	data = p->len;
 	memcpy(pkt_push(p, TCP_HEADER + len) + TCP_HEADER, options, len);
-	p->trans_off = pkt_headroom(p);
 	tc->rcv_wnd = min(tcp_window_initial(tc), 0xffffu); /* RFC 7323 2.2: never scaled */
 	tc->rcv_wup = tc->rcv_nxt;
 	tcp_build_header(p, f, tc->iss, answer ? tc->rcv_nxt : 0, syn_flags(tc, answer),

@@ -435,9 +435,14 @@ static int too_far(struct pkt *p)
  * TIME-WAIT; 0: any. */
 static int input_unknown(struct pkt *p, const struct ip_rx *rx, const struct tcp_seg *seg, u32 iss)
 {
-	struct tcp_conn *l =
-		tcp_find_listener(&rx->dst, seg->dport, &rx->src, seg->sport, rx->ifindex);
+	struct tcp_conn *l;
 
+	/* RFC 1122 4.2.3.10: TCP is between two, whatever the segment says. Who is known by his
+	 * 4-tuple is none of these. */
+	if (unlikely(ip_addr_is_any(&rx->src) || ip_addr_is_multicast(&rx->src) ||
+		     ip_addr_is_limited_broadcast(&rx->src)))
+		return ip_drop(p, DROP_BAD_SOURCE);
+	l = tcp_find_listener(&rx->dst, seg->dport, &rx->src, seg->sport, rx->ifindex);
 	if (l && inet_too_far(&l->is, rx))
 		return too_far(p);
 	if (l)
@@ -498,19 +503,25 @@ static int input_bad(struct pkt *p, enum drop_reason why)
 	return ip_drop(p, why);
 }
 
+static bool checksum_good(const struct pkt *p, const struct ip_rx *rx)
+{
+	if (likely(p->csum == PKT_CSUM_OK))
+		return true;
+	return csum_fold(csum_partial(p->data, p->len,
+				      ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_TCP, p->len))) == 0;
+}
+
 int tcp_input_one(struct pkt *p, struct ip_rx *rx)
 {
 	struct tcp_seg seg;
-	int why = tcp_parse(&seg, p, rx);
+	int why = tcp_parse(&seg, p);
 
 	tcp_count(TCP_InSegs);
 	if (unlikely(why))
 		return input_bad(p, why);
-	/* RFC 1122 4.2.3.10: TCP is between two, whatever the segment says */
+	if (unlikely(!checksum_good(p, rx)))
+		return input_bad(p, DROP_BADSUM);
 	if (unlikely(ip_rx_is_group(rx)))
 		return ip_drop(p, DROP_BAD_DEST);
-	if (unlikely(ip_addr_is_any(&rx->src) || ip_addr_is_multicast(&rx->src) ||
-		     ip_addr_is_limited_broadcast(&rx->src)))
-		return ip_drop(p, DROP_BAD_SOURCE);
 	return deliver(p, rx, &seg);
 }

@@ -227,13 +227,12 @@ static u32 next_len(struct tcp_conn *tc)
 {
 	struct pkt *p = tc->tx_next;
 	u32 mss = tc->mss_now, left = tcp_tx_cb(p)->seq + p->len - tc->snd_nxt;
-	u32 n = min(left, TCP_PAYLOAD_MAX - TCP_PAYLOAD_MAX % mss), wnd = window_left(tc), cw;
-	u32 tail;
+	u32 n = left, wnd = window_left(tc), cw, tail;
 
 	if (unlikely(tcp_tx_cb(p)->filling))
 		return 0; /* whoever fills it comes here next */
-	if (unlikely(tc->urgent_out))
-		n = min(n, mss);
+	if (n > mss)
+		n = min(n, tc->urgent_out ? mss : TCP_PAYLOAD_MAX - TCP_PAYLOAD_MAX % mss);
 	n = fit_window(tc, n, wnd);
 	if (!n)
 		return 0;
@@ -250,7 +249,7 @@ static u32 next_len(struct tcp_conn *tc)
 		if (!n)
 			return 0;
 	}
-	tail = n % mss;
+	tail = n < mss ? n : n % mss;
 	if (tail && tc->snd_nxt + n == tc->write_seq && !short_may_leave(tc, p, tc->write_seq))
 		n -= tail;
 	return n;

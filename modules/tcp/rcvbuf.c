@@ -115,7 +115,8 @@ static u64 buffer_for(u64 window)
 	return scale <= 0 ? window << -scale : (window << scale) / ((1u << scale) - 1);
 }
 
-u32 tcp_rx_space(const struct tcp_conn *tc)
+/* Payload bytes that could still be taken. */
+static __always_inline u32 rx_space(const struct tcp_conn *tc)
 {
 	u32 held = tc->rx_bytes + tc->ofo_bytes, space;
 
@@ -146,11 +147,54 @@ u8 tcp_wscale_for(const struct tcp_conn *tc)
 
 u32 tcp_window_initial(const struct tcp_conn *tc)
 {
-	u32 space = min(tcp_rx_space(tc), WINDOW_UNSCALED),
-	    mss = tc->mss ? tc->mss : TCP_MSS_DEFAULT;
+	u32 space = min(rx_space(tc), WINDOW_UNSCALED), mss = tc->mss ? tc->mss : TCP_MSS_DEFAULT;
 
 	/* whole segments, so that the last one is not cut */
 	return space > mss ? space / mss * mss : space;
+}
+
+/* ---- the window we offer ---- */
+
+/* What is left of the window that the peer was told. */
+static u32 offered(const struct tcp_conn *tc)
+{
+	u32 edge = tc->rcv_wup + tc->rcv_wnd;
+
+	return seq_gt(edge, tc->rcv_nxt) ? edge - tc->rcv_nxt : 0;
+}
+
+/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, or not at all. The buffer is
+ * counted by true size, twice the window it is good for. */
+static u32 window_step(const struct tcp_conn *tc)
+{
+	return min(max(tc->rcv_mss, 1u), max(tc->rcvbuf / 4, 1u));
+}
+
+u16 tcp_window_field(struct tcp_conn *tc)
+{
+	u32 now = offered(tc), room = rx_space(tc), wnd = now;
+	u32 unit = 1u << tc->rcv_wscale, most = 0xffffu << tc->rcv_wscale;
+
+	if (room >= now + window_step(tc))
+		wnd = ALIGN_DOWN(room, unit);
+	/* a unit can hide bytes that the peer has already used: rounding up takes nothing back */
+	wnd = min(ALIGN_UP(max(wnd, now), unit), most);
+	if (unlikely(!wnd && tc->rcv_wnd))
+		tcp_count(TCP_TCPToZeroWindowAdv);
+	else if (unlikely(wnd && !tc->rcv_wnd))
+		tcp_count(TCP_TCPFromZeroWindowAdv);
+	tc->rcv_wnd = wnd;
+	tc->rcv_wup = tc->rcv_nxt;
+	return wnd >> tc->rcv_wscale;
+}
+
+bool tcp_window_opened(struct tcp_conn *tc)
+{
+	u32 now = offered(tc), room = rx_space(tc);
+
+	room = min(room, 0xffffu << tc->rcv_wscale);
+	/* twice what the peer has, or it would hear of every read */
+	return room >= 2 * now && room >= now + window_step(tc);
 }
 
 /* ---- the peer's round trip, as a receiver sees it ---- */

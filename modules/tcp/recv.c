@@ -314,7 +314,7 @@ long tcp_recv(struct socket *s, struct msg *m, size_t len)
 	r.left = len;
 	r.copied = 0;
 	r.flags = m->flags;
-	r.seq = tc->copied_seq;
+	r.seq = tc->copied_seq + (socket_peeks_on(s, m->flags) ? (u32)s->peek_off : 0);
 	r.freed = 0;
 	r.stop = r.fault = false;
 	r.stamp_ns = 0;
@@ -325,7 +325,7 @@ long tcp_recv(struct socket *s, struct msg *m, size_t len)
 		WRITE_ONCE(tc->reader_waits, false);
 	if (r.freed)
 		settle(&r);
-	if (unlikely(s->timestamp || s->timestampns) && ret > 0)
-		msg_put_stamp(s, m, r.stamp_ns);
+	if (unlikely(s->tells) && ret >= 0)
+		tcp_recv_told(s, m, r.flags, ret, r.stamp_ns);
 	return ret;
 }

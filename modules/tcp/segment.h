@@ -82,9 +82,9 @@ struct tcp_seg {
 };
 
 /* ---- segment.c ---- */
-/* segment.c. p->data at the TCP header. 0, or the enum drop_reason to drop it for (checksum
- * included). Pulls nothing. */
-int tcp_parse(struct tcp_seg *seg, const struct pkt *p, const struct ip_rx *rx);
+/* segment.c. p->data at the TCP header. 0, or the enum drop_reason to drop it for. The checksum is
+ * the caller's to look at, before he believes any of it. Pulls nothing. */
+int tcp_parse(struct tcp_seg *seg, const struct pkt *p);
 /* Options of an outgoing segment. Returns bytes written to o (a multiple of 4, at most 40). */
 struct tcp_opts_out {
 	bool ts, sack_permitted, wscale_on;
@@ -99,5 +99,22 @@ struct tcp_opts_out {
 u32 tcp_build_options(u8 *o, const struct tcp_opts_out *w);
 /* Fills the 20 bytes at h; options are behind it; p->len covers header, options and payload; sets
  * p->csum for the device (or netif_tx) to sum. */
-void tcp_build_header(struct pkt *p, const struct flow *f, u32 seq, u32 ack, u16 flags, u16 window,
-		      u16 urgent, u32 header_len);
+static inline void tcp_build_header(struct pkt *p, const struct flow *f, u32 seq, u32 ack,
+				    u16 flags, u16 window, u16 urgent, u32 header_len)
+{
+	u8 *h = p->data;
+	/* not complemented: netif_tx or the device adds the rest */
+	u16 sum = ~csum_fold(flow_pseudo_sum(f, IPPROTO_TCP, p->len));
+
+	put_be16(h, f->sport);
+	put_be16(h + 2, f->dport);
+	put_be32(h + 4, seq);
+	put_be32(h + 8, ack);
+	put_be32(h + 12, header_len / 4 << 28 | (u32)flags << 16 | window);
+	memcpy(h + 16, &sum, sizeof(sum));
+	put_be16(h + 18, urgent);
+	p->trans_off = h - p->head;
+	p->csum = PKT_CSUM_FILL;
+	p->csum_start = p->trans_off;
+	p->csum_off = 16;
+}

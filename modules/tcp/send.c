@@ -231,12 +231,15 @@ static long send_some(struct tcp_conn *tc, struct msg *m)
 	/* no byte was filled: the tail still has to be given back */
 	if (n <= 0 && !f.tail)
 		return n;
+	/* the doorbell is left for after the lock: other CPUs have ACKs for it meanwhile */
+	batch_begin();
 	spin_lock(&tc->lock);
 	if (!queue_and_send(tc, &f, m->flags, !m->iter.count) && n > 0)
 		n = -EPIPE;
 	if (unlikely(tc->todo))
 		tcp_flush(tc);
 	spin_unlock(&tc->lock);
+	batch_finish();
 	return n;
 }
 

@@ -44,7 +44,7 @@ static int tcp_bind(struct socket *s, const u8 *name, u32 len)
 	if (tc->state != TCP_CLOSE || tc->end.port)
 		return -EINVAL;
 	tc->is.laddr = addr;
-	err = tcp_bind_port(tc, port);
+	err = port || !(tc->is.flags & INET_BIND_NO_PORT) ? tcp_bind_port(tc, port) : 0;
 	if (err)
 		tc->is.laddr = before;
 	else

@@ -27,6 +27,7 @@
 #define TCP_FASTOPEN_CONNECT 30
 #define TCP_ULP 31
 #define TCP_FASTOPEN_NO_COOKIE 34
+#define TCP_INQ 36
 
 #define KEEP_SECONDS_MAX 32767
 #define TRIES_MAX 127
@@ -73,7 +74,7 @@ static int set_byte_between(u8 *to, int v, int low, int high)
 static int set_push(struct tcp_conn *tc, bool *flag, bool on, bool pushes)
 {
 	*flag = on;
-	if (pushes) {
+	if (pushes && tc->tx_next) {
 		tcp_push(tc);
 		tcp_flush(tc);
 	}
@@ -193,6 +194,8 @@ static int set_number(struct tcp_conn *tc, int opt, int v)
 	case TCP_NOTSENT_LOWAT:
 		tc->notsent_lowat = v;
 		return 0;
+	case TCP_INQ:
+		return tcp_set_inq(tc, v);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -308,6 +311,8 @@ int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 le
 		return set_ip(tc, level, opt, val, len);
 	if (opt == SO_MAX_PACING_RATE)
 		return tcp_pace_setsockopt(tc, val, len);
+	if (opt == SO_PEEK_OFF) /* the core keeps it */
+		return 0;
 	socket_option_changed(tc, opt);
 	return -ENOPROTOOPT;
 }
@@ -422,6 +427,8 @@ int tcp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
 	case TCP_ULP:
 		*len = 0;
 		return 0;
+	case TCP_INQ:
+		return tcp_get_inq(tc, val, len);
 	default:
 		break;
 	}

@@ -442,7 +442,7 @@ u32 tcp_path_mss(const struct tcp_conn *tc);
 void tcp_mss_update(struct tcp_conn *tc);
 static inline u32 tcp_fixed_options(const struct tcp_conn *tc)
 {
-	return tc->options & TCP_OPT_TS ? 12 : 0;
+	return tc->options & TCP_OPT_TS ? TCP_TIMESTAMP_ROOM : 0;
 }
 /* What our MSS option says: what fits into a packet of that flow's interface, without options. */
 u16 tcp_mss_announce(const struct flow *f);
@@ -527,13 +527,7 @@ void tcp_send_rst(struct tcp_conn *tc);
 int tcp_retransmit(struct tcp_conn *tc, struct tcp_rec *r, u32 limit);
 /* A probe at snd_una - 1 without data (keepalive) or with one byte (zero window). */
 int tcp_send_probe(struct tcp_conn *tc, bool zero_window);
-/* The window to advertise now, from what the receive side has room for; never shrinks (9293 3.8.6).
- * Sets rcv_wnd and rcv_wup; returns the field's value. */
-u16 tcp_window_field(struct tcp_conn *tc);
 void tcp_flow_fill(struct tcp_conn *tc, struct flow *f); /* is.flow for this connection */
-
-/* Has the user taken so much that the peer should hear of it (RFC 9293 3.8.6.2.2)? */
-bool tcp_window_opened(struct tcp_conn *tc);
 
 /* Work that a batch of segments needs once: noted in tc->todo under the lock. Whoever notes it in
  * process context or a timer calls tcp_flush before unlocking; tcp_input hangs tc->batch instead
@@ -618,9 +612,13 @@ static inline u32 tcp_readable(const struct tcp_conn *tc)
 }
 
 /* rcvbuf.c. Lock held. */
-u32 tcp_rx_space(const struct tcp_conn *tc); /* payload bytes that could still be taken */
-void tcp_rcvbuf_init(struct tcp_conn *tc);   /* at establishment */
-void tcp_rcvbuf_grow(struct tcp_conn *tc);   /* the user has read */
+/* The window to advertise now, from what the receive side has room for; never shrinks (9293 3.8.6).
+ * Sets rcv_wnd and rcv_wup; returns the field's value. */
+u16 tcp_window_field(struct tcp_conn *tc);
+/* Has the user taken so much that the peer should hear of it (RFC 9293 3.8.6.2.2)? */
+bool tcp_window_opened(struct tcp_conn *tc);
+void tcp_rcvbuf_init(struct tcp_conn *tc); /* at establishment */
+void tcp_rcvbuf_grow(struct tcp_conn *tc); /* the user has read */
 void tcp_rcvbuf_set(struct tcp_conn *tc, u32 size);
 /* Data has come from rcv_rtt_seq on: the peer had heard of rcv_rtt_since_ns. */
 void tcp_rcv_rtt(struct tcp_conn *tc, const struct tcp_seg *seg, u64 now);
@@ -665,6 +663,11 @@ bool tcp_writable(const struct tcp_conn *tc); /* POLLOUT; without a lock */
 /* send.c, recv.c, sockopt.c, info.c: of struct socket_ops */
 long tcp_send(struct socket *s, struct msg *m, size_t len);
 long tcp_recv(struct socket *s, struct msg *m, size_t len);
+/* recvopt.c: what s->tells says, after a receive with those flags gave n bytes, the last of which
+ * came at stamp_ns. */
+void tcp_recv_told(struct socket *s, struct msg *m, u32 flags, long n, u64 stamp_ns);
+int tcp_set_inq(struct tcp_conn *tc, int v); /* TCP_INQ; -EINVAL */
+int tcp_get_inq(const struct tcp_conn *tc, void *val, u32 *len);
 int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len);
 int tcp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len);
 int tcp_get_info(struct tcp_conn *tc, void *val, u32 *len); /* TCP_INFO */

@@ -5,7 +5,6 @@
  * under the lock, and one that is just firing is inside an RCU reader. */
 #include "emit.h"
 
-#define TLP_FLOOR (8 * NSEC_PER_MSEC)	    /* a peer's CPU may be busy elsewhere for as long */
 #define TLP_ACK_DELAY (200 * NSEC_PER_MSEC) /* RFC 8985 7.2: how long a peer may delay its ACK */
 #define PROBE_SILENCE (240 * NSEC_PER_SEC)
 
@@ -75,7 +74,7 @@ void tcp_rearm_rto(struct tcp_conn *tc)
 /* RFC 8985 7.2 */
 static u64 probe_timeout(const struct tcp_conn *tc)
 {
-	u64 pto = 2 * tc->srtt_ns + TLP_FLOOR;
+	u64 pto = 2 * tc->srtt_ns + TCP_TLP_FLOOR_NS;
 
 	if (tc->nr_recs == 1 && tc->snd_nxt - tc->snd_una <= tc->mss)
 		pto += TLP_ACK_DELAY; /* one segment alone */

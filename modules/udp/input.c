@@ -2,7 +2,7 @@
 /* input.c - datagrams and ICMP errors come in. A datagram is checked once (length, checksum), finds
  * its socket and is queued there. Nobody at the port is answered with port unreachable (RFC
  * 1122 4.1.3.1). Of several from one peer to one socket in a batch the later ones come as a train
- * (train.h): for them only what is each one's own is checked. */
+ * (train.h): for them only what is each one's own is checked, and they are queued together. */
 #include "udp.h"
 
 #include <weft/net/train.h>
@@ -14,16 +14,46 @@ static inline bool sums_up(const struct pkt *p, u32 len, u32 pseudo)
 	return p->csum == PKT_CSUM_OK || csum_fold(csum_partial(p->data, len, pseudo)) == 0;
 }
 
+/* Has any socket ever asked for datagrams of IPv6 without checksum? */
+static bool unchecked_heard;
+
+void udp_hear_unchecked(struct udp_sock *us, bool on)
+{
+	WRITE_ONCE(us->no_check6_rx, on);
+	if (on)
+		WRITE_ONCE(unchecked_heard, true);
+}
+
+static bool is_unchecked6(const struct pkt *p, const struct ip_rx *rx)
+{
+	return get_be16(p->data + 6) == 0 && !ip_addr_is_v4(&rx->dst);
+}
+
+/* RFC 6935 5, 6936 4: by a socket that has said so. Of a group's, those members that have are found
+ * later.
+ */
+static __noinline bool unchecked_allowed(const struct pkt *p, const struct ip_rx *rx)
+{
+	const struct udp_sock *us;
+
+	if (!READ_ONCE(unchecked_heard))
+		return false;
+	if (rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST))
+		return true;
+	us = udp_find(rx, get_be16(p->data + 2), get_be16(p->data));
+	return us && READ_ONCE(us->no_check6_rx);
+}
+
 static bool checksum_good(const struct pkt *p, const struct ip_rx *rx, u32 len)
 {
 	/* RFC 768: the sender made none, as RFC 8085 3.4 still allows. RFC 8200 8.1: over IPv6 it
-	 * must */
+	 * must, but for who knows what that costs */
 	if (get_be16(p->data + 6) == 0)
-		return ip_addr_is_v4(&rx->dst);
+		return ip_addr_is_v4(&rx->dst) || unchecked_allowed(p, rx);
 	return sums_up(p, len, ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, len));
 }
 
-static void queue(struct udp_sock *us, struct pkt *p)
+static inline void queue_one(struct udp_sock *us, struct pkt *p)
 {
 	struct ip_mib *mib = udp_mib_for(&ip_rx(p)->dst);
 
@@ -38,6 +68,19 @@ static void queue(struct udp_sock *us, struct pkt *p)
 	} else {
 		ip_mib_inc_poll(mib, UDP_IN);
 	}
+}
+
+void udp_queue(struct udp_sock *us, struct pkt *p)
+{
+	queue_one(us, p);
+}
+
+static void queue(struct udp_sock *us, struct pkt *p)
+{
+	if (unlikely(p->gso_size))
+		udp_queue_large(us, p);
+	else
+		queue_one(us, p);
 }
 
 /* ---- trains ---- */
@@ -56,9 +99,42 @@ struct stream {
 	struct ip_rx rx;
 	struct rx_train train;
 	struct batch_end batch;
+	struct list_head held; /* its packets, for `to`, that go to the socket together */
+	u32 nr_held;
 } __cacheline_aligned;
 
 static struct stream streams[MAX_CPUS];
+
+#define HELD_MAX 64
+
+/* The train's packets so far are queued, and their reader hears of them. */
+static void release(struct stream *s)
+{
+	u32 n = s->nr_held, lost;
+	u64 *mib;
+
+	if (!n)
+		return;
+	s->nr_held = 0;
+	lost = socket_queue_list(s->to->is.s, &s->held);
+	mib = ip_mib_here(udp_mib_for(&s->rx.dst));
+	mib[UDP_IN] += n - lost;
+	mib[UDP_RCVBUF_ERRORS] += lost;
+	while (unlikely(lost--))
+		ip_drop_count(DROP_SOCKET_FULL);
+}
+
+static inline void hold(struct stream *s, struct pkt *p)
+{
+	if (unlikely(socket_has_filter(s->to->is.s) || p->gso_size)) {
+		release(s);
+		queue(s->to, p);
+		return;
+	}
+	list_add_tail(&p->node, &s->held);
+	if (unlikely(++s->nr_held == HELD_MAX))
+		release(s);
+}
 
 /* What fits in nothing but length and data is queued; the usual way finds fault. */
 static bool train_next(struct rx_train *t, struct pkt *p)
@@ -79,14 +155,17 @@ static bool train_next(struct rx_train *t, struct pkt *p)
 	*ip_rx(p) = s->rx;
 	p->data += UDP_HEADER;
 	p->len -= UDP_HEADER;
-	queue(s->to, p);
+	hold(s, p);
 	return true;
 }
 
 /* Before the batch is over nobody needs to see that the socket has other addresses now. */
 static void train_over(struct batch_end *b)
 {
-	rx_train_end(&container_of(b, struct stream, batch)->train);
+	struct stream *s = container_of(b, struct stream, batch);
+
+	release(s);
+	rx_train_end(&s->train);
 }
 
 static __noinline void train_begin(struct stream *s, const struct pkt *p, const struct ip_rx *rx)
@@ -100,6 +179,7 @@ static __noinline void train_begin(struct stream *s, const struct pkt *p, const 
 		return;
 	s->to = s->us;
 	s->rx = *rx;
+	list_init(&s->held);
 	memcpy(&s->ports, p->data, sizeof(s->ports));
 	s->pseudo = ~csum_fold(ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, 0));
 	batch_end_add(&s->batch);
@@ -110,6 +190,8 @@ static void follow(struct udp_sock *us, const struct pkt *p, const struct ip_rx 
 {
 	struct stream *s = &streams[cpu_id()];
 
+	/* what came before p is queued before it */
+	release(s);
 	if (s->us != us || s->round != p->stamp_ns) {
 		s->us = us;
 		s->round = p->stamp_ns;
@@ -124,6 +206,7 @@ static void follow(struct udp_sock *us, const struct pkt *p, const struct ip_rx 
 struct group_walk {
 	struct pkt *p;
 	struct udp_sock *last;
+	bool unchecked; /* IPv6's without checksum */
 };
 
 static void deliver_copy(struct udp_sock *us, void *arg)
@@ -131,6 +214,8 @@ static void deliver_copy(struct udp_sock *us, void *arg)
 	struct group_walk *w = arg;
 	struct pkt *copy;
 
+	if (unlikely(w->unchecked && !READ_ONCE(us->no_check6_rx)))
+		return;
 	if (w->last) {
 		copy = pkt_copy(w->p, PKT_POOL_RX, 0);
 		if (copy) {
@@ -143,9 +228,9 @@ static void deliver_copy(struct udp_sock *us, void *arg)
 	w->last = us;
 }
 
-static int deliver_group(struct pkt *p, const struct ip_rx *rx, u16 lport)
+static int deliver_group(struct pkt *p, const struct ip_rx *rx, u16 lport, bool unchecked)
 {
-	struct group_walk w = { .p = p };
+	struct group_walk w = { .p = p, .unchecked = unchecked };
 
 	udp_find_all(rx, lport, rx->sport, deliver_copy, &w);
 	if (!w.last) {
@@ -179,9 +264,11 @@ int udp_input(struct pkt *p, struct ip_rx *rx)
 	rx->sport = get_be16(h);
 	lport = get_be16(h + 2);
 	if (unlikely(rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST))) {
+		bool unchecked = is_unchecked6(p, rx);
+
 		pkt_trim(p, len);
 		pkt_pull(p, UDP_HEADER);
-		return deliver_group(p, rx, lport);
+		return deliver_group(p, rx, lport, unchecked);
 	}
 	us = udp_find(rx, lport, rx->sport);
 	if (unlikely(!us)) {

@@ -59,16 +59,26 @@ static __noinline u16 sum_here(const struct pkt *p, u32 sum)
 	return field ? field : 0xffff; /* RFC 768: 0 says that there is none */
 }
 
-/* h is what p begins with, len all of it. */
-static inline void fill_header(const struct flow *f, struct pkt *p, u8 *h, u32 len)
+/* Nobody cuts what len bytes of UDP become. */
+static inline bool fits(const struct flow *f, u32 len)
 {
-	u32 sum = ip_pseudo_sum(&f->saddr, &f->dst, IPPROTO_UDP, len);
+	return likely(len + f->net_header <= f->mtu);
+}
+
+enum sum { SUM_NONE, SUM_HERE, SUM_BELOW };
+
+/* h is what p begins with, len all of it. */
+static inline void fill_header(const struct flow *f, struct pkt *p, u8 *h, u32 len, enum sum how)
+{
+	u32 sum = flow_pseudo_sum(f, IPPROTO_UDP, len);
 	u16 field;
 
 	put_be16(h, f->sport);
 	put_be16(h + 2, f->dport);
 	put_be16(h + 4, len);
-	if (likely(len + f->net_header <= f->mtu)) {
+	if (how == SUM_NONE) {
+		field = 0;
+	} else if (likely(how == SUM_BELOW)) {
 		field = ~csum_fold(sum);
 		p->csum = PKT_CSUM_FILL;
 		p->csum_start = p->trans_off;
@@ -81,7 +91,7 @@ static inline void fill_header(const struct flow *f, struct pkt *p, u8 *h, u32 l
 }
 
 /* As on Linux, a full queue below is a lost packet unless errors were asked for. */
-static __noinline long not_sent(struct udp_sock *us, const struct flow *f, u32 len, int err)
+__noinline long udp_not_sent(struct udp_sock *us, const struct flow *f, u32 len, int err)
 {
 	if (err != -ENOBUFS)
 		return err;
@@ -89,41 +99,51 @@ static __noinline long not_sent(struct udp_sock *us, const struct flow *f, u32 l
 	return inet_wants_errors(&us->is, &f->dst) ? err : (long)len;
 }
 
-/* Room has been had: the rest does not wait. Consumes p. */
-static __always_inline long emit(struct udp_sock *us, struct flow *f, struct pkt *p,
-				 struct iov_iter *from, u32 len)
+/* p, fresh, becomes a datagram with the next len bytes of the user's. 0, or -EFAULT: p is gone. */
+static __always_inline int fill(const struct flow *f, struct pkt *p, struct iov_iter *from, u32 len,
+				enum sum how)
 {
 	u8 *h = pkt_put(p, UDP_HEADER + len);
-	int err;
 
 	p->trans_off = pkt_headroom(p);
 	if (unlikely(iter_copy_from(h + UDP_HEADER, len, from) != (long)len)) {
 		pkt_free(p);
 		return -EFAULT;
 	}
-	fill_header(f, p, h, UDP_HEADER + len);
-	ip_mib_inc(udp_mib_for(&f->dst), UDP_OUT);
-	err = ip_commit(f, p);
-	return likely(!err) ? (long)len : not_sent(us, f, len, err);
+	fill_header(f, p, h, UDP_HEADER + len, how);
+	return 0;
 }
 
-/* f is the caller's own copy: the lock is dropped while waiting. */
+static enum sum how_to_sum(const struct udp_sock *us, const struct flow *f, u32 len)
+{
+	if (udp_no_check(us, &f->dst))
+		return SUM_NONE;
+	return fits(f, UDP_HEADER + len) ? SUM_BELOW : SUM_HERE;
+}
+
+/* f is the caller's own copy: the lock is dropped while waiting. segment: as udp_segment_size. */
 static __noinline long transmit(struct udp_sock *us, struct flow *f, struct iov_iter *from, u32 len,
-				u32 flags, bool keep)
+				u32 segment, u32 flags, bool keep)
 {
 	u32 changes = us->changes;
 	struct pkt *p;
+	int err;
 
 	if (ip_addr_is_v4(&f->dst) && len + f->opt_len > UDP_DATA_MAX_V4)
 		return -EMSGSIZE;
+	if (segment)
+		f->flags |= FLOW_GSO;
 	p = inet_reserve(&us->is, f, UDP_HEADER + len, flags);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	if (keep && changes == us->changes) {
 		us->is.flow = *f;
-		us->is.flow.flags &= ~(u32)FLOW_PARK;
+		us->is.flow.flags &= ~(u32)(FLOW_PARK | FLOW_GSO);
 	}
-	return emit(us, f, p, from, len);
+	if (segment)
+		return udp_emit_segments(us, f, p, from, len, segment);
+	err = fill(f, p, from, len, how_to_sum(us, f, len));
+	return err ? err : udp_sent(us, f, len, ip_commit(f, p));
 }
 
 /* ---- datagrams in pieces ---- */
@@ -132,6 +152,7 @@ void udp_cork_drop(struct udp_sock *us)
 {
 	kfree(us->cork.buf);
 	us->cork = (struct udp_cork){ 0 };
+	us->ways.corking = false;
 }
 
 long udp_cork_push(struct udp_sock *us, u32 msg_flags)
@@ -141,12 +162,13 @@ long udp_cork_push(struct udp_sock *us, u32 msg_flags)
 	struct iov_iter it;
 	long ret;
 
-	if (!c.started)
+	if (!us->ways.corking)
 		return 0;
 	/* taken off first: the lock is dropped while waiting */
 	us->cork = (struct udp_cork){ 0 };
+	us->ways.corking = false;
 	iter_init(&it, &v, 1, true);
-	ret = transmit(us, &c.flow, &it, c.len, msg_flags, false);
+	ret = transmit(us, &c.flow, &it, c.len, c.segment, msg_flags, false);
 	kfree(c.buf);
 	return ret < 0 ? ret : 0;
 }
@@ -175,46 +197,34 @@ static int cork_append(struct udp_cork *c, struct iov_iter *from, u32 len)
 
 static bool is_corked(const struct udp_sock *us, const struct msg *m)
 {
-	return us->cork.started || us->cork_option || (m->flags & MSG_MORE);
+	return us->ways.corking || us->ways.cork || (m->flags & MSG_MORE);
 }
 
 /* The first piece says where it goes. */
 static long cork_send(struct udp_sock *us, struct msg *m, u32 len)
 {
 	long err = 0;
+	int segment;
 
-	if (!us->cork.started) {
-		err = choose_flow(us, m, &us->cork.flow);
-		us->cork.started = !err;
+	if (!us->ways.corking) {
+		segment = udp_segment_size(us, m);
+		err = segment < 0 ? segment : choose_flow(us, m, &us->cork.flow);
+		us->ways.corking = !err;
+		us->cork.segment = segment;
 	}
 	if (!err)
 		err = cork_append(&us->cork, &m->iter, len);
 	if (err)
 		udp_cork_drop(us);
-	else if (!us->cork_option && !(m->flags & MSG_MORE))
+	else if (!us->ways.cork && !(m->flags & MSG_MORE))
 		err = udp_cork_push(us, m->flags);
 	return err ? err : (long)len;
-}
-
-/* The usual case: the way is known and nothing has to be waited for. NULL: it is not. */
-static struct pkt *reserve_kept(struct udp_sock *us, const struct msg *m, u32 len)
-{
-	struct flow *f = &us->is.flow;
-	struct pkt *p;
-	u16 port;
-
-	if (!flow_kept(us, m, &port) || !port || len + f->opt_len > UDP_DATA_MAX_V4)
-		return NULL;
-	f->sport = us->is.lport;
-	f->dport = port;
-	p = inet_reserve_now(&us->is, f, UDP_HEADER + len);
-	return IS_ERR(p) ? NULL : p;
 }
 
 static __noinline long send_any(struct udp_sock *us, struct msg *m, size_t len)
 {
 	struct flow f;
-	int err;
+	int err, segment;
 
 	if (unlikely(len > UDP_DATA_MAX))
 		return inet_refuse_long(&us->is, m);
@@ -225,18 +235,60 @@ static __noinline long send_any(struct udp_sock *us, struct msg *m, size_t len)
 	}
 	if (unlikely(is_corked(us, m)))
 		return cork_send(us, m, len);
-	err = choose_flow(us, m, &f);
+	segment = udp_segment_size(us, m);
+	err = segment < 0 ? segment : choose_flow(us, m, &f);
 	if (err)
 		return err;
-	return transmit(us, &f, &m->iter, len, m->flags, may_keep(m));
+	return transmit(us, &f, &m->iter, len, segment, m->flags, may_keep(m));
+}
+
+/* ---- the usual case ---- */
+
+/* The way is known, and as far as can be seen nothing has to be waited for. Then the kept flow has
+ * m's ports. */
+static inline bool seems_ready(struct udp_sock *us, const struct msg *m, u32 len)
+{
+	struct inet_sock *is = &us->is;
+	u16 port;
+
+	if (!flow_kept(us, m, &port) || !port || !fits(&is->flow, UDP_HEADER + len) ||
+	    !inet_send_ready(is))
+		return false;
+	is->flow.sport = is->lport;
+	is->flow.dport = port;
+	return true;
+}
+
+/* It was not so: p, which is filled, gives back what the user has said. */
+static __noinline long send_again(struct udp_sock *us, const struct msg *m, struct pkt *p, u32 len)
+{
+	struct iovec v = { .base = p->data + UDP_HEADER, .len = len };
+	struct msg again = *m;
+	long ret;
+
+	pkt_orphan(p);
+	iter_init(&again.iter, &v, 1, true);
+	ret = send_any(us, &again, len);
+	pkt_free(p);
+	return ret;
 }
 
 long udp_send(struct socket *s, struct msg *m, size_t len)
 {
 	struct udp_sock *us = udp_of(s);
+	struct flow *f = &us->is.flow;
 	struct pkt *p = NULL;
+	int err;
 
-	if (likely(len <= UDP_DATA_MAX && !is_corked(us, m)))
-		p = reserve_kept(us, m, len);
-	return likely(p) ? emit(us, &us->is.flow, p, &m->iter, len) : send_any(us, m, len);
+	if (likely(len <= UDP_DATA_MAX && !us->ways.any && !(m->flags & MSG_MORE) &&
+		   seems_ready(us, m, len)))
+		p = pkt_alloc(PKT_POOL_TX, ip_headroom(f), UDP_HEADER + len);
+	if (unlikely(!p))
+		return send_any(us, m, len);
+	err = fill(f, p, &m->iter, len, SUM_BELOW);
+	if (unlikely(err))
+		return err;
+	socket_charge_tx(s, p);
+	err = ip_send_now(f, p);
+	return likely(err != -EAGAIN) ? udp_sent(us, f, len, err) : send_again(us, m, p, len);
 }

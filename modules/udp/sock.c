@@ -28,7 +28,7 @@ static int udp_bind(struct socket *s, const u8 *name, u32 len)
 	if (inet_port_privileged(port) && require_root())
 		return -EACCES;
 	us->is.laddr = addr;
-	err = udp_take_port(us, port);
+	err = port || !(us->is.flags & INET_BIND_NO_PORT) ? udp_take_port(us, port) : 0;
 	if (err) {
 		us->is.laddr = before;
 		return err;
@@ -124,46 +124,98 @@ static int set_form(struct udp_sock *us, const void *val, u32 len)
 {
 	int err = inet_may_become_v4(&us->is, !ip_addr_is_any(&us->is.raddr), val, len);
 
-	if (err != -EINVAL && us->cork.started && !ip_addr_is_v4(&us->cork.flow.dst))
+	if (err != -EINVAL && us->ways.corking && !ip_addr_is_v4(&us->cork.flow.dst))
 		err = -EBUSY;
 	if (!err)
 		udp_become_v4(us);
 	return err;
 }
 
+static void set_recv_way(struct udp_sock *us, u8 way, bool on)
+{
+	WRITE_ONCE(us->recv_ways, on ? us->recv_ways | way : us->recv_ways & ~way);
+}
+
+/* Those of level SOL_UDP. */
+static int set_option(struct udp_sock *us, int opt, const void *val, u32 len)
+{
+	int v;
+
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	switch (opt) {
+	case UDP_CORK:
+		us->ways.cork = v;
+		return v ? 0 : udp_cork_push(us, 0);
+	case UDP_NO_CHECK6_TX:
+		us->ways.no_check6 = v;
+		return 0;
+	case UDP_NO_CHECK6_RX:
+		udp_hear_unchecked(us, v);
+		return 0;
+	case UDP_SEGMENT:
+		if (v < 0 || v > 0xffff)
+			return -EINVAL;
+		us->ways.segment = v;
+		return 0;
+	case UDP_GRO:
+		set_recv_way(us, UDP_RECV_GRO, v);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
 static int udp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 len)
 {
 	struct udp_sock *us = udp_of(s);
-	int err, on;
+	int err;
 
+	if (level == SOL_SOCKET && opt == SO_PEEK_OFF) {
+		set_recv_way(us, UDP_RECV_PEEK, *(const int *)val >= 0);
+		return 0;
+	}
 	if (level != SOL_UDP) {
 		if (level == SOL_IPV6 && opt == IPV6_ADDRFORM && s->family == AF_INET6)
 			err = set_form(us, val, len);
 		else
 			err = inet_setsockopt(&us->is, level, opt, val, len);
+		us->ways.no_check = s->no_check;
 		changed(us);
 		return err;
 	}
-	if (opt != UDP_CORK)
-		return -ENOPROTOOPT;
-	if (len < sizeof(on))
-		return -EINVAL;
-	memcpy(&on, val, sizeof(on));
-	us->cork_option = on;
-	return on ? 0 : udp_cork_push(us, 0);
+	return set_option(us, opt, val, len);
 }
 
 static int udp_getsockopt(struct socket *s, int level, int opt, void *val, u32 *len)
 {
 	struct udp_sock *us = udp_of(s);
-	int on = us->cork_option;
+	int v;
 
 	if (level != SOL_UDP)
 		return inet_getsockopt(&us->is, level, opt, val, len);
-	if (opt != UDP_CORK)
+	switch (opt) {
+	case UDP_CORK:
+		v = us->ways.cork;
+		break;
+	case UDP_NO_CHECK6_TX:
+		v = us->ways.no_check6;
+		break;
+	case UDP_NO_CHECK6_RX:
+		v = us->no_check6_rx;
+		break;
+	case UDP_SEGMENT:
+		v = us->ways.segment;
+		break;
+	case UDP_GRO:
+		v = !!(us->recv_ways & UDP_RECV_GRO);
+		break;
+	default:
 		return -ENOPROTOOPT;
-	*len = min(*len, (u32)sizeof(on));
-	memcpy(val, &on, *len);
+	}
+	*len = min(*len, (u32)sizeof(v));
+	memcpy(val, &v, *len);
 	return 0;
 }
 
@@ -189,7 +241,7 @@ static const struct socket_ops udp_ops = {
 	.connect = udp_connect,
 	.name = inet_op_name,
 	.send = udp_send,
-	.recv = inet_op_recv,
+	.recv = udp_recv,
 	.poll = inet_op_poll,
 	.shutdown = udp_shutdown,
 	.setsockopt = udp_setsockopt,

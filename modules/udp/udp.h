@@ -5,7 +5,8 @@
  *	main.c		what it registers
  *	input.c		a datagram or an error comes in;  table.c: whose it is, ports
  *	sock.c		a program's calls: bind, connect, receive, options, the end
- *	send.c		a program sends, whole or in pieces
+ *	send.c		a program sends, whole or in pieces;  gso.c: or many of one size at once
+ *	gro.c		a program receives, likewise
  *	proc.c		counters, /proc/net/udp;  diag.c: for ss(8) */
 #pragma once
 
@@ -19,6 +20,11 @@
 
 #define SOL_UDP 17 /* linux/udp.h */
 #define UDP_CORK 1
+#define UDP_NO_CHECK6_TX 101
+#define UDP_NO_CHECK6_RX 102
+#define UDP_SEGMENT 103
+#define UDP_GRO 104
+#define UDP_MAX_SEGMENTS 128
 
 struct udp_sock;
 
@@ -36,11 +42,26 @@ struct udp_end {
 
 /* What MSG_MORE and UDP_CORK keep back. */
 struct udp_cork {
-	bool started; /* flow and data are those of a datagram under way */
 	u8 *buf;
 	u32 len, room;
+	u32 segment; /* UDP_SEGMENT of the first piece */
 	struct flow flow;
 };
+
+/* What makes a send another one than most: all zero for those. */
+union udp_ways {
+	u64 any;
+	struct {
+		bool corking;		  /* a datagram is under way in cork */
+		bool cork;		  /* UDP_CORK */
+		bool no_check, no_check6; /* SO_NO_CHECK, UDP_NO_CHECK6_TX: without checksum */
+		u16 segment;		  /* UDP_SEGMENT */
+	};
+};
+
+/* What makes a receive another one than most. */
+#define UDP_RECV_GRO BIT(0)  /* UDP_GRO; poll context looks too */
+#define UDP_RECV_PEEK BIT(1) /* SO_PEEK_OFF */
 
 /* All guarded by the socket's lock. */
 struct udp_sock {
@@ -49,7 +70,9 @@ struct udp_sock {
 	struct udp_end *end;	     /* NULL: no port yet. Group delivery compares it under RCU */
 	bool addr_bound, port_bound; /* by bind(2), not by connect(2) or a send */
 	u32 changes;		     /* of whatever a flow is made from */
-	bool cork_option;
+	union udp_ways ways;
+	u8 recv_ways;	   /* UDP_RECV_* */
+	bool no_check6_rx; /* UDP_NO_CHECK6_RX */
 	struct udp_cork cork;
 };
 
@@ -103,6 +126,16 @@ void udp_walk(u32 *bucket, bool (*fn)(const struct udp_end *e, void *arg), void 
 /* input.c */
 int udp_input(struct pkt *p, struct ip_rx *rx);
 void udp_error(const struct ip_error *e, const u8 *quote, u32 quote_len);
+/* UDP_NO_CHECK6_RX: datagrams of IPv6 without checksum are heard too (RFC 6935). The socket's lock.
+ */
+void udp_hear_unchecked(struct udp_sock *us, bool on);
+/* A datagram whose header is behind it waits for its reader. Consumes. Poll context. */
+void udp_queue(struct udp_sock *us, struct pkt *p);
+
+/* gro.c */
+/* Several in one packet: as a whole for who takes that, else one by one. As udp_queue. */
+void udp_queue_large(struct udp_sock *us, struct pkt *p);
+long udp_recv(struct socket *s, struct msg *m, size_t len);
 
 /* sock.c */
 int udp_socket(struct socket *s);
@@ -112,6 +145,29 @@ long udp_send(struct socket *s, struct msg *m, size_t len);
 /* Sends what is corked, 0 when there is nothing. */
 long udp_cork_push(struct udp_sock *us, u32 msg_flags);
 void udp_cork_drop(struct udp_sock *us);
+/* What a send of len bytes that failed with err answers. */
+long udp_not_sent(struct udp_sock *us, const struct flow *f, u32 len, int err);
+/* Likewise of any send, which is counted. */
+static inline long udp_sent(struct udp_sock *us, const struct flow *f, u32 len, int err)
+{
+	if (unlikely(err))
+		return udp_not_sent(us, f, len, err);
+	ip_mib_inc(udp_mib_for(&f->dst), UDP_OUT);
+	return len;
+}
+/* Is a datagram to dst to go without checksum? */
+static inline bool udp_no_check(const struct udp_sock *us, const struct ip_addr *dst)
+{
+	return ip_addr_is_v4(dst) ? us->ways.no_check : us->ways.no_check6;
+}
+
+/* gso.c */
+/* The size of the datagrams that m is to be cut into, 0: it is one. -EINVAL. */
+int udp_segment_size(const struct udp_sock *us, const struct msg *m);
+/* Fills p, reserved for it all, with len bytes as datagrams of that size and sends it. Consumes.
+ * -EMSGSIZE: one does not fit the path; -EINVAL: too many, or without checksum. */
+long udp_emit_segments(struct udp_sock *us, struct flow *f, struct pkt *p, struct iov_iter *from,
+		       u32 len, u32 size);
 
 /* proc.c */
 int udp_proc_init(void);

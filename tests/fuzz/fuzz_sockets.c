@@ -9,6 +9,7 @@
 
 #define FDS 8
 #define RECORD 6
+#define OPTIONS 108 /* the highest are UDP's */
 
 #define CALL(name) long sim_sys_##name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 CALL(bind)
@@ -99,7 +100,10 @@ static void message(const u8 *r, bool send)
 	m.name = (u64)name;
 	m.name_len = r[3] & 4 || !send ? make_name(name, r) : 0;
 	control[0] = r[5] % 72;
-	control[8] = r[3] & 8 ? SOL_SOCKET : r[3] & 32 ? SOL_IPV6 : SOL_IP;
+	control[8] = r[3] & 8  ? SOL_SOCKET :
+		     r[3] & 32 ? SOL_IPV6 :
+		     r[3] & 64 ? IPPROTO_UDP :
+				 SOL_IP;
 	control[12] = r[4];
 	if (send)
 		sim_sys_sendmsg(*slot(r[1]), (u64)&m,
@@ -116,9 +120,9 @@ static void options(const u8 *r, bool set)
 	int level = levels[r[2] % 6];
 
 	if (set)
-		c_setopt(*slot(r[1]), level, r[3] % 90, value, len);
+		c_setopt(*slot(r[1]), level, r[3] % OPTIONS, value, len);
 	else
-		c_getopt(*slot(r[1]), level, r[3] % 90, value, &len);
+		c_getopt(*slot(r[1]), level, r[3] % OPTIONS, value, &len);
 }
 
 static void pair(const u8 *r)

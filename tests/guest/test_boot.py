@@ -26,6 +26,7 @@ def test_boots_to_shell(start, firmware, boot, machine, smp, cpu):
     assert g.sh("id -u").strip() == "0"
     assert g.sh("uname -srm").split() == ["Linux", "0.1.0-weft", "x86_64"]
     assert int(g.sh("grep -c ^processor /proc/cpuinfo")) == smp
+    assert g.sh("cat /sys/devices/system/cpu/online").strip() == ("0" if smp == 1 else f"0-{smp - 1}")
     ps = g.sh("ps")
     assert " init\n" in ps and ps.count("-/bin/sh\n") >= 2
     total = int(g.sh("free -k").split("Mem:")[1].split()[0])

@@ -136,6 +136,7 @@ static void unix_is_told(void **state)
 				   .udiag_states = ~0u,
 				   .udiag_show = 0x7f };
 	struct socket *s = socket_create(AF_UNIX, SOCK_STREAM, 0);
+	struct socket *client = socket_create(AF_UNIX, SOCK_STREAM, 0);
 	u8 name[SOCKADDR_MAX] = { AF_UNIX, 0, 0, 'x', 'y' };
 	struct unix_diag_msg m;
 	struct request r;
@@ -144,7 +145,13 @@ static void unix_is_told(void **state)
 	assert_int_equal(socket_enter(s), 0);
 	assert_int_equal(s->ops->bind(s, name, 5), 0);
 	assert_int_equal(s->ops->listen(s, 7), 0);
+	s->listening = true;
 	socket_leave(s);
+	client->ino = 4800;
+	assert_int_equal(socket_enter(client), 0);
+	assert_int_equal(client->ops->connect(client, name, 5, true), 0);
+	socket_leave(client);
+	q.udiag_states = 1u << ST_LISTEN;
 	begin(&r, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &q, sizeof(q));
 	put(diag, r.b, r.len);
 	assert_true(take(diag, 0) > 0);
@@ -153,9 +160,12 @@ static void unix_is_told(void **state)
 	assert_int_equal(m.udiag_type, SOCK_STREAM);
 	assert_int_equal(m.udiag_state, ST_LISTEN);
 	assert_int_equal(m.udiag_ino, 4711);
-	/* its name, three bytes of them, is the first attribute; the queue's length follows */
+	/* its name, three bytes of them, is the first attribute; who waits (4800) and the queue's
+	 * length follow */
 	assert_memory_equal(answer + 32, "\7\0\0\0\0xy\0", 8);
-	assert_memory_equal(answer + 40, "\14\0\4\0\0\0\0\0\7\0\0\0", 12);
+	assert_memory_equal(answer + 40, "\10\0\3\0\300\22\0\0", 8);
+	assert_memory_equal(answer + 48, "\14\0\4\0\1\0\0\0\7\0\0\0", 12);
+	sock_close(client);
 	q.udiag_states = 1u << ST_ESTABLISHED;
 	begin(&r, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &q, sizeof(q));
 	put(diag, r.b, r.len);

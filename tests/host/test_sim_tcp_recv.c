@@ -5,6 +5,8 @@
 
 static u8 out[100000], in[100000];
 
+long sim_sys_recvmsg(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
+
 static void fill(u8 *p, size_t n, u32 seed)
 {
 	for (size_t i = 0; i < n; i++)
@@ -46,6 +48,67 @@ static void peek_leaves_it_there(void **state)
 	assert_int_equal(c_recv(p.server, in, 10, 0), 6);
 	assert_memory_equal(in, "abcdef", 6);
 	assert_int_equal(c_recv(p.server, in, 10, MSG_DONTWAIT | MSG_PEEK), -EAGAIN);
+	tcp_pair_down(&p);
+}
+
+/* SO_PEEK_OFF: a look begins where the last one ended; what is read in between counts. */
+static void looks_go_on(void **state)
+{
+	struct tcp_pair p = tcp_pair_up();
+
+	assert_int_equal(c_setopt(p.server, SOL_SOCKET, SO_PEEK_OFF, &(int){ 0 }, 4), 0);
+	assert_int_equal(c_send(p.client, "abc", 3, 0), 3);
+	sim_run_ms(50);
+	assert_int_equal(c_send(p.client, "def", 3, 0), 3);
+	sim_run_ms(50);
+	assert_int_equal(c_recv(p.server, in, 2, MSG_PEEK), 2);
+	assert_memory_equal(in, "ab", 2);
+	assert_int_equal(c_recv(p.server, in, 2, MSG_PEEK), 2);
+	assert_memory_equal(in, "cd", 2);
+	assert_int_equal(c_recv(p.server, in, 3, 0), 3);
+	assert_memory_equal(in, "abc", 3);
+	assert_int_equal(c_recv(p.server, in, 9, MSG_PEEK), 2);
+	assert_memory_equal(in, "ef", 2);
+	assert_int_equal(c_recv(p.server, in, 9, MSG_PEEK | MSG_DONTWAIT), -EAGAIN);
+	assert_int_equal(c_setopt(p.server, SOL_SOCKET, SO_PEEK_OFF, &(int){ -1 }, 4), 0);
+	assert_int_equal(c_recv(p.server, in, 9, MSG_PEEK), 3);
+	tcp_pair_down(&p);
+}
+
+/* What TCP_INQ says after a receive of n bytes. */
+static int inq_after(int fd, u32 n)
+{
+	u8 control[64] = { 0 };
+	struct iovec iov = { in, n };
+	struct user_msghdr m = { .iov = (u64)&iov,
+				 .iov_len = 1,
+				 .control = (u64)control,
+				 .control_len = sizeof(control) };
+	struct user_cmsghdr h;
+	int left;
+
+	assert_int_equal(sim_sys_recvmsg(fd, (u64)&m, 0, 0, 0, 0), n);
+	memcpy(&h, control, sizeof(h));
+	memcpy(&left, control + sizeof(h), sizeof(left));
+	assert_int_equal(h.len, sizeof(h) + sizeof(left));
+	assert_int_equal(h.level, IPPROTO_TCP);
+	assert_int_equal(h.type, 36);
+	return left;
+}
+
+static void what_waits_is_told(void **state)
+{
+	struct tcp_pair p = tcp_pair_up();
+
+	assert_int_equal(c_setopt(p.server, IPPROTO_TCP, 36, &(int){ 2 }, 4), -EINVAL);
+	assert_int_equal(c_setopt(p.server, IPPROTO_TCP, 36, &(int){ 1 }, 4), 0);
+	assert_int_equal(c_send(p.client, "abcdef", 6, 0), 6);
+	sim_run_ms(50);
+	assert_int_equal(inq_after(p.server, 4), 2);
+	assert_int_equal(inq_after(p.server, 2), 0);
+	c_shutdown(p.client, SHUT_WR);
+	sim_run_ms(50);
+	assert_int_equal(inq_after(p.server, 0), 1); /* the end counts */
 	tcp_pair_down(&p);
 }
 
@@ -205,6 +268,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		tcp_host_test(data_comes_in_order_and_whole),
 		tcp_host_test(peek_leaves_it_there),
+		tcp_host_test(looks_go_on),
+		tcp_host_test(what_waits_is_told),
 		tcp_host_test(trunc_discards),
 		tcp_host_test(waitall_and_lowat_wait),
 		tcp_host_test(timeout_ends_the_wait),

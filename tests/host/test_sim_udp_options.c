@@ -224,6 +224,104 @@ static void peeked_and_cut(void **state)
 	teardown();
 }
 
+static int peek_off(void)
+{
+	int v = -77;
+	u32 len = sizeof(v);
+
+	assert_int_equal(socket_getsockopt_core(s, SO_PEEK_OFF, &v, &len), 0);
+	return v;
+}
+
+static void expect_look(u32 len, u32 flags, long gives, int then)
+{
+	struct msg m;
+
+	assert_int_equal(receive(&m, len, flags), gives);
+	assert_int_equal(peek_off(), then);
+}
+
+/* SO_PEEK_OFF: over the ends of datagrams, past an empty one once, and back by what is read. */
+static void looks_from_an_offset(void **state)
+{
+	setup();
+	assert_int_equal(peek_off(), -1);
+	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_PEEK_OFF, &(int){ 0 }, 4), 0);
+	comes_in(7, 10, 0, 64);
+	comes_in(7, 0, 0, 64);
+	comes_in(7, 6, 0, 64);
+	expect_look(4, MSG_PEEK, 4, 4);
+	expect_look(4, MSG_PEEK | MSG_TRUNC, 10, 14);
+	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_PEEK_OFF, &(int){ 8 }, 4), 0);
+	expect_look(4, MSG_PEEK, 2, 10);
+	expect_look(4, MSG_PEEK, 0, 10);
+	expect_look(4, MSG_PEEK, 4, 14);
+	expect_look(4, MSG_PEEK, 2, 16);
+	expect_look(4, MSG_PEEK, -EAGAIN, 16);
+	expect_look(99, 0, 10, 6);
+	expect_look(99, 0, 0, 6);
+	expect_look(2, MSG_TRUNC, 6, 0);
+	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_PEEK_OFF, &(int){ -1 }, 4), 0);
+	expect_look(2, 0, -EAGAIN, -1);
+	teardown();
+}
+
+/* SO_TIMESTAMPING: asked for both when and by whom, the answer is software's. */
+static void stamps_of_arrival(void **state)
+{
+	struct cmsg_view c;
+	struct msg m;
+	size_t pos = 0;
+	s64 t[6];
+	int v;
+
+	setup();
+	v = SOF_TIMESTAMPING_SOFTWARE;
+	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_TIMESTAMPING, &v, 4), 0);
+	comes_in(7, 4, 0, 64);
+	assert_int_equal(receive(&m, 99, 0), 4);
+	assert_int_equal(m.control_used, 0);
+	v |= SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_RX_HARDWARE;
+	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_TIMESTAMPING, &v, 4), 0);
+	comes_in(7, 4, 0, 64);
+	assert_int_equal(receive(&m, 99, 0), 4);
+	m.control_len = m.control_used;
+	assert_true(msg_next_control(&m, &pos, &c));
+	assert_int_equal(c.level, SOL_SOCKET);
+	assert_int_equal(c.type, SO_TIMESTAMPING);
+	assert_int_equal(c.len, sizeof(t));
+	memcpy(t, c.data, sizeof(t));
+	assert_true(t[0] || t[1]);
+	assert_true(!t[2] && !t[3] && !t[4] && !t[5]);
+	v = SOF_TIMESTAMPING_TX_SOFTWARE;
+	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_TIMESTAMPING, &v, 4), -EOPNOTSUPP);
+	v = 1 << 30;
+	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_TIMESTAMPING, &v, 4), -EINVAL);
+	teardown();
+}
+
+/* IP_BIND_ADDRESS_NO_PORT: the port comes with the first send. */
+static void address_without_port(void **state)
+{
+	struct socket *other;
+	struct sockaddr_in in;
+	u32 len = 0;
+
+	setup();
+	other = s;
+	s = sock_open(SOCK_DGRAM, 0);
+	set(IP_BIND_ADDRESS_NO_PORT, 1);
+	assert_int_equal(sock_bind(s, HOST, 0), 0);
+	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, SOCKET_NAME_OWN), 0);
+	assert_int_equal(in.sin_port, 0);
+	assert_int_equal(ntohl(in.sin_addr), HOST);
+	assert_int_equal(send_to(PEER, 9, 4), 4);
+	assert_int_equal(s->ops->name(s, (u8 *)&in, &len, SOCKET_NAME_OWN), 0);
+	assert_int_not_equal(in.sin_port, 0);
+	sock_close(other);
+	teardown();
+}
+
 static void connect_and_back(void **state)
 {
 	struct sockaddr_in in;
@@ -297,10 +395,11 @@ static void programs_choose(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(path_mtu),	    cmocka_unit_test(too_long_is_queued),
-		cmocka_unit_test(ttl_tos_and_info), cmocka_unit_test(peeked_and_cut),
-		cmocka_unit_test(connect_and_back), cmocka_unit_test(kept_flows_follow_changes),
-		cmocka_unit_test(programs_choose),
+		cmocka_unit_test(path_mtu),	     cmocka_unit_test(too_long_is_queued),
+		cmocka_unit_test(ttl_tos_and_info),  cmocka_unit_test(peeked_and_cut),
+		cmocka_unit_test(connect_and_back),  cmocka_unit_test(kept_flows_follow_changes),
+		cmocka_unit_test(programs_choose),   cmocka_unit_test(looks_from_an_offset),
+		cmocka_unit_test(stamps_of_arrival), cmocka_unit_test(address_without_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

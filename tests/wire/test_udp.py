@@ -56,7 +56,7 @@ def alive(guest, wire):
     assert python(wire, f"s.sendto(b'alive', ('{GUEST}', 7)); print(s.recv(99))") == "b'alive'\n"
 
 
-@pytest.mark.parametrize("name", ["udpsock", "udpwake"])
+@pytest.mark.parametrize("name", ["udpsock", "udpwake", "udpgso"])
 def test_sockets_keep_their_promises(guest, name):
     out, status = guest.run(f"/test/{name}", 150)
     assert status == 0, out

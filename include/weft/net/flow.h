@@ -66,16 +66,26 @@ struct flow {
 	u16 net_header; /* bytes the family will put in front */
 	u16 headroom;	/* bytes needed before the payload in all */
 	u8 kind;	/* enum ip_kind of dst */
+	u16 addr_sum;	/* RFC 1071: of saddr and dst, folded; see flow_pseudo_sum */
 	u32 features;	/* NETIF_F_* of the interface */
 	/* generations that make the above valid; 0: not yet */
 	u32 route_gen;
 	u32 neigh_slot, neigh_id;
+	/* the family's: the label it has made for these ports; 0: none yet */
+	u32 auto_label, auto_label_ports;
 };
 
 static inline void flow_reset(struct flow *f)
 {
 	f->route_gen = 0;
 	f->neigh_id = 0;
+}
+
+/* The sum, to be folded, of the pseudo header in front of len bytes of a transport (see
+ * ip_pseudo_sum, which looks at the addresses each time). A flow that has its answers. */
+static inline u32 flow_pseudo_sum(const struct flow *f, u8 proto, u16 len)
+{
+	return f->addr_sum + htons(proto) + htons(len);
 }
 
 /* Somebody who waits for a flow to become possible. fn is called once after each -EAGAIN that
@@ -112,6 +122,14 @@ int ip_flow_check(struct flow *f, u32 len, struct ip_waiter *w);
  * passed ip_reserve or ip_flow_check; if the world has changed since, it is looked up again.
  * Consumes. 0 or the errors above. */
 int ip_commit(struct flow *f, struct pkt *p);
+/* Both stages at once, for a flow that has been reserved before: p is from PKT_POOL_TX, with
+ * ip_headroom(f) in front, and filled (f->saddr is that of the last time). -EAGAIN: ip_reserve
+ * would have to look closer, and p is still the caller's. Else as ip_commit. */
+int ip_send_now(struct flow *f, struct pkt *p);
+static inline u32 ip_headroom(const struct flow *f)
+{
+	return max(f->headroom, (u16)PKT_HEADROOM);
+}
 /* For families: the packet with its network header goes to the flow's next hop. Consumes. */
 int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p);
 /* Likewise, but it does not leave this host: only its members of the group hear it. */

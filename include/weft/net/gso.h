@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* gso.h - a large TCP packet's segments, one after the other: headers are made anew for each, the
- * payload stays where it is. For the core, which cuts what a device cannot, and for drivers whose
- * devices take a frame in pieces: those copy no payload.
+/* gso.h - a large packet's segments or datagrams, one after the other: headers are made anew for
+ * each, the payload stays where it is. For the core, which cuts what a device cannot, and for
+ *drivers whose devices take a frame in pieces: those copy no payload.
  *
  *	if (!gso_cut_start(&c, p)) ...			not what pkt.h promises
  *	do
@@ -23,7 +23,8 @@ struct gso_cut {
 	u32 sum;    /* the pseudo header's, without a length */
 	u32 ip_sum; /* IPv4's, without what differs */
 	u16 full_sum, ip_id;
-	bool v6;
+	u8 sum_off; /* of the checksum in the transport's header */
+	bool v6, udp;
 };
 
 /* p keeps its bytes until the last segment is made. False: not what pkt.h promises. */

@@ -78,6 +78,10 @@ struct ip_family {
 	 * fragments where it is longer than f->mtu, hands each to ip_output_link. f has been
 	 * validated and is current. Consumes. Under RCU, poll or process context. */
 	int (*output)(struct netif *nif, struct flow *f, struct pkt *p);
+	/* Of output what most packets need, which are for one neighbour and not cut: prepends the
+	 * header and counts the packet. False: p is untouched, output has to see it. Headroom has
+	 * been asked for; else as output. Default: false. */
+	bool (*prepend)(const struct netif *nif, struct flow *f, struct pkt *p);
 	/* The source address for sending to dst over nif; of flags FLOW_PREFER_* count.
 	 * -EADDRNOTAVAIL. Under RCU. */
 	int (*source)(struct netif *nif, const struct ip_addr *dst, u32 flags, struct ip_addr *src);

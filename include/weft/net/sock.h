@@ -15,6 +15,7 @@
 #define INET_FREEBIND BIT(1)
 #define INET_V6ONLY BIT(2)
 #define INET_TRANSPARENT BIT(3)
+#define INET_BIND_NO_PORT BIT(4) /* bind(2) to port 0 leaves the port to connect(2) or a send */
 #define INET_ANY_SOURCE (INET_FREEBIND | INET_TRANSPARENT)
 
 /* inet_settings.flags: likewise, for packets of one IP version */
@@ -188,18 +189,13 @@ void inet_flow_init(struct inet_sock *is, struct flow *f, const struct ip_addr *
  * that does not answer within some milliseconds, or a non-blocking caller, has the packet parked
  * instead. */
 struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_flags);
-/* The same without waiting: -EAGAIN where inet_reserve would have to look closer. */
-static inline struct pkt *inet_reserve_now(struct inet_sock *is, struct flow *f, u32 len)
+/* Would inet_reserve wait for nothing but what ip_send_now finds out? Who sends so charges the
+ * packet to the socket himself. */
+static inline bool inet_send_ready(const struct inet_sock *is)
 {
-	struct socket *s = is->s;
-	struct pkt *p;
+	const struct socket *s = is->s;
 
-	if (unlikely(is->frag_size || socket_tx_bytes(s) >= s->sndbuf || READ_ONCE(s->error)))
-		return ERR_PTR(-EAGAIN);
-	p = ip_reserve(f, len, NULL);
-	if (likely(!IS_ERR(p)))
-		socket_charge_tx(s, p);
-	return p;
+	return likely(!is->frag_size && socket_tx_bytes(s) < s->sndbuf && !READ_ONCE(s->error));
 }
 /* A send of more than any packet holds: -EMSGSIZE. As on Linux the error queue of who sends by IPv6
  * learns what the path would take, which is how tracepath begins. */
@@ -237,6 +233,11 @@ static inline bool inet_has_error(const struct inet_sock *is)
 {
 	return !list_empty(&is->errors);
 }
+/* The two halves of inet_op_recv, for who does more with a datagram: the next one, which is the
+ * caller's then, or NULL and in *ret what recv answers; and its name, control messages and data
+ * from the offset skip on. */
+struct pkt *inet_recv_begin(struct inet_sock *is, struct msg *m, size_t len, long *ret);
+long inet_recv_packet(struct inet_sock *is, struct msg *m, struct pkt *p, u32 skip, size_t len);
 /* socket_poll_default, and not writable while the waiter is armed; POLLERR for queued errors. */
 u32 inet_poll(struct inet_sock *is);
 /* connect() of a datagram socket: remembers the peer, chooses the source, AF_UNSPEC forgets

@@ -171,9 +171,18 @@ static void changes_are_told_to_groups(void)
 	check(from.nl_pid == 0 && from.nl_groups == RTMGRP_LINK);
 }
 
+/* The module that owns the number is there, only the call is not. */
+static void old_ioctls_are_not_served(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+
+	fails(ioctl(socket(AF_INET, SOCK_DGRAM, 0), 0x8935 /* SIOCGIFPFLAGS */, &ifr), ENOTTY);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
+		TEST(old_ioctls_are_not_served),
 		TEST(getifaddrs_knows_lo),
 		TEST(if_nameindex_lists_all),
 		TEST(addrconfig_finds_ipv4),

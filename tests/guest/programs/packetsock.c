@@ -206,6 +206,9 @@ static void sends_to_itself(void)
 	wait_readable(raw);
 	check(recv(raw, b, sizeof(b), 0) == 25 && !memcmp(b + 14, "hello, weft", 11));
 	check(b[12] == 0x88 && b[13] == 0xb5);
+	/* Linux does not look at the family either, and programs leave it out */
+	to.sll_family = 0;
+	check(sendto(dgram, "again", 5, 0, (struct sockaddr *)&to, sizeof(to)) == 5);
 	to.sll_ifindex = 4711;
 	fails(sendto(dgram, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), ENXIO);
 	fails(sendto(dgram, "x", 1, 0, (struct sockaddr *)&to, 10), EINVAL);
