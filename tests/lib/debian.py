@@ -14,7 +14,9 @@ NETWORK = ["dnsmasq-base", "iputils-ping", "iputils-tracepath", "mtr-tiny", "ndi
 TOOLS = ["curl", "dnsmasq-base", "ethtool", "inotify-tools", "iproute2", "lsof", "ncat", "tcpdump"]
 # DHCPv6 clients.
 DHCP = ["dibbler-client", "isc-dhcp-client"]
-SETS = {"debian": PACKAGES, "network": NETWORK, "tools": TOOLS, "dhcp": DHCP}
+# Those that try to break it.
+STRESS = ["stress-ng", "trinity"]
+SETS = {"debian": PACKAGES, "network": NETWORK, "tools": TOOLS, "dhcp": DHCP, "stress": STRESS}
 
 MKEXTRA = os.path.join(TOP, "scripts/mkextra")
 
