@@ -321,6 +321,7 @@ static void switch_program(struct exec *x)
 		p->parent_death_signal = 0;
 	reset_signals(t, p);
 	posix_timers_delete(p);
+	signal_discard_timers(t);
 	set_comm(t, x->name);
 	fd_table_close_on_exec(p->files);
 	arch_exec_frame(arch_user_frame(t), x->img.entry, x->sp);

@@ -67,6 +67,9 @@ void signal_recalc_locked(struct thread *t);
 int signal_dequeue_locked(struct thread *t, u64 blocked, struct ksiginfo *info);
 void signal_flush_queue(struct list_head *queue);
 void signal_discard_thread_locked(struct thread *t);
+/* t, its process' only thread, runs another program, which the signals of the last one's timers do
+ * not concern. */
+void signal_discard_timers(struct thread *t);
 void signal_flush_ignored_locked(struct proc *p, u64 set);
 bool signal_default_ignored(int sig);
 bool signal_default_stops(int sig);

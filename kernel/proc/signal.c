@@ -113,6 +113,33 @@ void signal_flush_ignored_locked(struct proc *p, u64 set)
 		discard_locked(p, &t->sigpending, &t->sigqueue, set);
 }
 
+static void discard_code_locked(struct proc *p, u64 *pending, struct list_head *queue, int code)
+{
+	struct sigqueue *q, *tmp;
+	u64 gone = 0, others = 0;
+
+	list_for_each_entry_safe(q, tmp, queue, node) {
+		if (q->info.code == code) {
+			gone |= SIG_BIT(q->info.signo);
+			unqueue_locked(p, q, NULL);
+		} else {
+			others |= SIG_BIT(q->info.signo);
+		}
+	}
+	*pending &= ~gone | others;
+}
+
+void signal_discard_timers(struct thread *t)
+{
+	struct proc *p = t->proc;
+	unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+
+	discard_code_locked(p, &p->sigpending, &p->sigqueue, SI_TIMER);
+	discard_code_locked(p, &t->sigpending, &t->sigqueue, SI_TIMER);
+	signal_recalc_locked(t);
+	spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
 /* A thread ends: what is pending on it alone is nobody's. sig_lock held. */
 void signal_discard_thread_locked(struct thread *t)
 {

@@ -62,6 +62,11 @@ static void fill(struct signalfd_info *out, const struct ksiginfo *k)
 		.pid = (u32)k->pid,
 		.uid = k->uid,
 	};
+	if (k->code == SI_TIMER) { /* its two words are others here than in siginfo_t */
+		out->tid = out->pid;
+		out->overrun = out->uid;
+		out->pid = out->uid = 0;
+	}
 	if (k->signo == SIGCHLD && k->code > 0) {
 		out->status = k->status;
 		/* clock ticks of 1/100 s, as in siginfo_t */

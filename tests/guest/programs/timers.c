@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <sys/signalfd.h>
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -150,6 +151,57 @@ static void overruns_are_counted(void)
 	check(errno == EAGAIN);
 	sleep_ms(20);
 	fails(sigtimedwait(&wanted, NULL, &none), EAGAIN);
+}
+
+/* Which has other fields than siginfo_t for the timer's number and the overruns. */
+static void read_from_signalfd(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+	sigset_t wanted = only(SIGRTMIN);
+	struct signalfd_siginfo info;
+	int unused, id, fd;
+
+	mask(SIGRTMIN, SIG_BLOCK);
+	fd = signalfd(-1, &wanted, 0);
+	ev.sigev_value.sival_ptr = (void *)0x123456789a;
+	/* the first one's number may be 0 */
+	check(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &unused) == 0);
+	check(syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id) == 0 && id);
+	struct itimerspec it = { .it_value = { 0, 1000000 }, .it_interval = { 0, 1000000 } };
+	check(syscall(SYS_timer_settime, id, 0, &it, NULL) == 0);
+	sleep_ms(50);
+	check(read(fd, &info, sizeof(info)) == sizeof(info));
+	check(info.ssi_signo == (uint32_t)SIGRTMIN && info.ssi_code == SI_TIMER);
+	check(info.ssi_tid == (uint32_t)id && info.ssi_overrun >= 20);
+	check(info.ssi_pid == 0 && info.ssi_uid == 0);
+	check(info.ssi_ptr == 0x123456789a && info.ssi_int == 0x3456789a);
+}
+
+/* Another program hears of signals that were sent, but not of timers it has not made. */
+static void exec_forgets_them(void)
+{
+	static const char script[] = "while read -r name set rest; do case $name in ShdPnd:) "
+				     "[ $set = $0 ]; exit $?;; esac; "
+				     "done < /proc/$$/status; exit 2";
+	sigset_t pending;
+	char left[20];
+	pid_t pid = fork();
+
+	if (!pid) {
+		snprintf(left, sizeof(left), "%016lx", 1ul << (SIGRTMIN + 1));
+		mask(SIGRTMIN, SIG_BLOCK);
+		mask(SIGRTMIN + 2, SIG_BLOCK);
+		set(made(CLOCK_MONOTONIC, SIGRTMIN, 0), 1, 1);
+		set(made(CLOCK_MONOTONIC, SIGRTMIN + 2, 0), 1, 0);
+		check(sigqueue(getpid(), SIGRTMIN + 2, (union sigval){ 0 }) == 0);
+		do {
+			check(sigpending(&pending) == 0);
+		} while (!sigismember(&pending, SIGRTMIN));
+		sleep_ms(5);
+		execl("/bin/sh", "sh", "-c", script, left, NULL);
+		_exit(3);
+	}
+	check(status_of(pid) == 0);
 }
 
 /* A pending one of a deleted timer may still come, whole or not at all, and breaks nothing. */
@@ -334,7 +386,8 @@ static const struct test tests[] = {
 	TEST(ignored_then_handled),	  TEST(goes_to_the_thread_named),
 	TEST(children_have_none),	  TEST(ends_armed),
 	DIES(kills_by_default, SIGUSR1),  TEST(refused),
-	TEST(no_more_than_the_limit),
+	TEST(no_more_than_the_limit),	  TEST(read_from_signalfd),
+	TEST(exec_forgets_them),
 };
 
 int main(int argc, char **argv)
