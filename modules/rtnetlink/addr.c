@@ -82,23 +82,33 @@ void addr_message(struct nl_out *o, const struct ifaddr *a, u16 type)
 	nl_put(o, IFA_CACHEINFO, &life, sizeof(life));
 }
 
-static void dump_addrs(struct nl_dump *d)
+static void dump_family(struct nl_dump *d, u16 af)
 {
 	struct netif *nif;
 	struct ifaddr *a;
 
-	netif_lock();
 	netif_for_each(nif) {
 		if (!netif_present(nif))
 			continue;
 		ifaddr_for_each(a, nif) {
-			/* without their family addresses are asleep */
-			if ((d->family && d->family != a->af) || !ip_family_find(a->af) ||
-			    !nl_dump_next(d))
+			if (a->af != af || !nl_dump_next(d))
 				continue;
 			addr_message(&d->out, a, RTM_NEWADDR);
 			nl_dump_end(d);
 		}
+	}
+}
+
+/* Linux tells all addresses of a family before those of the next, and programs show that order. */
+static void dump_addrs(struct nl_dump *d)
+{
+	static const u16 families[] = { AF_INET, AF_INET6 };
+
+	netif_lock();
+	for (u32 i = 0; i < ARRAY_SIZE(families); i++) {
+		/* without their family addresses are asleep */
+		if ((!d->family || d->family == families[i]) && ip_family_find(families[i]))
+			dump_family(d, families[i]);
 	}
 	netif_unlock();
 }

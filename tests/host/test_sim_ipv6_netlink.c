@@ -252,6 +252,25 @@ static void what_sleeps_is_not_told(void **state)
 }
 
 /* Each change of an address is an event. */
+/* Whatever came to the interface last, and however many interfaces there are. */
+static void one_family_after_the_other(void **state)
+{
+	static const u8 late[] = { 192, 168, 7, 1 };
+	struct socket *s = begin6();
+	struct ifaddrmsg m = { AF_INET, 24, 0, 0, eth0() };
+	struct request r;
+	struct seen seen;
+
+	begin(&r, RTM_NEWADDR, NLM_F_CREATE, &m, sizeof(m));
+	attr(&r, IFA_LOCAL, late, sizeof(late));
+	assert_int_equal(ask(s, &r), 0);
+	dump(s, RTM_GETADDR, AF_INET, sizeof(m), NULL, 0, &seen);
+	assert_memory_equal(seen.attr[IFA_LOCAL], late, sizeof(late));
+	dump(s, RTM_GETADDR, 0, sizeof(m), NULL, 0, &seen);
+	assert_int_equal(seen.attr_len[IFA_ADDRESS], 16);
+	end6(s);
+}
+
 static void listeners_hear_of_the_check(void **state)
 {
 	struct socket *s = begin6(), *listener = open_netlink();
@@ -377,6 +396,7 @@ int main(void)
 		cmocka_unit_test(there_is_no_cache_of_routes),
 		cmocka_unit_test(routers_routes_say_when_they_end),
 		cmocka_unit_test(what_sleeps_is_not_told),
+		cmocka_unit_test(one_family_after_the_other),
 		cmocka_unit_test(listeners_hear_of_the_check),
 		cmocka_unit_test(labels_choose_sources),
 		cmocka_unit_test(what_is_not_there_is_refused),
