@@ -75,6 +75,7 @@ user_copy_mov8:				; rdx >= 64
 	add rsi, 64
 	add rdi, 64
 	sub edx, 64
+	jz user_copy_done
 .end:					; rdx < 64: with bytes that were copied before, in one go
 	cmp edx, 32
 	ja .above32
@@ -91,29 +92,52 @@ user_copy_mov8:				; rdx >= 64
 	add rdx, 256
 	jmp user_copy_bytes
 
+; Rows of 8 bytes, or of 4, until both ends of what is left are within one pair of them: it may
+; overlap. After a fault the pair begins again, by bytes.
 user_copy_tail:				; rdx < 64
+	cmp edx, 16
+	ja .above16
+.pair:
 	cmp edx, 8
 	jb .below8
-.qword:
 .r:	mov rax, [rsi]
+.s:	mov r8, [rsi + rdx - 8]
 .w:	mov [rdi], rax
+.x:	mov [rdi + rdx - 8], r8
 	EX_TABLE .r, user_copy_bytes
+	EX_TABLE .s, user_copy_bytes
 	EX_TABLE .w, user_copy_bytes
-	add rsi, 8
-	add rdi, 8
-	sub edx, 8
-	cmp edx, 8
-	jae .qword
+	EX_TABLE .x, user_copy_bytes
+	xor edx, edx
+	jmp user_copy_done
+.above16:
+.ra:	mov rax, [rsi]
+.rb:	mov r8, [rsi + 8]
+.wa:	mov [rdi], rax
+.wb:	mov [rdi + 8], r8
+	EX_TABLE .ra, user_copy_bytes
+	EX_TABLE .rb, user_copy_bytes
+	EX_TABLE .wa, user_copy_bytes
+	EX_TABLE .wb, user_copy_bytes
+	add rsi, 16
+	add rdi, 16
+	sub edx, 16
+	cmp edx, 16
+	ja .above16
+	jmp .pair
 .below8:
 	cmp edx, 4
 	jb user_copy_bytes
 .rd:	mov eax, [rsi]
+.sd:	mov r8d, [rsi + rdx - 4]
 .wd:	mov [rdi], eax
+.xd:	mov [rdi + rdx - 4], r8d
 	EX_TABLE .rd, user_copy_bytes
+	EX_TABLE .sd, user_copy_bytes
 	EX_TABLE .wd, user_copy_bytes
-	add rsi, 4
-	add rdi, 4
-	sub edx, 4
+	EX_TABLE .xd, user_copy_bytes
+	xor edx, edx
+	jmp user_copy_done
 	; the rest; also from the start of the piece that faulted, to find the exact byte
 user_copy_bytes:
 	test rdx, rdx
@@ -181,16 +205,14 @@ user_cmpxchg32:
 	mov eax, -1
 	ret
 
-; int user_get32(u32 *v, const u32 *p), int user_put32(u32 *p, u32 v): 0, or -EFAULT
+; s64 user_get32(const u32 *p): the word, or -EFAULT; int user_put32(u32 *p, u32 v): 0, or -EFAULT
 align 16
 global user_get32
 user_get32:
 	STAC
-.r:	mov eax, [rsi]
+.r:	mov eax, [rdi]
 	EX_TABLE .r, user32_fault
 	CLAC
-	mov [rdi], eax
-	xor eax, eax
 	ret
 align 16
 global user_put32
@@ -203,6 +225,6 @@ user_put32:
 	ret
 user32_fault:
 	CLAC
-	mov eax, -14
+	mov rax, -14
 	ret
 CFI_END

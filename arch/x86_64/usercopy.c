@@ -15,7 +15,7 @@ struct ex_entry {
 size_t user_copy(void *dst, const void *src, size_t n);
 long user_strncpy(char *dst, const char *src, size_t max);
 int user_cmpxchg32(u32 *p, u32 old, u32 new, u32 *seen);
-int user_get32(u32 *v, const u32 *p);
+s64 user_get32(const u32 *p);
 int user_put32(u32 *p, u32 v);
 extern const struct ex_entry ex_table_start[], ex_table_end[];
 
@@ -45,9 +45,9 @@ size_t arch_copy_to_user(void __user *dst, const void *src, size_t n)
 	return user_range(dst, n) ? user_copy(dst, src, n) : n;
 }
 
-int arch_get_user32(u32 *v, const u32 __user *p)
+s64 arch_get_user32(const u32 __user *p)
 {
-	return user_range(p, sizeof(*p)) ? user_get32(v, p) : -EFAULT;
+	return user_range(p, sizeof(*p)) ? user_get32(p) : -EFAULT;
 }
 
 int arch_put_user32(u32 __user *p, u32 v)

@@ -224,7 +224,8 @@ void arch_choose_routines(void); /* called once, single CPU, about 1 ms */
  */
 size_t arch_copy_from_user(void *dst, const void __user *src, size_t n);
 size_t arch_copy_to_user(void __user *dst, const void *src, size_t n);
-int arch_get_user32(u32 *v, const u32 __user *p); /* one word, at any alignment; 0 or -EFAULT */
+/* One word, at any alignment; -EFAULT. */
+s64 arch_get_user32(const u32 __user *p);
 int arch_put_user32(u32 __user *p, u32 v);
 long arch_strncpy_from_user(char *dst, const char __user *src,
 			    size_t max); /* length, -EFAULT, max if cut */

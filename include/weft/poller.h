@@ -14,6 +14,7 @@ struct poller {
 	u32 cpu;
 	u64 last_ns; /* when poll last found work */
 	u32 heat;    /* how often that was soon after the time before */
+	u32 need;    /* so much of that makes it worth watching */
 	u32 warm_on; /* CPU + 1 whose list warm_node is on; guarded by warm_lock */
 	struct list_head warm_node;
 	/* Handles at most budget units. Returns how many; fewer than budget means drained. Rounds
@@ -26,7 +27,7 @@ struct poller {
 	/* All three or none: with them an idle CPU goes on looking for a moment after work, without
 	 * interrupts. Same context as poll, never at the same time.
 	 * rest: lets the device interrupt again; true: work came first, and it may not yet.
-	 * watch: keeps it from interrupting, undoing rest.
+	 * watch: keeps it from interrupting, if it does not yet; undoes rest.
 	 * pending: would poll find work? Reads memory only. */
 	bool (*rest)(struct poller *p);
 	void (*watch)(struct poller *p);
@@ -55,6 +56,8 @@ static inline bool in_poll_context(void)
 /* In poll context: ktime when this CPU began its present round, cheaper than the clock. Elsewhere
  * the clock. */
 u64 poll_now(void);
+/* Poll context, and valid to the end of the batch: where that stands. */
+const u64 *poll_clock(void);
 
 /* Process context: what is sent between begin and finish shares one doorbell. Nests; does nothing
  * in poll context, which is one batch anyway. The caller may sleep in between: that, and being

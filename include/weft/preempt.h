@@ -12,7 +12,7 @@ void preempt_check(void);
 static inline void preempt_enable(void)
 {
 	preempt_enable_no_check();
-	if (unlikely(cpu_pending()) && preempt_count() == 0)
+	if (unlikely(cpu_has_pending()) && preempt_count() == 0)
 		preempt_check();
 }
 

@@ -46,10 +46,16 @@ static inline void lockcheck_release(struct spinlock *l)
 }
 #endif
 
+/* One locked instruction whose carry flag answers; xchg needs a register and a comparison. */
+static inline bool spin_was_locked(struct spinlock *l)
+{
+	return __atomic_fetch_or(&l->locked, 1, __ATOMIC_SEQ_CST) & 1;
+}
+
 static inline bool spin_trylock(struct spinlock *l)
 {
 	preempt_disable();
-	if (likely(!xchg(&l->locked, 1))) {
+	if (likely(!spin_was_locked(l))) {
 		lockcheck_taken(l);
 		return true;
 	}
@@ -61,7 +67,7 @@ static inline void spin_lock(struct spinlock *l)
 {
 	preempt_disable();
 	lockcheck_wanted(l);
-	if (unlikely(xchg(&l->locked, 1)))
+	if (unlikely(spin_was_locked(l)))
 		spin_lock_slow(l);
 	lockcheck_taken(l);
 }
@@ -71,6 +77,21 @@ static inline void spin_unlock(struct spinlock *l)
 	lockcheck_release(l);
 	smp_store_release(&l->locked, 0);
 	preempt_enable();
+}
+
+/* The same for who is in an RCU section as long as he holds it: preemption is off already. */
+static inline void spin_lock_rcu(struct spinlock *l)
+{
+	lockcheck_wanted(l);
+	if (unlikely(spin_was_locked(l)))
+		spin_lock_slow(l);
+	lockcheck_taken(l);
+}
+
+static inline void spin_unlock_rcu(struct spinlock *l)
+{
+	lockcheck_release(l);
+	smp_store_release(&l->locked, 0);
 }
 
 static inline unsigned long spin_lock_irqsave(struct spinlock *l)

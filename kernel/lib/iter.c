@@ -84,21 +84,29 @@ static __noinline long move_scattered(void *p, size_t n, struct iov_iter *it, bo
 	return done || !n ? (long)done : -EFAULT;
 }
 
-/* Once for each direction: most copies are of one piece, and there is nothing to walk. */
+/* A fault left so many of n bytes uncopied. */
+static __noinline long move_back(struct iov_iter *it, size_t n, size_t left)
+{
+	it->offset -= left;
+	it->count += left;
+	return n - left ? (long)(n - left) : -EFAULT;
+}
+
+/* Once for each direction: most copies are of one piece, and there is nothing to walk. The iterator
+ * goes on first, while all of it is at hand, to a piece's end perhaps: who moves more leaves it. */
 static __always_inline long move(void *p, size_t n, struct iov_iter *it, bool to)
 {
-	size_t done;
+	size_t offset = it->offset, left;
+	u8 *at;
 
 	/* 0 bytes too, perhaps behind the last piece */
-	if (unlikely(n - 1 >= it->count || n > it->iov->len - it->offset))
+	if (unlikely(n - 1 >= it->count || n > it->iov->len - offset))
 		return move_scattered(p, n, it, to);
-	done = move_piece((u8 *)it->iov->base + it->offset, p, n, it, to);
-	it->offset += done;
-	it->count -= done;
-	/* at the end of all it does not matter which piece that is */
-	if (unlikely(it->offset == it->iov->len && it->count))
-		skip_empty(it);
-	return done ? (long)done : -EFAULT;
+	at = (u8 *)it->iov->base + offset;
+	it->offset = offset + n;
+	it->count -= n;
+	left = n - move_piece(at, p, n, it, to);
+	return likely(!left) ? (long)n : move_back(it, n, left);
 }
 
 long iter_copy_from(void *dst, size_t n, struct iov_iter *it)

@@ -53,7 +53,13 @@ u64 siphash(const void *p, size_t n, const struct siphash_key *key)
 		__builtin_memcpy(&word, b, sizeof(word)); /* little-endian machines only */
 		absorb(&s, word);
 	}
-	for (size_t i = 0; i < n; i++)
+	if (n & 4) { /* the end of three words, as addresses and ports often are */
+		u32 half;
+
+		__builtin_memcpy(&half, b + (n & 3), sizeof(half));
+		last |= (u64)half << (8 * (n & 3));
+	}
+	for (size_t i = 0; i < (n & 3); i++)
 		last |= (u64)b[i] << (8 * i);
 	absorb(&s, last);
 	s.v2 ^= 0xff;

@@ -379,7 +379,7 @@ EXPORT(dma_free);
 
 phys_addr_t dma_addr(const void *p)
 {
-	return virt_to_phys(p);
+	return (u64)p - DIRECT_MAP_BASE;
 }
 EXPORT(dma_addr);
 

@@ -15,10 +15,13 @@
 #define BUSY_POLL_MAX_US 10000
 #define PATIENCE_MIN_NS (50 * NSEC_PER_USEC)
 #define HEAT_MAX 16u
+#define NEED_MAX 8u
 #define TURNS_PER_PAUSE 32
+#define HELD_UP_NS (20 * NSEC_PER_USEC) /* no turn takes that long */
 #define DEVICE_LATE_NS (15 * NSEC_PER_USEC)
 #define BRIEF_NS (200 * NSEC_PER_USEC)
-#define GUARD_NS (500 * NSEC_PER_USEC)
+#define GUARD_MIN_NS (500 * NSEC_PER_USEC)
+#define GUARD_MAX_NS (4 * NSEC_PER_MSEC)
 
 static int busy_poll_us = BUSY_POLL_US;
 
@@ -65,16 +68,17 @@ void poller_warm(struct poll_cpu *pc, struct poller *p)
 
 static bool is_hot(const struct poller *p, u64 now, u64 busy)
 {
-	return p->heat && now - p->last_ns <= 4 * busy;
+	return p->heat >= p->need && now - p->last_ns <= 4 * busy;
 }
 
 /* ---- watching ---- */
 
 void poller_settle(struct poll_cpu *pc, struct poller *p)
 {
-	if (pc->watching && (READ_ONCE(p->state) & POLLER_ADDED))
+	if (pc->watching && (READ_ONCE(p->state) & POLLER_ADDED)) {
+		p->watch(p); /* it may have come by an interrupt that left it free */
 		list_add_tail(&p->node, &pc->watched);
-	else if (p->rest(p))
+	} else if (p->rest(p))
 		poller_enqueue(p);
 	else
 		poller_done(p);
@@ -148,14 +152,20 @@ static void wait_paid(struct poll_cpu *pc, u64 waited)
 		pc->patience -= (pc->patience - wanted) / 8;
 }
 
+/* Watching in vain costs more accesses to the device than an interrupt: who was caught twice at
+ * most has to send more before it is watched again. */
 static void wait_in_vain(struct poll_cpu *pc, u64 busy)
 {
 	struct poller *p;
 
 	pc->patience = 2 * patience(pc, busy);
-	/* who is often watched in vain is left to interrupt */
-	list_for_each_entry(p, &pc->watched, node)
-		p->heat /= 2;
+	list_for_each_entry(p, &pc->watched, node) {
+		if (p->heat > p->need + 1)
+			p->need = max(p->need / 2, 1u);
+		else
+			p->need = min(2 * p->need, NEED_MAX);
+		p->heat /= 4;
+	}
 }
 
 /* Does a device that has been waited for since begin leave what it was told of? */
@@ -180,6 +190,9 @@ static bool watch(struct poll_cpu *pc, u64 now, u64 busy)
 	u32 turn = 0;
 
 	for (; !list_empty(&pc->watched); now = ktime_get()) {
+		/* a host that gave the CPU to others may have given it to who is waited for */
+		if (unlikely(now - pc->left_ns > HELD_UP_NS))
+			begin += now - pc->left_ns;
 		pc->left_ns = now;
 		if (look(pc)) {
 			pc->caught++;
@@ -208,17 +221,26 @@ static bool watch(struct poll_cpu *pc, u64 now, u64 busy)
 
 /* ---- while a thread runs ---- */
 
-/* Poll context. Set and not put off, so it comes early where threads are brief, and again. */
+/* Poll context. Set and not put off, so it comes early where threads are brief, and again; but
+ * less and less often, as it costs an interrupt. */
 static void guard_fired(struct timer *t)
 {
 	struct poll_cpu *pc = container_of(t, struct poll_cpu, guard);
 
-	if (pc->watching || list_empty(&pc->watched))
+	if (list_empty(&pc->watched))
 		return;
-	if (pc->now - pc->left_ns <= BRIEF_NS)
-		timer_set(t, pc->left_ns + GUARD_NS);
-	else
+	if (!pc->watching && pc->now - pc->left_ns > BRIEF_NS) {
 		rest_all(pc);
+		return;
+	}
+	pc->guard_ns = min(2 * pc->guard_ns, GUARD_MAX_NS);
+	if (!pc->watching)
+		timer_set(t, pc->left_ns + pc->guard_ns);
+}
+
+bool poll_watching(void)
+{
+	return this_poll_cpu()->watching;
 }
 
 bool poll_holding(void)
@@ -229,10 +251,12 @@ bool poll_holding(void)
 /* Leaves the CPU to a thread, or to be halted. */
 static void leave(struct poll_cpu *pc, bool thread)
 {
+	if (!pc->brief)
+		pc->guard_ns = GUARD_MIN_NS;
 	if (!thread || !pc->brief)
 		rest_all(pc);
 	else if (!list_empty(&pc->watched) && !timer_pending(&pc->guard))
-		timer_set(&pc->guard, pc->left_ns + GUARD_NS);
+		timer_set(&pc->guard, pc->left_ns + pc->guard_ns);
 }
 
 bool poll_idle(void)
@@ -270,6 +294,7 @@ void poll_idle_init(struct poll_cpu *pc)
 	list_init(&pc->warm);
 	spin_init(&pc->warm_lock);
 	timer_init(&pc->guard, guard_fired);
+	pc->guard_ns = GUARD_MIN_NS;
 }
 
 static struct sysctl busy_poll_sysctl = {

@@ -47,6 +47,7 @@ void poller_add(struct poller *p)
 	p->warm_on = 0;
 	p->last_ns = 0;
 	p->heat = 0;
+	p->need = 1;
 	smp_store_release(&p->state, POLLER_ADDED);
 }
 EXPORT(poller_add);
@@ -129,6 +130,12 @@ u64 poll_now(void)
 	return likely(in_poll_context()) ? this_poll_cpu()->now : ktime_get();
 }
 EXPORT(poll_now);
+
+const u64 *poll_clock(void)
+{
+	return &this_poll_cpu()->now;
+}
+EXPORT(poll_clock);
 
 static void poller_run(struct poll_cpu *pc, struct poller *p)
 {

@@ -31,6 +31,7 @@ struct poll_cpu {
 	u64 patience;	    /* of poll_idle, in ns */
 	u64 left_ns;	    /* when poll_idle ended last */
 	struct timer guard; /* ends what a thread that is not brief makes of watched */
+	u64 guard_ns;	    /* how long it waits: longer while threads have been brief */
 	u64 runs, polls, units, handed_over, caught; /* caught: without an interrupt */
 	/* guarded by warm_lock */
 	struct spinlock warm_lock;

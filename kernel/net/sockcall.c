@@ -28,14 +28,15 @@ int socket_name_from_user(u8 *name, u64 user, u64 len)
 
 int socket_name_to_user(u64 user, u64 user_len, const u8 *name, u32 len)
 {
-	u32 room, n;
+	s64 room = arch_get_user32((const u32 __user *)user_len);
+	u32 n;
 
-	if (arch_get_user32(&room, (const u32 __user *)user_len))
-		return -EFAULT;
+	if (unlikely(room < 0))
+		return room;
 	if ((int)room < 0)
 		return -EINVAL;
-	n = min(min(room, len), (u32)SOCKADDR_MAX);
-	if (n && copy_to_user((void __user *)user, name, n))
+	n = min(min((u32)room, len), (u32)SOCKADDR_MAX);
+	if (n && arch_copy_to_user((void __user *)user, name, n))
 		return -EFAULT;
 	return arch_put_user32((u32 __user *)user_len, len);
 }

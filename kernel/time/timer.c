@@ -75,6 +75,13 @@ static void note_first_locked(struct timer_cpu *tc)
 	irq_restore(flags);
 }
 
+/* Interrupt context: will timers_run come before the interrupted code goes on, or at the next turn
+ * of the idle loop? */
+static bool run_follows(void)
+{
+	return preempt_count() == 1 || poll_watching();
+}
+
 /* Hardware interrupt. */
 void timer_interrupt(void)
 {
@@ -90,7 +97,9 @@ void timer_interrupt(void)
 		tc->tick = 0;
 		sched_tick();
 	}
-	program(tc);
+	/* what is due is mostly set again: the hardware is written once, after that */
+	if (!tc->due || !run_follows())
+		program(tc);
 }
 
 static __noinline void run_due(struct timer_cpu *tc)

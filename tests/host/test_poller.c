@@ -16,6 +16,7 @@
 #include <weft/poller.h>
 
 #include "fake_module_env.h"
+#include "kernel/net/poller_internal.h"
 
 static char trace[256];
 static u32 work, again_once;
@@ -131,6 +132,7 @@ static int fresh(void **state)
 {
 	trace[0] = '\0';
 	work = again_once = 0;
+	memset(poll_cpus, 0, sizeof(poll_cpus));
 	pollers_init_cpu();
 	poller_add(&poller);
 	return 0;
@@ -200,7 +202,7 @@ static void removed_is_not_polled(void **state)
 /* A device that an idle CPU may watch. */
 static bool masked, came_before_rest, interrupts_at_rest;
 static u32 arrives_in; /* turns until a packet comes; 0: none */
-static u32 runs_thread_at;
+static u32 runs_thread_at, held_up_at;
 
 static bool dev_rest(struct poller *p)
 {
@@ -222,7 +224,8 @@ static bool dev_rest(struct poller *p)
 
 static void dev_watch(struct poller *p)
 {
-	note("w");
+	if (!masked)
+		note("w");
 	masked = true;
 }
 
@@ -248,6 +251,8 @@ static void relax(void)
 		work = 1;
 	if (runs_thread_at && !--runs_thread_at)
 		nr_running = 1;
+	if (held_up_at && !--held_up_at)
+		sleep_ns(5 * NSEC_PER_MSEC);
 }
 
 static void interrupt(void)
@@ -264,7 +269,7 @@ static void dev_fresh(void)
 {
 	env_relax = relax;
 	masked = came_before_rest = interrupts_at_rest = false;
-	nr_running = arrives_in = runs_thread_at = turns = 0;
+	nr_running = arrives_in = runs_thread_at = held_up_at = turns = 0;
 	sleep_ns(NSEC_PER_SEC);
 	poller_add(&dev);
 }
@@ -290,7 +295,7 @@ static void frequent_work_is_caught_without_interrupts(void **state)
 	sleep_ns(100 * NSEC_PER_USEC);
 	interrupt();
 	trace[0] = '\0';
-	/* watched, caught, then nothing more: rest; in vain once more, and not again */
+	/* watched, caught, then nothing more: rest, and not again */
 	arrives_in = 3;
 	poll_idle();
 	assert_string_equal(trace, "wpr");
@@ -299,7 +304,7 @@ static void frequent_work_is_caught_without_interrupts(void **state)
 	poll_idle();
 	poll_idle();
 	poll_idle();
-	assert_string_equal(trace, "wprwr");
+	assert_string_equal(trace, "wpr");
 	/* what came just before the rest is taken at once */
 	interrupt();
 	interrupt();
@@ -352,11 +357,71 @@ static void a_late_device_ends_the_watch(void **state)
 	turns = 0;
 	owes = true;
 	interrupt();
+	interrupt();
 	poll_idle();
-	assert_string_equal(trace, "wrprwr");
-	assert_true(turns > 1 && turns < patient / 4);
+	assert_string_equal(trace, "wrprprwr");
+	assert_true(turns > 1 && turns < patient / 2);
 	assert_false(masked || polling);
 	dev.owed = NULL;
+	poller_remove(&dev);
+}
+
+/* A host took the CPU away, and the time with it: the packet has not had its time to come. */
+static void time_that_the_host_took_is_not_waited(void **state)
+{
+	dev_fresh();
+	interrupt();
+	interrupt();
+	trace[0] = '\0';
+	held_up_at = 1;
+	arrives_in = runs_thread_at = 4;
+	poll_idle();
+	assert_memory_equal(trace, "wp", 2);
+	nr_running = 0;
+	poll_idle(); /* in vain */
+	poller_remove(&dev);
+}
+
+static u32 free_poll(struct poller *p, u32 budget)
+{
+	(void)budget;
+	(void)p;
+	note("P");
+	return 1;
+}
+
+static void free_watch(struct poller *p)
+{
+	(void)p;
+	note("W");
+}
+
+static bool free_pending(struct poller *p)
+{
+	(void)p;
+	return false;
+}
+
+/* Its interrupt does not mask it; it comes while another one is watched. */
+static void one_that_joins_the_watch_is_masked(void **state)
+{
+	struct poller other = {
+		.poll = free_poll,
+		.rest = dev_rest,
+		.watch = free_watch,
+		.pending = free_pending,
+	};
+
+	dev_fresh();
+	poller_add(&other);
+	interrupt();
+	interrupt();
+	trace[0] = '\0';
+	poller_schedule(&other);
+	arrives_in = 2;
+	poll_idle();
+	assert_string_equal(trace, "wPpWrr");
+	poller_remove(&other);
 	poller_remove(&dev);
 }
 
@@ -384,6 +449,43 @@ static void packet_and_thread(u64 ns)
 	assert_int_equal(work, 0);
 	sleep_ns(ns);
 	nr_running = 0;
+}
+
+/* How many packets have to come by interrupts before it is watched. */
+static u32 interrupts_until_watched(void)
+{
+	u32 n = 0;
+
+	do {
+		interrupt();
+		trace[0] = '\0';
+		poll_idle();
+		n++;
+	} while (!strchr(trace, 'w') && n < 100);
+	return n;
+}
+
+static void who_is_watched_in_vain_is_left_to_interrupt(void **state)
+{
+	u32 n, before;
+
+	dev_fresh();
+	interrupt();
+	assert_int_equal(interrupts_until_watched(), 1);
+	for (n = before = 0; n < 8; n++)
+		before = interrupts_until_watched();
+	assert_in_range(before, 4, 16);
+	/* that is forgotten when it pays again */
+	for (u32 i = 0; i < 5; i++) {
+		for (n = 0; n < before; n++)
+			interrupt();
+		for (n = 0; n < 10; n++)
+			packet_and_thread(10 * NSEC_PER_USEC);
+		poll_idle();
+		assert_false(masked);
+	}
+	assert_in_range(interrupts_until_watched(), 1, before / 2);
+	poller_remove(&dev);
 }
 
 static void devices_are_held_while_threads_are_brief(void **state)
@@ -421,6 +523,50 @@ static void devices_are_held_while_threads_are_brief(void **state)
 	poller_remove(&dev);
 }
 
+/* How long the guard waits after threads have been brief for that long. */
+static u64 guard_after(u64 ns)
+{
+	u64 until = ktime_get() + ns;
+
+	for (;;) {
+		packet_and_thread(10 * NSEC_PER_USEC);
+		assert_non_null(guard);
+		if (guard->expires <= ktime_get())
+			poll_run_pending();
+		else if (ktime_get() >= until)
+			break;
+	}
+	guard->fn(guard);
+	return guard->expires - ktime_get();
+}
+
+static void the_guard_comes_less_often_where_threads_stay_brief(void **state)
+{
+	u64 at_first;
+
+	dev_fresh();
+	interrupt();
+	interrupt();
+	packet_and_thread(20 * NSEC_PER_USEC);
+	packet_and_thread(20 * NSEC_PER_USEC);
+	assert_true(masked && guard);
+	at_first = guard->expires - ktime_get();
+	assert_true(at_first <= 500 * NSEC_PER_USEC);
+	assert_in_range(guard_after(30 * NSEC_PER_MSEC), 4 * at_first, 4 * NSEC_PER_MSEC);
+	/* a long one: as at first */
+	packet_and_thread(NSEC_PER_MSEC);
+	packet_and_thread(10 * NSEC_PER_USEC);
+	assert_false(masked);
+	guard->heap_index = 0;
+	guard = NULL;
+	interrupt();
+	packet_and_thread(10 * NSEC_PER_USEC);
+	assert_true(masked);
+	assert_true(guard->expires - ktime_get() < 2 * at_first);
+	poll_idle(); /* in vain */
+	poller_remove(&dev);
+}
+
 static void a_halt_between_them_does_not_make_threads_long(void **state)
 {
 	dev_fresh();
@@ -431,7 +577,7 @@ static void a_halt_between_them_does_not_make_threads_long(void **state)
 	assert_true(masked && poll_holding());
 	poll_idle(); /* in vain */
 	assert_false(masked || poll_holding());
-	sleep_ns(300 * NSEC_PER_USEC);
+	sleep_ns(100 * NSEC_PER_USEC);
 	interrupt();
 	trace[0] = '\0';
 	sleep_ns(20 * NSEC_PER_USEC);
@@ -514,9 +660,13 @@ int main(void)
 		T(seldom_work_is_not_watched_for),
 		T(frequent_work_is_caught_without_interrupts),
 		T(an_interrupt_at_the_rest_is_served),
+		T(who_is_watched_in_vain_is_left_to_interrupt),
+		T(time_that_the_host_took_is_not_waited),
+		T(one_that_joins_the_watch_is_masked),
 		T(a_late_device_ends_the_watch),
 		T(a_thread_ends_the_watch),
 		T(devices_are_held_while_threads_are_brief),
+		T(the_guard_comes_less_often_where_threads_stay_brief),
 		T(a_halt_between_them_does_not_make_threads_long),
 		T(process_batches),
 		T(too_much_goes_to_the_thread),

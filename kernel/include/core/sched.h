@@ -174,6 +174,8 @@ void poll_run_pending(void);
 bool poll_idle(void);
 /* It was left for a thread, and is to be called again before the CPU may halt. */
 bool poll_holding(void);
+/* Is this CPU at it? Then what is pending is seen at the next turn. */
+bool poll_watching(void);
 /* For it, about this CPU, preemption off: how many threads could run, one that sleeps and looks not
  * counted; has another CPU asked it to look at its queue. Between begin and end others do so
  * without an interrupt, and the time is nobody's. */

@@ -84,9 +84,22 @@ u64 arch_clock_ns(void)
 	return world_step(CLOCK_STEP_NS);
 }
 
+static u64 timer_writes;
+
 void arch_timer_set(u64 deadline_ns)
 {
 	machine.timer_at = deadline_ns;
+	timer_writes++;
+}
+
+u64 sim_timer_at(void)
+{
+	return machine.timer_at;
+}
+
+u64 sim_timer_writes(void)
+{
+	return timer_writes;
 }
 
 /* ---- interrupts ---- */

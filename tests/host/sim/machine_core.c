@@ -230,10 +230,12 @@ size_t arch_copy_to_user(void __user *dst, const void *src, size_t n)
 	return 0;
 }
 
-int arch_get_user32(u32 *v, const u32 __user *p)
+s64 arch_get_user32(const u32 __user *p)
 {
-	memcpy(v, (const void *)p, sizeof(*v));
-	return 0;
+	u32 v;
+
+	memcpy(&v, (const void *)p, sizeof(v));
+	return v;
 }
 
 int arch_put_user32(u32 __user *p, u32 v)

@@ -14,10 +14,12 @@
 /* ---- the machine (machine_arch.c) ---- */
 /* Boots once a process; the caller is a thread of process context from then on. */
 void sim_boot(void);
-void sim_seed(u64 seed); /* of everything random below */
-u32 sim_random(void);	 /* the simulation's own, not the kernel's */
-u64 sim_now(void);	 /* does not advance the clock, ktime_get() does by 10 ns */
-void sim_run(u64 ns);	 /* sleeps: everything else happens */
+void sim_seed(u64 seed);    /* of everything random below */
+u32 sim_random(void);	    /* the simulation's own, not the kernel's */
+u64 sim_now(void);	    /* does not advance the clock, ktime_get() does by 10 ns */
+u64 sim_timer_at(void);	    /* what the hardware timer is set to, 0: off */
+u64 sim_timer_writes(void); /* how often it was set */
+void sim_run(u64 ns);	    /* sleeps: everything else happens */
 #define sim_run_ms(n) sim_run((n)*NSEC_PER_MSEC)
 #define sim_run_s(n) sim_run((n)*NSEC_PER_SEC)
 

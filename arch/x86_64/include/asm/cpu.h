@@ -90,6 +90,15 @@ static inline u32 cpu_pending(void)
 	return this_cpu_read(pending);
 }
 
+/* Is any bit set? At the end of each critical section: compared in place. */
+static inline bool cpu_has_pending(void)
+{
+	bool any;
+
+	__asm__ __volatile__("cmpl $0, %%gs:36" : "=@ccne"(any)::"memory");
+	return any;
+}
+
 static inline void cpu_set_pending(u32 bits)
 {
 	__asm__ __volatile__("orl %0, %%gs:36" : : "r"(bits) : "memory", "cc");

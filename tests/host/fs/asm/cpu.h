@@ -13,7 +13,7 @@ struct thread;
 
 extern __thread struct thread *fake_thread;
 extern __thread u32 fake_preempt_count;
-static __thread u32 fake_batch __attribute__((unused)); /* no batch crosses files here */
+__thread u32 fake_batch __attribute__((weak)); /* one for all files */
 
 static inline struct thread *current_thread(void)
 {
@@ -55,6 +55,11 @@ static inline void cpu_batch_add(u32 n)
 static inline u32 cpu_pending(void)
 {
 	return 0;
+}
+
+static inline bool cpu_has_pending(void)
+{
+	return cpu_pending();
 }
 
 static inline bool irqs_enabled(void)

@@ -69,6 +69,11 @@ static inline u32 cpu_pending(void)
 	return this_cpu()->pending;
 }
 
+static inline bool cpu_has_pending(void)
+{
+	return cpu_pending();
+}
+
 static inline void cpu_set_pending(u32 bits)
 {
 	this_cpu()->pending |= bits;

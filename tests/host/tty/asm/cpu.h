@@ -61,6 +61,11 @@ static inline u32 cpu_pending(void)
 	return 0;
 }
 
+static inline bool cpu_has_pending(void)
+{
+	return cpu_pending();
+}
+
 static inline bool irqs_enabled(void)
 {
 	return !env_cpu.irqs_off;

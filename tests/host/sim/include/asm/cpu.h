@@ -78,6 +78,11 @@ static inline u32 cpu_pending(void)
 	return sim_cpu.pending;
 }
 
+static inline bool cpu_has_pending(void)
+{
+	return cpu_pending();
+}
+
 static inline void cpu_set_pending(u32 bits)
 {
 	sim_cpu.pending |= bits;
