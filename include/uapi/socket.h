@@ -39,6 +39,7 @@
 #define MSG_NOSIGNAL 0x4000
 #define MSG_MORE 0x8000
 #define MSG_WAITFORONE 0x10000
+#define MSG_ZEROCOPY 0x4000000
 #define MSG_FASTOPEN 0x20000000
 #define MSG_CMSG_CLOEXEC 0x40000000
 
@@ -84,6 +85,7 @@
 #define SO_INCOMING_CPU 49
 #define SO_MEMINFO 55
 #define SO_COOKIE 57
+#define SO_ZEROCOPY 60
 #define SO_BINDTOIFINDEX 62
 #define SO_RCVTIMEO_NEW 66
 #define SO_SNDTIMEO_NEW 67
@@ -101,9 +103,22 @@
 #define SOF_TIMESTAMPING_OPT_ID (1 << 7)
 #define SOF_TIMESTAMPING_TX_SCHED (1 << 8)
 #define SOF_TIMESTAMPING_TX_ACK (1 << 9)
+#define SOF_TIMESTAMPING_OPT_CMSG (1 << 10)
 #define SOF_TIMESTAMPING_OPT_TSONLY (1 << 11)
 #define SOF_TIMESTAMPING_OPT_STATS (1 << 12)
 #define SOF_TIMESTAMPING_BIND_PHC (1 << 15)
+#define SOF_TIMESTAMPING_OPT_ID_TCP (1 << 16)
+
+/* linux/errqueue.h */
+#define SO_EE_ORIGIN_LOCAL 1
+#define SO_EE_ORIGIN_ICMP 2
+#define SO_EE_ORIGIN_ICMP6 3
+#define SO_EE_ORIGIN_TIMESTAMPING 4
+#define SO_EE_ORIGIN_ZEROCOPY 5
+#define SO_EE_CODE_ZEROCOPY_COPIED 1
+#define SCM_TSTAMP_SND 0 /* ee_info */
+#define SCM_TSTAMP_SCHED 1
+#define SCM_TSTAMP_ACK 2
 
 #define IPPROTO_IP 0
 #define IPPROTO_ICMP 1
@@ -255,6 +270,13 @@ struct user_msghdr {
 	u64 control_len;
 	u32 flags;
 	u32 pad2;
+};
+
+/* Followed by the offender's sockaddr in what IP_RECVERR hands out. */
+struct sock_extended_err {
+	u32 ee_errno;
+	u8 ee_origin, ee_type, ee_code, ee_pad;
+	u32 ee_info, ee_data;
 };
 
 struct user_cmsghdr {

@@ -38,10 +38,15 @@ enum pkt_pool { PKT_POOL_RX, PKT_POOL_TX, PKT_POOL_CONTROL, PKT_POOL_LOCAL, PKT_
 struct pkt {
 	struct list_head node; /* for whoever queues it */
 	u8 *head, *data, *end;
-	u32 len;	      /* bytes from data */
-	u32 truesize;	      /* what it costs: buffer and struct */
-	struct refcount refs; /* of the struct; > 1: header space is read only */
-	u32 share;	      /* of the buffer: 2 for each clone alive, 1 for this packet itself */
+	u32 len;      /* bytes from data */
+	u32 truesize; /* what it costs: buffer and struct */
+	union {
+		struct {
+			struct refcount refs; /* of the struct; > 1: header space is read only */
+			u32 share; /* of the buffer: 2 for each clone alive, 1 for this itself */
+		};
+		u64 holders; /* both at once: see PKT_SOLE */
+	};
 	const struct pkt_owner *owner;
 	void *owner_priv;
 	struct socket *sock; /* whose send buffer it is charged to; NULL: nobody's */
@@ -65,9 +70,13 @@ struct pkt {
 	u16 gso_size;  /* payload bytes a segment, 0: a single packet */
 	u16 frag_size; /* of the longest fragment, where it came in some (IP_RX_FRAGMENTED) */
 	u8 gso_type;   /* PKT_GSO_* */
+	u8 tx_stamps;  /* PKT_STAMP_*: its sender wants to know when it leaves */
 	u8 pool;       /* enum pkt_pool */
-	u64 stamp_ns;  /* ktime at reception */
-	u8 cb[48];     /* the present holder's */
+	union {
+		u64 stamp_ns; /* ktime at reception */
+		u32 tx_key;   /* with tx_stamps: which of its sender's it is */
+	};
+	u8 cb[48]; /* the present holder's */
 #ifdef WEFT_DEBUG
 	struct list_head debug_node; /* of all packets alive */
 	const void *debug_site;	     /* who allocated it; NULL: freed */
@@ -83,7 +92,13 @@ struct pkt {
 #define PKT_GSO_UDP4 3
 #define PKT_GSO_UDP6 4
 
+#define PKT_STAMP_SCHED BIT(0) /* when it comes to its interface */
+#define PKT_STAMP_SENT BIT(1)  /* when it goes to the driver */
+#define PKT_STAMP_FREE BIT(2)  /* it is charged to its socket until then alone */
+
 #define PKT_PEEKED 2
+
+#define PKT_SOLE (1ull << 32 | 1) /* holders: one of the struct, and no clone */
 
 #define PKT_HOST 0 /* Linux's PACKET_* values */
 #define PKT_BROADCAST 1

@@ -67,6 +67,17 @@ struct socket_ops {
 	struct socket_pages *(*mmap)(struct socket *s, u64 len);
 };
 
+/* What a socket has to tell by recvmsg(MSG_ERRQUEUE): errors, when something was sent, that memory
+ * is free again. Allocated by socket_notice_alloc, freed by kfree. */
+struct socket_notice {
+	struct list_head node;
+	struct sock_extended_err ee;
+	u64 stamp_ns; /* ktime, 0: of no moment */
+	u32 len;
+	u8 *data; /* len bytes, in the same allocation */
+};
+#define SOCKET_NOTICES_MAX 256
+
 /* socket.tells */
 #define SOCKET_TELLS_STAMP BIT(0)    /* SO_TIMESTAMP, ... */
 #define SOCKET_TELLS_STAMP_NS BIT(1) /* ... SO_TIMESTAMPNS: one of the two */
@@ -76,7 +87,8 @@ struct socket_ops {
 #define SOCKET_TELLS_STAMPING BIT(5) /* SO_TIMESTAMPING: when it came */
 
 struct socket {
-	/* fixed once created */
+	/* fixed once created; but a family may put another table here in setsockopt, which differs
+	 * in calls that hold lock alone */
 	const struct socket_ops *ops;
 	u16 family;   /* AF_ */
 	u8 type;      /* SOCK_ */
@@ -105,6 +117,9 @@ struct socket {
 	int linger;		      /* seconds, -1: off */
 	int peek_off;		      /* SO_PEEK_OFF; below 0: off */
 	u32 stamping;		      /* SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
+	u32 stamp_key;	/* SOF_TIMESTAMPING_OPT_ID: the next one's; TCP: the first byte's */
+	bool zerocopy;	/* SO_ZEROCOPY */
+	u32 zerocopies; /* sends with MSG_ZEROCOPY until now */
 	/* guarded by rx_lock: the receive queue, filled in poll context */
 	struct spinlock rx_lock;
 	struct list_head rx; /* of struct pkt */
@@ -114,6 +129,8 @@ struct socket {
 	u32 rcvbuf, sndbuf;	/* bounds, as SO_RCVBUF reports them (doubled) */
 	struct atomic tx_bytes; /* true size of packets on their way, + 1 while it is open */
 	u32 wake_seq;		/* counts wake-ups */
+	u32 nr_notices;
+	struct list_head notices; /* of struct socket_notice */
 	u32 rx_drops;
 	int error;		/* pending, reported once (SO_ERROR) */
 	u8 shut;		/* 1: receive, 2: send */
@@ -220,6 +237,11 @@ static inline u32 socket_tx_bytes(const struct socket *s)
 
 	return n > 0 ? n : 0;
 }
+/* Is the send buffer not full? */
+static inline bool socket_has_tx_room(const struct socket *s)
+{
+	return atomic_read(&s->tx_bytes) <= (int)s->sndbuf; /* the one for being open counts */
+}
 /* Readiness of a datagram socket: from queue, error, shutdown and send buffer. */
 u32 socket_poll_default(struct socket *s);
 void socket_wake(struct socket *s, u32 events);	      /* any context but interrupt */
@@ -228,6 +250,20 @@ static inline int socket_take_error(struct socket *s) /* -errno or 0, cleared */
 {
 	return likely(!READ_ONCE(s->error)) ? 0 : -xchg(&s->error, 0);
 }
+/* A notice that begins a struct of so many bytes, cleared, with a copy of len bytes of data. NULL
+ * without memory. Any context but interrupt. */
+void *socket_notice_alloc(u32 size, const void *data, u32 len) __must_check;
+/* Queues it and wakes; frees it where `most` wait already, or s is closed. Likewise. */
+void socket_notice_queue(struct socket *s, struct socket_notice *n, u32 most);
+/* The first one, which is the caller's then; the errno of the next becomes what SO_ERROR says. */
+struct socket_notice *socket_notice_take(struct socket *s);
+static inline bool socket_has_notice(const struct socket *s)
+{
+	return !list_empty(&s->notices);
+}
+/* recvmsg(MSG_ERRQUEUE) for who has no more to say: the data, the time, and the notice itself as a
+ * control message. -EAGAIN: there is none. Lock held. */
+long socket_recv_notice(struct socket *s, struct msg *m, size_t len, int level, int type);
 /* SIGURG for the owner set by F_SETOWN or FIOSETOWN. s has its file: it is not being closed. Poll
  * or process context. */
 void socket_urgent(struct socket *s);
@@ -235,6 +271,8 @@ void socket_urgent(struct socket *s);
 void msg_put_control(struct msg *m, int level, int type, const void *data, u32 len);
 /* Appends what s->tells says of data that came at stamp_ns (ktime, 0: now). */
 void msg_put_stamp(struct socket *s, struct msg *m, u64 stamp_ns);
+/* The same of a notice: SO_TIMESTAMPING's moment may be that of a packet that left. */
+void msg_put_sent_stamp(struct socket *s, struct msg *m, u64 stamp_ns);
 /* Walks control messages of a send: NULL at the end or when malformed. */
 struct cmsg_view {
 	int level, type;

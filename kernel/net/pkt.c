@@ -168,7 +168,7 @@ static inline void pkt_reset(struct pkt *p, u32 headroom)
 	p->ip_proto = 0;
 	p->looped = 0;
 	p->csum_start = p->csum_off = 0;
-	p->gso_size = p->gso_type = 0;
+	p->gso_size = p->gso_type = p->tx_stamps = 0;
 	p->stamp_ns = 0;
 }
 
@@ -519,20 +519,21 @@ static __noinline void free_slow(struct pkt *p)
 	}
 }
 
-/* A pool buffer with one holder and no clone. */
-static __noinline void free_charged(struct pkt *p)
+/* Somebody waits for room in the send buffer that p was charged to, or that was the last of a
+ * socket that is closed. Preemption off, and on again behind it. */
+static __noinline void unit_release_tell(struct pkt *p, bool last)
 {
-	refcount_set(&p->refs, 0);
-	preempt_disable();
-	socket_uncharge_tx(p->sock, PKT_UNIT_SIZE);
-	p->sock = NULL;
+	if (last)
+		socket_free_late(p->sock);
+	if (READ_ONCE(p->sock->tx_waiting))
+		socket_tx_room(p->sock);
 	unit_release(p);
 }
 
 /* A pool buffer with one holder and no clone? */
 static inline bool is_plain(const struct pkt *p)
 {
-	return refcount_read(&p->refs) == 1 && p->owner == &pool_owner && READ_ONCE(p->share) == 1;
+	return READ_ONCE(p->holders) == PKT_SOLE && p->owner == &pool_owner;
 }
 
 void pkt_free(struct pkt *p)
@@ -542,12 +543,18 @@ void pkt_free(struct pkt *p)
 		return;
 	}
 	smp_rmb();
-	if (p->sock) {
-		free_charged(p);
-		return;
-	}
 	refcount_set(&p->refs, 0);
 	preempt_disable();
+	if (p->sock) {
+		if (unlikely(!atomic_sub(&p->sock->tx_bytes, PKT_UNIT_SIZE))) {
+			unit_release_tell(p, true);
+			return;
+		}
+		if (unlikely(READ_ONCE(p->sock->tx_waiting))) {
+			unit_release_tell(p, false);
+			return;
+		}
+	}
 	unit_release(p);
 }
 EXPORT(pkt_free);

@@ -36,7 +36,7 @@ static void iter_one(struct iov_iter *it, struct iovec *iov, u64 base, u64 len)
 	iov->base = (void *)base;
 	iov->len = clamp_len(len);
 	it->iov = iov;
-	it->nr = iov->len != 0;
+	it->nr = 1;
 	it->offset = 0;
 	it->count = iov->len;
 	it->kernel = false;

@@ -37,6 +37,7 @@ static struct socket *socket_alloc(u16 family, u16 type, int protocol)
 	mutex_init(&s->lock);
 	spin_init(&s->rx_lock);
 	list_init(&s->rx);
+	list_init(&s->notices);
 	wait_queue_init(&s->wait);
 	door_init(&s->door);
 	atomic_set(&s->tx_bytes, 1);
@@ -101,6 +102,8 @@ void socket_purge(struct socket *s)
 	 * after the grace period. */
 	if (!list_empty(&s->rx))
 		drop_packets(s);
+	if (unlikely(!list_empty(&s->notices)))
+		socket_notices_drop(s);
 }
 
 /* ---- making ---- */
@@ -183,6 +186,8 @@ struct socket *socket_create_child(struct socket *s)
 	child->passcred = s->passcred;
 	child->tells = s->tells;
 	child->peek_off = s->peek_off;
+	child->zerocopy = s->zerocopy;
+	child->stamping = s->stamping;
 	socket_publish(child);
 	return child;
 }
@@ -415,7 +420,7 @@ u32 socket_poll_default(struct socket *s)
 		events |= POLLRDHUP;
 	if ((s->shut & 3) == 3)
 		events |= POLLHUP;
-	if (READ_ONCE(s->error))
+	if (READ_ONCE(s->error) || socket_has_notice(s))
 		events |= POLLERR;
 	if (tx_room_or_ask(s, READ_ONCE(s->sndbuf) / 2))
 		events |= POLLOUT | POLLWRNORM;

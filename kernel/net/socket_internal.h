@@ -67,6 +67,9 @@ static inline void socket_outside(struct socket *s)
 	door_leave(&s->door);
 }
 void socket_purge(struct socket *s);
+/* socknotice.c */
+void socket_notices_drop(struct socket *s);
+long socket_send_zerocopy(struct socket *s, struct msg *m); /* of a socket with SO_ZEROCOPY */
 void socket_registry_init(void);
 
 /* ---- sockopt.c ---- */
@@ -82,7 +85,18 @@ int socket_mmap(struct file *f, struct vma *v);
 
 /* ---- sockmsg.c ---- */
 long socket_sendmsg(struct socket *s, struct msg *m);
-long socket_recvmsg(struct socket *s, struct msg *m);
+long socket_aborted(struct socket *s, const struct msg *m); /* -ECONNABORTED, perhaps a bit later */
+static inline long socket_recvmsg(struct socket *s, struct msg *m)
+{
+	long ret;
+
+	if (unlikely(socket_enter(s)))
+		return socket_aborted(s, m);
+	m->control_used = 0;
+	ret = likely(s->ops && s->ops->recv) ? s->ops->recv(s, m, m->iter.count) : -EOPNOTSUPP;
+	socket_leave(s);
+	return ret;
+}
 
 /* ---- registry.c ---- */
 struct socket_family *socket_family_enter(int family); /* through its door; NULL */

@@ -19,7 +19,7 @@ static bool is_stream(const struct socket *s)
 
 /* The protocol was taken away. Told once at once; a program that goes on asking without caring for
  * the answer (ping does) must not spin. */
-static long aborted(struct socket *s, const struct msg *m)
+long socket_aborted(struct socket *s, const struct msg *m)
 {
 	if (s->abort_told && !(m->flags & MSG_DONTWAIT))
 		sleep_ns_interruptible(ABORT_PAUSE);
@@ -37,26 +37,13 @@ long socket_sendmsg(struct socket *s, struct msg *m)
 		ret = -EOPNOTSUPP;
 	else if (s->shut & 2)
 		ret = socket_take_error(s) ?: -EPIPE;
+	else if (unlikely(m->flags & MSG_ZEROCOPY) && s->zerocopy)
+		ret = socket_send_zerocopy(s, m);
 	else
 		ret = s->ops->send(s, m, m->iter.count);
 	socket_leave(s);
 	if (ret == -EPIPE && is_stream(s) && !(m->flags & MSG_NOSIGNAL))
 		signal_send_thread(current(), SIGPIPE, NULL);
-	return ret;
-}
-
-long socket_recvmsg(struct socket *s, struct msg *m)
-{
-	long ret = socket_enter(s);
-
-	if (ret)
-		return aborted(s, m);
-	m->control_used = 0;
-	if (!s->ops || !s->ops->recv)
-		ret = -EOPNOTSUPP;
-	else
-		ret = s->ops->recv(s, m, m->iter.count);
-	socket_leave(s);
 	return ret;
 }
 
@@ -116,26 +103,41 @@ bool msg_next_control(const struct msg *m, size_t *pos, struct cmsg_view *out)
 }
 EXPORT(msg_next_control);
 
-void msg_put_stamp(struct socket *s, struct msg *m, u64 stamp_ns)
+/* which: SOCKET_TELLS_* of what is to be told of a moment. */
+static void put_stamp(struct msg *m, u8 which, u64 stamp_ns)
 {
-	const u32 wanted = SOCKET_TELLS_STAMP | SOCKET_TELLS_STAMP_NS | SOCKET_TELLS_STAMPING;
 	s64 stamp[6] = { 0 }; /* struct scm_timestamping: software's, unused, hardware's */
+	u64 now = ktime_get(), real;
 	s64 short_one[2];
-	u64 now, real;
 
-	if (!(s->tells & wanted))
-		return;
-	now = ktime_get();
 	real = ktime_get_real() - (stamp_ns && stamp_ns < now ? now - stamp_ns : 0);
 	stamp[0] = real / NSEC_PER_SEC;
 	stamp[1] = real % NSEC_PER_SEC;
 	short_one[0] = stamp[0];
 	short_one[1] = stamp[1] / NSEC_PER_USEC;
-	if (s->tells & SOCKET_TELLS_STAMP)
+	if (which & SOCKET_TELLS_STAMP)
 		msg_put_control(m, SOL_SOCKET, SO_TIMESTAMP, short_one, sizeof(short_one));
-	if (s->tells & SOCKET_TELLS_STAMP_NS)
+	if (which & SOCKET_TELLS_STAMP_NS)
 		msg_put_control(m, SOL_SOCKET, SO_TIMESTAMPNS, stamp, 2 * sizeof(*stamp));
-	if (s->tells & SOCKET_TELLS_STAMPING)
+	if (which & SOCKET_TELLS_STAMPING)
 		msg_put_control(m, SOL_SOCKET, SO_TIMESTAMPING, stamp, sizeof(stamp));
 }
+
+void msg_put_stamp(struct socket *s, struct msg *m, u64 stamp_ns)
+{
+	const u8 wanted = SOCKET_TELLS_STAMP | SOCKET_TELLS_STAMP_NS | SOCKET_TELLS_STAMPING;
+
+	if (s->tells & wanted)
+		put_stamp(m, s->tells, stamp_ns);
+}
 EXPORT(msg_put_stamp);
+
+void msg_put_sent_stamp(struct socket *s, struct msg *m, u64 stamp_ns)
+{
+	u8 which = s->tells & (SOCKET_TELLS_STAMP | SOCKET_TELLS_STAMP_NS);
+
+	if (s->stamping & SOF_TIMESTAMPING_SOFTWARE)
+		which |= SOCKET_TELLS_STAMPING;
+	put_stamp(m, which, stamp_ns);
+}
+EXPORT(msg_put_sent_stamp);

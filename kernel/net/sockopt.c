@@ -187,26 +187,34 @@ static int set_peek_off(struct socket *s, int v)
 
 /* Linux 6.1's, and 6.12's OPT_ID_TCP and OPT_RX_FILTER. */
 #define STAMPING_KNOWN 0x3ffff
-#define STAMPING_ID_TCP BIT(16)
-/* nobody notes when software has sent something: refused rather than never answered */
-#define STAMPING_SENT \
-	(SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK)
 
 /* An int, or a struct so_timestamping, which begins with it. What hardware would do is remembered,
- * as on Linux with a card that does not. */
+ * as on Linux with a card that does not. The family is told what
+ * it was before, and may refuse by -EINVAL. */
 static int set_stamping(struct socket *s, u32 v)
 {
 	const u32 told = SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE;
+	u32 before = s->stamping;
 
 	if (v & ~(u32)STAMPING_KNOWN)
 		return -EINVAL;
-	if ((v & STAMPING_ID_TCP) && !(v & SOF_TIMESTAMPING_OPT_ID))
+	if ((v & SOF_TIMESTAMPING_OPT_ID_TCP) && !(v & SOF_TIMESTAMPING_OPT_ID))
 		return -EINVAL;
 	if ((v & SOF_TIMESTAMPING_OPT_STATS) && !(v & SOF_TIMESTAMPING_OPT_TSONLY))
 		return -EINVAL;
-	if (v & (STAMPING_SENT | SOF_TIMESTAMPING_BIND_PHC))
+	/* no clock of hardware, and nobody collects the statistics that would go with an ACK */
+	if ((v & SOF_TIMESTAMPING_BIND_PHC) ||
+	    (v & SOF_TIMESTAMPING_OPT_STATS && v & SOF_TIMESTAMPING_TX_ACK))
 		return -EOPNOTSUPP;
+	if (v & SOF_TIMESTAMPING_OPT_ID & ~before)
+		s->stamp_key = 0;
 	s->stamping = v;
+	if (s->ops && s->ops->setsockopt &&
+	    s->ops->setsockopt(s, SOL_SOCKET, SO_TIMESTAMPING, &before, sizeof(before)) ==
+		    -EINVAL) {
+		s->stamping = before;
+		return -EINVAL;
+	}
 	set_tells(s, SOCKET_TELLS_STAMPING, (v & told) == told);
 	return 0;
 }
@@ -217,6 +225,18 @@ static int get_stamping(const struct socket *s, void *val, u32 *len)
 
 	*len = min(*len, (u32)sizeof(v));
 	memcpy(val, v, *len);
+	return 0;
+}
+
+/* Linux: of TCP and UDP alone. */
+static int set_zerocopy(struct socket *s, int v)
+{
+	if ((s->family != AF_INET && s->family != AF_INET6) ||
+	    (s->protocol != IPPROTO_TCP && s->protocol != IPPROTO_UDP))
+		return -EOPNOTSUPP;
+	if (v < 0 || v > 1)
+		return -EINVAL;
+	s->zerocopy = v;
 	return 0;
 }
 
@@ -280,6 +300,8 @@ static int set_number(struct socket *s, int opt, int v)
 		return 0;
 	case SO_BINDTOIFINDEX:
 		return set_bound_index(s, v);
+	case SO_ZEROCOPY:
+		return set_zerocopy(s, v);
 	case SO_BUSY_POLL: /* who waits polls anyway for a moment, and no longer for asking */
 		return v < 0 ? -EINVAL : 0;
 	case SO_INCOMING_CPU: /* a wish: flows stay where their interface's interrupts are */
@@ -395,6 +417,9 @@ static int get_number(struct socket *s, int opt, int *v)
 	case SO_PEEK_OFF:
 		*v = s->peek_off;
 		return takes_peek_off(s, s->peek_off) ? 0 : -EOPNOTSUPP;
+	case SO_ZEROCOPY:
+		*v = s->zerocopy;
+		break;
 	case SO_INCOMING_CPU:
 		*v = cpu_id();
 		break;

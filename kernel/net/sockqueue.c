@@ -146,44 +146,61 @@ static __noinline u32 queue_each(struct socket *s, struct list_head *l)
 	return lost;
 }
 
-/* Nothing has to be found out about them. */
-static bool are_plain(const struct list_head *l)
+/* Their true size, where nothing has to be found out about any of them; else 0. */
+static u32 plain_bytes(const struct list_head *l)
 {
 	const struct pkt *p;
+	u32 bytes = 0;
 
 	if (unlikely(pkt_rx_scarce))
-		return false;
+		return 0;
 	list_for_each_entry(p, l, node) {
-		if (p->pool != PKT_POOL_RX || p->sock)
-			return false;
+		if (unlikely(p->pool != PKT_POOL_RX || p->sock))
+			return 0;
+		bytes += p->truesize;
 	}
-	return true;
+	return bytes;
 }
 
-u32 socket_queue_list(struct socket *s, struct list_head *l)
+/* Those for which there is room; the others stay in l. rx_lock held. */
+static __noinline u32 queue_some(struct socket *s, struct list_head *l)
 {
 	struct pkt *p, *next;
-	LIST_HEAD(refused);
 	u32 lost = 0;
-	u64 looks;
 
-	if (!are_plain(l))
-		return queue_each(s, l);
-	spin_lock(&s->rx_lock);
 	list_for_each_entry_safe(p, next, l, node) {
-		if (likely(has_room(s))) {
+		if (has_room(s)) {
+			list_del(&p->node);
 			enqueue(s, p);
 		} else {
-			list_add_tail(&p->node, &refused);
 			s->rx_drops++;
 			lost++;
 		}
 	}
+	return lost;
+}
+
+u32 socket_queue_list(struct socket *s, struct list_head *l)
+{
+	u32 bytes = plain_bytes(l), lost = 0;
+	u64 looks;
+
+	if (unlikely(!bytes))
+		return queue_each(s, l);
+	spin_lock(&s->rx_lock);
+	/* up to the bound there is room for each; those behind it are counted one by one */
+	if (likely(has_room(s) && s->rx_bytes + bytes <= READ_ONCE(s->rcvbuf) &&
+		   !(READ_ONCE(s->tells) & SOCKET_TELLS_DROPS))) {
+		list_splice_tail(l, &s->rx);
+		s->rx_bytes += bytes;
+	} else {
+		lost = queue_some(s, l);
+	}
 	looks = s->rx_looks;
 	spin_unlock(&s->rx_lock);
-	list_init(l);
 	tell_readers(s, looks);
-	pkt_free_list(&refused);
+	if (unlikely(lost))
+		pkt_free_list(l);
 	return lost;
 }
 EXPORT(socket_queue_list);
@@ -234,20 +251,14 @@ void socket_peek_moved(struct socket *s, u32 flags, u32 n)
 }
 EXPORT(socket_peek_moved);
 
-static inline struct pkt *rx_take(struct socket *s, bool peek)
+static inline struct pkt *rx_take(struct socket *s)
 {
 	struct pkt *p;
-	u32 off;
 
 	spin_lock(&s->rx_lock);
 	s->rx_looks++;
 	p = list_first_entry_or_null(&s->rx, struct pkt, node);
-	if (p && peek) {
-		if (s->tells & SOCKET_TELLS_PEEKED)
-			p = socket_peek_find(s, &s->rx, &off);
-		if (p)
-			pkt_get(p);
-	} else if (p) {
+	if (likely(p)) {
 		list_del(&p->node);
 		s->rx_bytes -= p->truesize;
 	}
@@ -255,7 +266,23 @@ static inline struct pkt *rx_take(struct socket *s, bool peek)
 	return p;
 }
 
-/* There was an error, or nothing. */
+static struct pkt *rx_peek(struct socket *s)
+{
+	struct pkt *p;
+	u32 off;
+
+	spin_lock(&s->rx_lock);
+	s->rx_looks++;
+	p = list_first_entry_or_null(&s->rx, struct pkt, node);
+	if (p && s->tells & SOCKET_TELLS_PEEKED)
+		p = socket_peek_find(s, &s->rx, &off);
+	if (p)
+		pkt_get(p);
+	spin_unlock(&s->rx_lock);
+	return p;
+}
+
+/* There was an error, or nothing, or it is to be left there. */
 static __noinline struct pkt *dequeue_slow(struct socket *s, u32 flags)
 {
 	u64 deadline = socket_deadline(s, false);
@@ -266,7 +293,7 @@ static __noinline struct pkt *dequeue_slow(struct socket *s, u32 flags)
 		err = socket_take_error(s);
 		if (err)
 			return ERR_PTR(err);
-		p = rx_take(s, flags & MSG_PEEK);
+		p = flags & MSG_PEEK ? rx_peek(s) : rx_take(s);
 		if (p)
 			return p;
 		if (s->shut & 1)
@@ -281,8 +308,10 @@ static __noinline struct pkt *dequeue_slow(struct socket *s, u32 flags)
 
 struct pkt *socket_dequeue(struct socket *s, u32 flags)
 {
-	struct pkt *p = likely(!READ_ONCE(s->error)) ? rx_take(s, flags & MSG_PEEK) : NULL;
+	struct pkt *p = NULL;
 
+	if (likely(!READ_ONCE(s->error) && !(flags & MSG_PEEK)))
+		p = rx_take(s);
 	return likely(p) ? p : dequeue_slow(s, flags);
 }
 EXPORT(socket_dequeue);
@@ -296,21 +325,31 @@ static __noinline void tell_of(struct socket *s, struct msg *m, const struct pkt
 		msg_put_control(m, SOL_SOCKET, SO_RXQ_OVFL, &lost, sizeof(lost));
 }
 
-long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip,
-			  size_t len)
+static __noinline long copy_and_tell(struct socket *s, struct msg *m, const struct pkt *p, u32 skip,
+				     size_t len)
 {
 	size_t have = p->len > skip ? p->len - skip : 0, n = min(have, len);
 	bool want_length = m->flags & MSG_TRUNC;
-	long done = n ? iter_copy_to(p->data + skip, n, &m->iter) : 0;
 
-	/* a datagram is taken whole or not at all */
-	if (done < 0 || (size_t)done < n)
+	if (iter_copy_to(p->data + skip, n, &m->iter) != (long)n)
 		return -EFAULT;
 	m->flags &= ~(u32)MSG_TRUNC;
 	if (have > len)
 		m->flags |= MSG_TRUNC;
-	if (unlikely(s->tells))
+	if (s->tells)
 		tell_of(s, m, p);
 	return want_length ? (long)have : (long)n;
+}
+
+/* A datagram is taken whole or not at all. Mostly it fits, and no more than the data is asked for.
+ */
+long socket_copy_datagram(struct socket *s, struct msg *m, const struct pkt *p, u32 skip,
+			  size_t len)
+{
+	long n = p->len;
+
+	if (unlikely(skip || p->len > len || (m->flags & MSG_TRUNC) || s->tells))
+		return copy_and_tell(s, m, p, skip, len);
+	return likely(iter_copy_to(p->data, n, &m->iter) == n) ? n : -EFAULT;
 }
 EXPORT(socket_copy_datagram);

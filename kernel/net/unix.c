@@ -8,9 +8,11 @@
 #include <weft/seqfile.h>
 #include <weft/string.h>
 
+#include "socket_internal.h"
 #include "unix.h"
 
 #define FIONREAD 0x541b
+#define SIOCATMARK 0x8905
 
 struct spinlock unix_lock = SPINLOCK_INIT;
 
@@ -33,6 +35,8 @@ struct unix_sock *unix_new(u16 type)
 	list_init(&u->backlog);
 	list_init(&u->backlog_node);
 	list_init(&u->bound_node);
+	list_init(&u->inflight_node);
+	list_init(&u->reach_node);
 	wait_queue_init(&u->space);
 	u->cred = unix_current_cred();
 	u->peer_cred = (struct unix_cred){ 0, ~0u, ~0u };
@@ -244,7 +248,7 @@ static void unlink_locked(struct unix_sock *u, struct unix_sock **peer, bool ref
 	p->no_more_rx = p->no_more_tx = true;
 	p->state = UNIX_ENDED;
 	/* Linux: data that was never read, or never being accepted, makes the end a reset */
-	if (p->s && (refused || !list_empty(&u->rx)))
+	if (p->s && (refused || unix_has_unread_locked(u)))
 		socket_set_error(p->s, ECONNRESET);
 	unix_wake_locked(p, POLLIN | POLLOUT | POLLHUP | POLLRDHUP | POLLRDNORM | POLLWRNORM);
 }
@@ -287,6 +291,7 @@ static void unix_close(struct socket *s)
 		end_sock(end, true);
 	}
 	end_sock(u, false);
+	unix_gc_schedule();
 }
 
 static int unix_shutdown(struct socket *s, int how)
@@ -338,6 +343,8 @@ static u32 unix_poll(struct socket *s)
 	p = u->peer;
 	if (!list_empty(&u->rx) || !list_empty(&u->backlog) || u->no_more_rx)
 		events |= POLLIN | POLLRDNORM;
+	if (u->oob)
+		events |= POLLPRI;
 	if (u->no_more_rx)
 		events |= POLLRDHUP;
 	if ((u->no_more_rx && u->no_more_tx) || (u->type != SOCK_DGRAM && u->state == UNIX_IDLE))
@@ -374,9 +381,12 @@ static long unix_ioctl(struct socket *s, u32 cmd, unsigned long arg)
 {
 	int n;
 
-	if (cmd != FIONREAD)
+	if (cmd == SIOCATMARK)
+		n = unix_at_mark(s->priv);
+	else if (cmd == FIONREAD)
+		n = unix_readable_bytes(s->priv);
+	else
 		return -ENOIOCTLCMD;
-	n = unix_readable_bytes(s->priv);
 	return copy_to_user((void __user *)arg, &n, sizeof(n));
 }
 
@@ -406,6 +416,13 @@ static void attach(struct socket *s, struct unix_sock *u)
 	spin_unlock(&unix_lock);
 }
 
+struct unix_sock *unix_of_file(const struct file *f)
+{
+	const struct socket *s = f->ops == &socket_file_ops ? f->priv : NULL;
+
+	return s && s->ops == &unix_ops ? s->priv : NULL;
+}
+
 static struct socket_family unix_family = {
 	.family = AF_UNIX,
 	.name = "unix",
@@ -417,6 +434,7 @@ void unix_init(void)
 	int err = socket_family_register_owner(&unix_family, NULL);
 
 	unix_data_init();
+	unix_gc_init();
 	unix_proc_init();
 	if (err)
 		pr_err("not registered: error %d\n", err);

@@ -22,7 +22,7 @@ static struct unix_cb *cb(struct pkt *p)
 	return (struct unix_cb *)p->cb;
 }
 
-static void data_free(struct pkt *p)
+void unix_data_free(struct pkt *p)
 {
 	unix_scm_free(&cb(p)->scm);
 	pkt_free(p);
@@ -45,7 +45,7 @@ static void free_unread(struct work *w)
 		spin_unlock(&unix_lock);
 		if (!p)
 			return;
-		data_free(p);
+		unix_data_free(p);
 	}
 }
 
@@ -63,13 +63,14 @@ void unix_drain(struct unix_sock *u)
 	spin_lock(&unix_lock);
 	list_splice_tail(&u->rx, &gone);
 	u->rx_bytes = 0;
+	u->oob = NULL;
 	spin_unlock(&unix_lock);
 	while (!list_empty(&gone)) {
 		struct pkt *p = list_first_entry(&gone, struct pkt, node);
 
 		list_del(&p->node);
 		if (!cb(p)->scm.nr_files) {
-			data_free(p);
+			unix_data_free(p);
 			continue;
 		}
 		spin_lock(&unix_lock);
@@ -77,6 +78,36 @@ void unix_drain(struct unix_sock *u)
 		spin_unlock(&unix_lock);
 		work_schedule(&unread_work);
 	}
+}
+
+void unix_each_inflight_locked(struct unix_sock *u, void (*fn)(struct unix_sock *held, void *arg),
+			       void *arg)
+{
+	struct unix_sock *held;
+	struct pkt *p;
+
+	list_for_each_entry(p, &u->rx, node) {
+		for (u32 i = 0; i < cb(p)->scm.nr_files; i++) {
+			held = unix_of_file(cb(p)->scm.files[i]);
+			if (held)
+				fn(held, arg);
+		}
+	}
+}
+
+void unix_discard_files_locked(struct unix_sock *u)
+{
+	struct pkt *p, *next;
+
+	list_for_each_entry_safe(p, next, &u->rx, node) {
+		if (!cb(p)->scm.nr_files)
+			continue;
+		if (p == u->oob)
+			u->oob = NULL;
+		u->rx_bytes -= p->truesize;
+		list_move_tail(&p->node, &unread);
+	}
+	work_schedule(&unread_work);
 }
 
 u32 unix_readable_bytes(struct unix_sock *u)
@@ -160,7 +191,7 @@ static int peer_room_lock(struct socket *s, struct unix_sock *u, u32 flags, stru
 }
 
 static int send_connected(struct socket *s, struct unix_sock *u, struct msg *m, size_t n,
-			  struct unix_scm *scm)
+			  struct unix_scm *scm, bool urgent)
 {
 	struct pkt *p = data_make(u, m, n, scm);
 	struct unix_sock *to;
@@ -171,10 +202,12 @@ static int send_connected(struct socket *s, struct unix_sock *u, struct msg *m, 
 	err = peer_room_lock(s, u, m->flags, &to);
 	if (err) {
 		/* what was copied for this chunk is not sent: the caller reports what was before */
-		data_free(p);
+		unix_data_free(p);
 		return err;
 	}
 	data_queue_locked(to, p);
+	if (urgent)
+		unix_oob_mark_locked(to, p);
 	spin_unlock(&unix_lock);
 	return 0;
 }
@@ -182,7 +215,7 @@ static int send_connected(struct socket *s, struct unix_sock *u, struct msg *m, 
 static long send_stream(struct socket *s, struct msg *m, size_t len, struct unix_scm *scm)
 {
 	struct unix_sock *u = s->priv;
-	size_t done = 0;
+	size_t done = 0, plain = m->flags & MSG_OOB ? len - 1 : len;
 	int err;
 
 	if (m->name && m->name_len)
@@ -190,13 +223,14 @@ static long send_stream(struct socket *s, struct msg *m, size_t len, struct unix
 	if (s->type == SOCK_SEQPACKET) {
 		if (len > DATAGRAM_MAX)
 			return -EMSGSIZE;
-		err = send_connected(s, u, m, len, scm);
+		err = send_connected(s, u, m, len, scm, false);
 		return err ? err : (long)len;
 	}
 	while (done < len) {
-		size_t n = min(len - done, (size_t)STREAM_CHUNK);
+		bool urgent = done == plain; /* the last byte, by MSG_OOB */
+		size_t n = urgent ? 1 : min(plain - done, (size_t)STREAM_CHUNK);
 
-		err = send_connected(s, u, m, n, done ? NULL : scm);
+		err = send_connected(s, u, m, n, done ? NULL : scm, urgent);
 		if (err)
 			return done ? (long)done : err;
 		done += n;
@@ -274,7 +308,7 @@ static long send_datagram(struct socket *s, struct msg *m, size_t len, struct un
 	p = data_make(u, m, len, scm);
 	err = IS_ERR(p) ? PTR_ERR(p) : datagram_queue(s, to, p, m->flags);
 	if (err && !IS_ERR(p))
-		data_free(p);
+		unix_data_free(p);
 	unix_put(to);
 	return err ? err : (long)len;
 }
@@ -284,7 +318,7 @@ long unix_send(struct socket *s, struct msg *m, size_t len)
 	struct unix_scm scm;
 	long ret;
 
-	if (m->flags & MSG_OOB)
+	if ((m->flags & MSG_OOB) && (s->type != SOCK_STREAM || !len))
 		return -EOPNOTSUPP;
 	ret = unix_scm_parse(m, &scm);
 	if (!ret)
@@ -296,11 +330,22 @@ long unix_send(struct socket *s, struct msg *m, size_t len)
 
 /* ---- receiving ---- */
 
-/* The first packet, or where a look begins, and the offset in it; it stays on the queue. NULL: no
- * more will come. Socket's lock held. */
-static struct pkt *data_first(struct socket *s, struct unix_sock *u, u32 flags, u64 deadline,
-			      u32 *off)
+static void free_list(struct list_head *gone)
 {
+	struct pkt *p, *next;
+
+	list_for_each_entry_safe(p, next, gone, node)
+		unix_data_free(p);
+	list_init(gone);
+}
+
+/* The first packet, or where a look begins, and the offset in it; it stays on the queue. mid: the
+ * call has some of the stream already. NULL: no more will come, or with mid not now. Socket's lock
+ * held. */
+static struct pkt *data_first(struct socket *s, struct unix_sock *u, u32 flags, u64 deadline,
+			      bool mid, u32 *off)
+{
+	LIST_HEAD(gone);
 	struct pkt *p;
 	bool end;
 	int err;
@@ -314,10 +359,14 @@ static struct pkt *data_first(struct socket *s, struct unix_sock *u, u32 flags, 
 		p = list_first_entry_or_null(&u->rx, struct pkt, node);
 		if (p && socket_peeks_on(s, flags))
 			p = socket_peek_find(s, &u->rx, off);
-		end = u->no_more_rx || u->state == UNIX_ENDED;
+		end = p && mid; /* where an urgent byte stands this call ends */
+		if (p && u->type == SOCK_STREAM)
+			p = unix_oob_pass_locked(u, p, flags & MSG_PEEK, mid, &gone);
+		end |= u->no_more_rx || u->state == UNIX_ENDED;
 		if (!p && !end && u->type != SOCK_DGRAM && u->state != UNIX_CONNECTED)
 			p = ERR_PTR(u->type == SOCK_STREAM ? -EINVAL : -ENOTCONN);
 		spin_unlock(&unix_lock);
+		free_list(&gone);
 		if (p || end)
 			return p;
 		if (flags & MSG_DONTWAIT)
@@ -352,7 +401,7 @@ static long recv_packet(struct socket *s, struct msg *m, size_t len)
 	struct unix_sock *u = s->priv;
 	bool peek = m->flags & MSG_PEEK;
 	u32 off;
-	struct pkt *p = data_first(s, u, m->flags, socket_deadline(s, false), &off);
+	struct pkt *p = data_first(s, u, m->flags, socket_deadline(s, false), false, &off);
 	long ret;
 
 	if (!p || IS_ERR(p))
@@ -367,7 +416,7 @@ static long recv_packet(struct socket *s, struct msg *m, size_t len)
 				  peek ? min((size_t)(p->len - off), len) : p->len);
 	unix_scm_deliver(s, m, &cb(p)->scm, peek);
 	if (!peek)
-		data_free(p);
+		unix_data_free(p);
 	return ret;
 }
 
@@ -384,42 +433,48 @@ static long stream_step(struct socket *s, struct unix_sock *u, struct msg *m, st
 	spin_unlock(&unix_lock);
 	if (!p->len) {
 		data_take(u, p);
-		data_free(p);
+		unix_data_free(p);
 	}
 	return got;
 }
 
 static struct pkt *data_after(struct unix_sock *u, struct pkt *p)
 {
-	struct list_head *next;
+	LIST_HEAD(none);
+	struct pkt *next;
 
 	spin_lock(&unix_lock);
-	next = p->node.next;
+	next = p->node.next == &u->rx ? NULL : list_next_entry(p, node);
+	if (next)
+		next = unix_oob_pass_locked(u, next, true, true, &none);
 	spin_unlock(&unix_lock);
-	return next == &u->rx ? NULL : list_entry(next, struct pkt, node);
+	return next;
 }
 
-/* MSG_PEEK: all that is there, but not past descriptors, and nothing of it is taken. */
+/* MSG_PEEK: what recv_stream would give at once, and nothing of it is taken. */
 static long peek_stream(struct socket *s, struct msg *m, size_t len)
 {
 	struct unix_sock *u = s->priv;
 	size_t done = 0;
 	u32 off;
-	struct pkt *p = data_first(s, u, m->flags, socket_deadline(s, false), &off);
+	struct pkt *p = data_first(s, u, m->flags, socket_deadline(s, false), false, &off);
 	long got;
 
 	if (!p || IS_ERR(p))
 		return p ? PTR_ERR(p) : 0;
-	unix_scm_deliver(s, m, &cb(p)->scm, true);
 	do {
+		bool scm = cb(p)->scm.nr_files;
+
+		if (!done || scm)
+			unix_scm_deliver(s, m, &cb(p)->scm, true);
 		got = iter_copy_to(p->data + off, min((size_t)(p->len - off), len - done),
 				   &m->iter);
 		if (got < 0)
 			return done ? (long)done : got;
 		done += got;
 		off = 0;
-		p = cb(p)->scm.nr_files ? NULL : data_after(u, p);
-	} while (p && done < len && !cb(p)->scm.nr_files);
+		p = scm ? NULL : data_after(u, p);
+	} while (p && done < len);
 	socket_peek_moved(s, MSG_PEEK, done);
 	return done;
 }
@@ -433,8 +488,8 @@ static long recv_stream(struct socket *s, struct msg *m, size_t len)
 
 	while (done < len || !len) {
 		bool wait = !done || (m->flags & MSG_WAITALL);
-		struct pkt *p =
-			data_first(s, u, m->flags | (wait ? 0 : MSG_DONTWAIT), deadline, &off);
+		struct pkt *p = data_first(s, u, m->flags | (wait ? 0 : MSG_DONTWAIT), deadline,
+					   done, &off);
 		bool scm;
 		long got;
 
@@ -457,8 +512,8 @@ static long recv_stream(struct socket *s, struct msg *m, size_t len)
 
 long unix_recv(struct socket *s, struct msg *m, size_t len)
 {
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
+	if (unlikely(m->flags & MSG_OOB))
+		return s->type == SOCK_STREAM ? unix_recv_oob(s, m, len) : -EOPNOTSUPP;
 	if (s->type != SOCK_STREAM)
 		return recv_packet(s, m, len);
 	return m->flags & MSG_PEEK ? peek_stream(s, m, len) : recv_stream(s, m, len);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* unix_scm.c - SCM_RIGHTS and SCM_CREDENTIALS (unix(7)). Files on their way are bounded in number,
- * for each user as Linux has it: sockets that are sent over each other and closed stay until the
- * end, within that bound. */
+ * for each user as Linux has it; those that only hold each other are unix_gc.c's. */
 #include <core/proc.h>
 #include <core/vfs.h>
 #include <weft/alloc.h>
@@ -38,8 +37,10 @@ static int take_files(const struct cmsg_view *c, struct unix_scm *scm)
 	if (!n)
 		return 0;
 	scm->user = current_uid() % USERS;
-	if (too_many(scm->user, n))
+	if (too_many(scm->user, n)) {
+		unix_gc_schedule();
 		return -ETOOMANYREFS;
+	}
 	scm->files = kcalloc(n, sizeof(*scm->files));
 	if (!scm->files)
 		return -ENOMEM;
@@ -50,6 +51,7 @@ static int take_files(const struct cmsg_view *c, struct unix_scm *scm)
 		scm->files[i] = fd_get(fd);
 		if (!scm->files[i])
 			return -EBADF;
+		unix_file_leaves(scm->files[i]);
 		scm->nr_files++;
 		atomic_inc(&files_on_the_way);
 		atomic_inc(&user_files[scm->user]);
@@ -100,6 +102,7 @@ void unix_scm_free(struct unix_scm *scm)
 	for (i = 0; i < scm->nr_files; i++) {
 		atomic_dec(&files_on_the_way);
 		atomic_dec(&user_files[scm->user]);
+		unix_file_arrives(scm->files[i]);
 		file_put(scm->files[i]);
 	}
 	kfree(scm->files);

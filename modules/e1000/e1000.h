@@ -31,6 +31,7 @@ struct rx_ring {
 	phys_addr_t bus;
 	struct pkt **pkt; /* the buffer that each descriptor lends to the device */
 	u32 size;	  /* descriptors, a multiple of 8 */
+	u64 to_bus;	  /* what a buffer's bus address is more than its own */
 	/* poll context only */
 	u32 next;		     /* first descriptor not yet looked at */
 	u32 unposted;		     /* refilled descriptors that RDT does not cover yet */
@@ -48,14 +49,14 @@ struct tx_ring {
 	u32 packet_max; /* descriptors that one packet takes at most */
 	/* guarded by the interface's transmit lock */
 	u32 tail;			 /* next to fill */
+	u32 last;			 /* filled last */
 	u32 clean;			 /* oldest not reclaimed */
 	u32 room;			 /* free descriptors that may be filled */
 	u32 shown;			 /* tail, when it was last to be told */
 	u32 told;			 /* TDT's last value, or the one that is being written */
 	bool ringing;			 /* somebody writes TDT, and then looks at shown again */
-	u64 context;			 /* checksum context in force, 0: none */
+	u32 context;			 /* checksum context in force, 0: none */
 	u32 reports_asked, reports_seen; /* in reported: next to fill, oldest without its report */
-	u32 unreported;			 /* descriptors behind the last one with RS */
 };
 
 struct nic {
@@ -71,6 +72,9 @@ struct nic {
 	u8 mac[6];
 	/* set in interrupt context, taken by poll */
 	bool link_changed;
+	/* of the receive causes; changed by interrupts and by whoever has the poller */
+	bool masked;
+	bool interrupted; /* since the poller rested */
 	/* changed by open and stop in process context, under the transmit lock */
 	bool up;
 	/* process context, under netif_lock */
@@ -116,9 +120,11 @@ bool e1000_rx_pending(const struct nic *nic);	/* poll context; a frame waits in 
 /* tx.c */
 int e1000_tx_alloc(struct nic *nic, u32 size);
 void e1000_tx_free(struct nic *nic); /* the device is quiet: frees all packets */
-/* Queues a frame; the doorbell is the caller's, who rings whenever another packet_max would find no
- * room. Consumes. Transmit lock held. 0 or -ENOBUFS. */
-int e1000_tx_xmit(struct nic *nic, struct pkt *p);
+void e1000_tx_init(struct nic *nic); /* timer and batch; once */
+/* The interface's xmit. Under RCU, without the transmit lock. */
+int e1000_tx_xmit(struct netif *nif, struct pkt *p);
+/* Reclaims, and wakes those who wait for room. Without the transmit lock. */
+void e1000_tx_wake(struct nic *nic);
 void e1000_tx_reclaim(struct nic *nic); /* transmit lock held */
 /* Tells the device of all that is queued, or leaves that to the CPU that is doing so. Transmit lock
  * held, and given away while the device is at it; preemption off, an RCU section. */

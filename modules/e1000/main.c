@@ -11,10 +11,7 @@
 #include <weft/string.h>
 
 #define RX_CAUSES_LEGACY (INT_RXT0 | INT_RXDMT0 | INT_RXO)
-#define TX_TIMER_NS (5 * NSEC_PER_MSEC)
 #define TX_DRAIN_NS (20 * NSEC_PER_MSEC)
-#define TX_WAKE_ROOM 32
-#define TX_BATCH 32 /* descriptors a batch may keep from the device */
 #define MAX_GROUPS 256
 
 static unsigned int rx_ring = 64;
@@ -31,9 +28,19 @@ module_param_uint(rx_ring, 0444, ring_size_ok, "receive descriptors: 16..1024, a
 module_param_uint(tx_ring, 0444, ring_size_ok, "transmit descriptors: 16..1024, a multiple of 8");
 module_param_uint(itr, 0444, NULL, "least time between interrupts, in units of 256 ns");
 
+/* Of two CPUs, one masking in its interrupt and one unmasking at the poller's rest, either the mask
+ * comes last, and masked is true for the poller, which is scheduled behind it; or the device is not
+ * masked, and a rest too many does no harm. */
 static void irqs_on(struct nic *nic)
 {
+	WRITE_ONCE(nic->masked, false);
 	reg_write(nic, REG_IMS, nic->rx_causes | nic->other_causes);
+}
+
+static void rx_irqs_off(struct nic *nic)
+{
+	reg_write(nic, REG_IMC, nic->rx_causes);
+	WRITE_ONCE(nic->masked, true);
 }
 
 /* ---- interrupt context ---- */
@@ -43,7 +50,7 @@ static enum irq_return rx_vector(void *arg)
 	struct nic *nic = arg;
 
 	/* EIAC clears the cause: no register needs to be read */
-	reg_write(nic, REG_IMC, nic->rx_causes);
+	rx_irqs_off(nic);
 	poller_schedule(&nic->poller);
 	return IRQ_HANDLED;
 }
@@ -58,15 +65,19 @@ static enum irq_return link_vector(void *arg)
 	return IRQ_HANDLED;
 }
 
-/* INTx or MSI: one interrupt for all causes, the line perhaps shared. */
+/* INTx or MSI: one interrupt for all causes, the line perhaps shared. Reading has cleared them, so
+ * the line is down: as a rule the device is not masked, which would take two more accesses. Only
+ * where the next one comes before the poller has rested does it find frames without being told. */
 static enum irq_return any_cause(void *arg)
 {
 	struct nic *nic = arg;
-	u32 icr = reg_read(nic, REG_ICR); /* reading clears */
+	u32 icr = reg_read(nic, REG_ICR);
 
 	if (!(icr & (nic->rx_causes | nic->other_causes)))
 		return IRQ_NOT_MINE;
-	reg_write(nic, REG_IMC, INT_ALL);
+	if (READ_ONCE(nic->interrupted))
+		rx_irqs_off(nic);
+	WRITE_ONCE(nic->interrupted, true);
 	if (icr & INT_LSC)
 		WRITE_ONCE(nic->link_changed, true);
 	poller_schedule(&nic->poller);
@@ -74,24 +85,6 @@ static enum irq_return any_cause(void *arg)
 }
 
 /* ---- poll context ---- */
-
-static u32 wake_room(const struct nic *nic)
-{
-	return max(nic->tx.packet_max, min((u32)TX_WAKE_ROOM, nic->tx.size / 2));
-}
-
-static void wake_senders(struct nic *nic)
-{
-	struct netif *nif = nic->nif;
-	bool wake;
-
-	spin_lock(&nif->tx_lock);
-	e1000_tx_reclaim(nic);
-	wake = nif->tx_full && nic->tx.room >= wake_room(nic);
-	spin_unlock(&nif->tx_lock);
-	if (wake)
-		netif_tx_wake(nif);
-}
 
 static u32 nic_poll(struct poller *poller, u32 budget)
 {
@@ -103,16 +96,20 @@ static u32 nic_poll(struct poller *poller, u32 budget)
 		netif_carrier(nic->nif, e1000_hw_link_up(nic));
 	}
 	if (e1000_tx_busy(nic))
-		wake_senders(nic);
+		e1000_tx_wake(nic);
 	return done;
 }
 
 /* Forgets causes already served, looks once more, and only then unmasks: a frame that comes in
- * between raises its cause again and interrupts at once. */
+ * between raises its cause again and interrupts at once. Where it is not masked the interrupt of
+ * such a frame has come or will. */
 static bool nic_rest(struct poller *poller)
 {
 	struct nic *nic = container_of(poller, struct nic, poller);
 
+	WRITE_ONCE(nic->interrupted, false);
+	if (!READ_ONCE(nic->masked))
+		return e1000_rx_pending(nic);
 	reg_write(nic, REG_ICR, nic->rx_causes);
 	if (e1000_rx_pending(nic))
 		return true;
@@ -124,7 +121,8 @@ static void nic_watch(struct poller *poller)
 {
 	struct nic *nic = container_of(poller, struct nic, poller);
 
-	reg_write(nic, REG_IMC, nic->rx_causes);
+	if (!READ_ONCE(nic->masked))
+		rx_irqs_off(nic);
 }
 
 static bool nic_pending(struct poller *poller)
@@ -132,71 +130,7 @@ static bool nic_pending(struct poller *poller)
 	return e1000_rx_pending(container_of(poller, struct nic, poller));
 }
 
-/* Tells the device, and takes back what it has done already. Transmit lock held, but not all the
- * while. */
-static void tx_flush(struct nic *nic)
-{
-	e1000_tx_ring(nic);
-	e1000_tx_reclaim(nic);
-	if (e1000_tx_busy(nic) && !timer_pending(&nic->tx_timer))
-		timer_set(&nic->tx_timer, ktime_get() + TX_TIMER_NS);
-}
-
-static void tx_kick(struct batch_end *b)
-{
-	struct nic *nic = container_of(b, struct nic, tx_kick);
-
-	spin_lock(&nic->nif->tx_lock);
-	if (nic->up)
-		tx_flush(nic);
-	spin_unlock(&nic->nif->tx_lock);
-	if (unlikely(READ_ONCE(nic->nif->tx_full)))
-		wake_senders(nic);
-}
-
-static void tx_timer(struct timer *t)
-{
-	struct nic *nic = container_of(t, struct nic, tx_timer);
-
-	wake_senders(nic);
-	if (e1000_tx_busy(nic))
-		timer_set(t, ktime_get() + TX_TIMER_NS);
-}
-
 /* ---- the interface's operations ---- */
-
-/* Transmit lock held, but not all the while. */
-static int queue_frame(struct nic *nic, struct pkt *p)
-{
-	int err;
-
-	if (unlikely(!nic->up)) {
-		pkt_free(p);
-		return -ENETDOWN;
-	}
-	err = e1000_tx_xmit(nic, p);
-	if (batch_open() && e1000_tx_untold(nic) < TX_BATCH && nic->tx.room >= nic->tx.packet_max)
-		batch_end_add(&nic->tx_kick);
-	else
-		tx_flush(nic);
-	if (unlikely(nic->tx.room < nic->tx.packet_max))
-		netif_tx_stop(nic->nif);
-	return err;
-}
-
-static int nic_xmit(struct netif *nif, struct pkt *p)
-{
-	struct nic *nic = nif->priv;
-	int err;
-
-	spin_lock(&nif->tx_lock);
-	err = queue_frame(nic, p);
-	spin_unlock(&nif->tx_lock);
-	/* others may have found the ring full while the device was told of what is in it */
-	if (unlikely(READ_ONCE(nif->tx_full)))
-		wake_senders(nic);
-	return err;
-}
 
 static void nic_rx_mode(struct netif *nif)
 {
@@ -289,7 +223,7 @@ static const struct netif_driver driver_template = {
 	.ops = {
 		.open = nic_open,
 		.stop = nic_stop,
-		.xmit = nic_xmit,
+		.xmit = e1000_tx_xmit,
 		.rx_mode = nic_rx_mode,
 		.set_mac = nic_set_mac,
 		.stats = nic_stats,
@@ -356,7 +290,7 @@ static void free_irqs(struct nic *nic)
 static void nic_init(struct nic *nic)
 {
 	spin_init(&nic->stats_lock);
-	timer_init(&nic->tx_timer, tx_timer);
+	e1000_tx_init(nic);
 	nic->poller = (struct poller){
 		.poll = nic_poll,
 		.rest = nic_rest,
@@ -364,7 +298,6 @@ static void nic_init(struct nic *nic)
 		.pending = nic_pending,
 		.name = "e1000",
 	};
-	nic->tx_kick.fn = tx_kick;
 }
 
 static int nic_probe(struct pci_dev *pci, const struct pci_id *id)

@@ -122,11 +122,19 @@ struct rx_desc {
 /* Transmit data and context descriptors (3.3.6, 3.3.7): the same 16 bytes. */
 struct tx_desc {
 	u64 addr; /* context: IPCSS IPCSO IPCSE(16) TUCSS TUCSO TUCSE(16) */
-	u32 cmd;  /* DTALEN or PAYLEN 0-19, DTYP 20-23, DCMD/TUCMD 24-31 */
-	u8 status;
-	u8 popts;    /* context: HDRLEN */
-	u16 special; /* context: MSS */
+	union {
+		struct {
+			u32 cmd; /* DTALEN or PAYLEN 0-19, DTYP 20-23, DCMD/TUCMD 24-31 */
+			u8 status;
+			u8 popts;    /* context: HDRLEN */
+			u16 special; /* context: MSS */
+		};
+		u64 how; /* all of these */
+	};
 };
+
+#define TX_POPTS_SHIFT 40
+#define TX_MSS_SHIFT 48
 
 #define TX_DTYP_CONTEXT (0u << 20)
 #define TX_DTYP_DATA BIT(20)

@@ -4,7 +4,7 @@
  * a time, for all, without the transmit lock. The device fills in checksums and
  * cuts large TCP packets, told by context descriptors, which are only sent when they change; those
  * over IPv6 the driver cuts for an 8254x, whose emulations count the IPv6 header in each segment's
- * payload. It reports only the last descriptor before a doorbell and a few in between. */
+ * payload. It reports only the last descriptor before a doorbell. */
 #include "e1000.h"
 
 #include <weft/bytes.h>
@@ -13,8 +13,10 @@
 #include <weft/net/gso.h>
 #include <weft/string.h>
 
-#define REPORT_EVERY 16 /* descriptors */
-#define RING_ROUNDS 8	/* doorbells that one rings in a row */
+#define RING_ROUNDS 8 /* doorbells that one rings in a row */
+#define TX_TIMER_NS (5 * NSEC_PER_MSEC)
+#define TX_WAKE_ROOM 32
+#define TX_BATCH 32 /* descriptors a batch may keep from the device */
 /* One descriptor's bytes: its length field has 16 bits in emulations, and a buffer over a 64 KiB
  * border is an erratum of some devices. Pieces end at multiples of this. */
 #define PIECE 16384u
@@ -57,45 +59,50 @@ static u32 after(const struct tx_ring *tx, u32 i)
 	return ++i == tx->size ? 0 : i;
 }
 
-static u32 last_added(const struct tx_ring *tx)
+/* Gives the packets back whose descriptors, up to end, are done. */
+static inline void clean_up_to(struct tx_ring *tx, u32 end)
 {
-	return tx->tail ? tx->tail - 1 : tx->size - 1;
+	u32 i;
+
+	for (i = tx->clean; i != end; i = after(tx, i)) {
+		struct pkt *p = tx->pkt[i];
+
+		tx->room++;
+		if (p) {
+			tx->pkt[i] = NULL;
+			pkt_free(p);
+		}
+	}
+	tx->clean = end;
 }
 
-/* The device's report of descriptor i is asked for. */
-static void report(struct tx_ring *tx, u32 i)
+static inline void reclaim(struct tx_ring *tx)
 {
-	tx->desc[i].cmd |= TX_CMD_RS;
-	tx->reported[tx->reports_asked] = i;
-	tx->reports_asked = after(tx, tx->reports_asked);
-	tx->unreported = 0;
-}
-
-void e1000_tx_reclaim(struct nic *nic)
-{
-	struct tx_ring *tx = &nic->tx;
-
 	/* descriptors are done in their order: a report covers all before it (3.4.2) */
 	while (tx->reports_seen != tx->reports_asked) {
-		u32 last = tx->reported[tx->reports_seen], end = after(tx, last);
+		u32 last = tx->reported[tx->reports_seen];
 
 		if (!(READ_ONCE(tx->desc[last].status) & TX_STATUS_DD))
 			break;
 		tx->reports_seen = after(tx, tx->reports_seen);
-		while (tx->clean != end) {
-			struct pkt *p = tx->pkt[tx->clean];
-
-			if (p) {
-				tx->pkt[tx->clean] = NULL;
-				pkt_free(p);
-			}
-			tx->clean = after(tx, tx->clean);
-			tx->room++;
-		}
+		clean_up_to(tx, after(tx, last));
 	}
 }
 
+void e1000_tx_reclaim(struct nic *nic)
+{
+	reclaim(&nic->tx);
+}
+
 /* ---- the doorbell ---- */
+
+/* The device's report of the last descriptor is asked for. */
+static inline void ask_report(struct tx_ring *tx)
+{
+	tx->desc[tx->last].cmd |= TX_CMD_RS;
+	tx->reported[tx->reports_asked] = tx->last;
+	tx->reports_asked = after(tx, tx->reports_asked);
+}
 
 /* Transmit lock held, and given away meanwhile: an emulated device sends all that it is told of
  * before the write comes back. */
@@ -104,10 +111,10 @@ static inline void tell(struct nic *nic)
 	struct tx_ring *tx = &nic->tx;
 
 	tx->told = tx->shown;
-	spin_unlock(&nic->nif->tx_lock);
+	spin_unlock_rcu(&nic->nif->tx_lock);
 	smp_wmb();
 	reg_write(nic, REG_TDT, tx->told); /* only who rings changes it */
-	spin_lock(&nic->nif->tx_lock);
+	spin_lock_rcu(&nic->nif->tx_lock);
 }
 
 /* Again for what others have shown. The last round keeps the lock: nobody rings for them forever.
@@ -129,14 +136,15 @@ static __noinline void tell_more(struct nic *nic)
 /* One CPU at a time writes the register, or an older tail could follow a newer one. Whoever shows
  * more meanwhile leaves: `ringing` falls under the lock, with nothing shown that was not told, so
  * either his tail is seen here, or he finds it fallen and rings. */
-void e1000_tx_ring(struct nic *nic)
+static inline void ring(struct nic *nic)
 {
 	struct tx_ring *tx = &nic->tx;
 
-	if (tx->unreported)
-		report(tx, last_added(tx));
+	if (tx->shown == tx->tail)
+		return;
+	ask_report(tx);
 	tx->shown = tx->tail;
-	if (tx->ringing || tx->told == tx->shown)
+	if (tx->ringing)
 		return;
 	tx->ringing = true;
 	tell(nic);
@@ -145,27 +153,30 @@ void e1000_tx_ring(struct nic *nic)
 	tx->ringing = false;
 }
 
-/* ---- descriptors ---- */
-
-static struct tx_desc *next_desc(struct tx_ring *tx)
+void e1000_tx_ring(struct nic *nic)
 {
-	struct tx_desc *d = &tx->desc[tx->tail];
-
-	tx->tail = after(tx, tx->tail);
-	tx->room--;
-	tx->unreported++;
-	d->status = 0;
-	return d;
+	ring(nic);
 }
 
-static void add_data(struct tx_ring *tx, phys_addr_t at, u32 len, u32 flags, u8 popts)
+/* ---- descriptors ---- */
+
+static inline struct tx_desc *next_desc(struct tx_ring *tx)
+{
+	u32 i = tx->tail;
+
+	tx->last = i;
+	tx->tail = after(tx, i);
+	tx->room--;
+	return &tx->desc[i];
+}
+
+static inline void add_data(struct tx_ring *tx, phys_addr_t at, u32 len, u32 flags, u8 popts)
 {
 	struct tx_desc *d = next_desc(tx);
 
 	d->addr = at;
-	d->popts = popts;
-	d->special = 0;
-	d->cmd = len | TX_DTYP_DATA | TX_CMD_DEXT | TX_CMD_IFCS | flags;
+	d->how = (len | TX_DTYP_DATA | TX_CMD_DEXT | TX_CMD_IFCS | flags) |
+		 (u64)popts << TX_POPTS_SHIFT;
 }
 
 /* The end of a frame, in pieces. */
@@ -183,11 +194,7 @@ static void add_tail(struct tx_ring *tx, phys_addr_t at, u32 len, u32 flags, u8 
 /* The last descriptor added is p's last. */
 static inline void end_packet(struct tx_ring *tx, struct pkt *p)
 {
-	u32 last = last_added(tx);
-
-	tx->pkt[last] = p;
-	if (tx->unreported >= REPORT_EVERY)
-		report(tx, last);
+	tx->pkt[tx->last] = p;
 }
 
 /* ---- one frame ---- */
@@ -195,23 +202,20 @@ static inline void end_packet(struct tx_ring *tx, struct pkt *p)
 /* 3.3.6: where the sum starts, where it goes; TUCSE 0 is the end of the packet. */
 static inline void load_csum_context(struct tx_ring *tx, const struct pkt *p)
 {
-	u64 start = p->csum_start - pkt_headroom(p);
-	u64 context = start << 32 | (start + p->csum_off) << 40;
+	u32 sum = (p->csum_start | (u32)p->csum_off << 16) - pkt_headroom(p), start = (u16)sum;
 	struct tx_desc *d;
 
-	if (likely(tx->context == context))
+	if (likely(tx->context == sum))
 		return;
 	d = next_desc(tx);
-	d->addr = context;
-	d->cmd = TX_DTYP_CONTEXT | TX_CMD_DEXT;
-	d->popts = 0;
-	d->special = 0;
-	tx->context = context;
+	d->addr = (u64)start << 32 | (u64)(start + (sum >> 16)) << 40;
+	d->how = TX_DTYP_CONTEXT | TX_CMD_DEXT;
+	tx->context = sum;
 }
 
 /* The emulated 8254x leaves padding (TCTL.PSP) to us; a packet without tail room for that is
  * copied. NULL: freed. */
-static struct pkt *pad(struct pkt *p)
+static __noinline struct pkt *pad(struct pkt *p)
 {
 	u32 missing = ETH_ZLEN - p->len;
 
@@ -231,7 +235,7 @@ static struct pkt *pad(struct pkt *p)
 	return p;
 }
 
-static int queue_frame(struct tx_ring *tx, struct pkt *p)
+static inline int queue_frame(struct tx_ring *tx, struct pkt *p)
 {
 	bool fill = p->csum == PKT_CSUM_FILL;
 
@@ -281,10 +285,9 @@ static void load_tso_context(struct tx_ring *tx, const struct pkt *p, u32 net, u
 	struct tx_desc *d = next_desc(tx);
 
 	d->addr = ip | (u64)trans << 32 | (u64)(trans + 16) << 40;
-	d->cmd = (p->len - headers) | TX_DTYP_CONTEXT | TX_CMD_DEXT | TX_CMD_TSE | TX_TUCMD_TCP |
-		 (v6 ? 0 : TX_TUCMD_IP);
-	d->popts = headers;
-	d->special = p->gso_size;
+	d->how = ((p->len - headers) | TX_DTYP_CONTEXT | TX_CMD_DEXT | TX_CMD_TSE | TX_TUCMD_TCP |
+		  (v6 ? 0 : TX_TUCMD_IP)) |
+		 (u64)headers << TX_POPTS_SHIFT | (u64)p->gso_size << TX_MSS_SHIFT;
 	tx->context = 0;
 }
 
@@ -344,7 +347,7 @@ static int queue_cut(struct tx_ring *tx, struct pkt *p)
 		len = gso_cut_next(&c, pkt_put(headers, c.headers), &payload);
 		add_data(tx, headers_at + used, c.headers, 0, TX_POPTS_TXSM);
 		if (pkt_tailroom(headers) < c.headers || !gso_cut_more(&c)) {
-			tx->pkt[last_added(tx)] = headers;
+			tx->pkt[tx->last] = headers;
 			headers = NULL;
 		}
 		add_tail(tx, at + (payload - p->data), len, 0, TX_POPTS_TXSM);
@@ -359,20 +362,127 @@ static int queue_cut(struct tx_ring *tx, struct pkt *p)
 	return 0;
 }
 
-int e1000_tx_xmit(struct nic *nic, struct pkt *p)
+/* One that takes several descriptors. */
+static __noinline int queue_gso(struct nic *nic, struct pkt *p)
+{
+	if (nic->family == FAMILY_8254X && p->gso_type == PKT_GSO_TCP6)
+		return queue_cut(&nic->tx, p);
+	return queue_large(&nic->tx, p);
+}
+
+/* The ring is nearly full: is there room for p after all? */
+static __noinline bool make_room(struct tx_ring *tx, const struct pkt *p)
+{
+	reclaim(tx);
+	return tx->room >= (p->gso_size ? tx->packet_max : 2u);
+}
+
+/* Queues a frame; the doorbell is the caller's, who rings whenever another packet_max would find no
+ * room. Consumes. 0 or an error. */
+static inline int queue(struct nic *nic, struct pkt *p)
 {
 	struct tx_ring *tx = &nic->tx;
 
-	if (unlikely(tx->room < tx->packet_max)) {
-		e1000_tx_reclaim(nic);
-		if (tx->room < (p->gso_size ? tx->packet_max : 2u)) {
-			pkt_free(p); /* the caller of xmit counts it */
-			return -ENOBUFS;
-		}
+	if (unlikely(tx->room < tx->packet_max) && !make_room(tx, p)) {
+		pkt_free(p); /* the caller of xmit counts it */
+		return -ENOBUFS;
 	}
-	if (likely(!p->gso_size))
-		return queue_frame(tx, p);
-	if (nic->family == FAMILY_8254X && p->gso_type == PKT_GSO_TCP6)
-		return queue_cut(tx, p);
-	return queue_large(tx, p);
+	return likely(!p->gso_size) ? queue_frame(tx, p) : queue_gso(nic, p);
+}
+
+/* ---- the interface's side ---- */
+
+static u32 wake_room(const struct nic *nic)
+{
+	return max(nic->tx.packet_max, min((u32)TX_WAKE_ROOM, nic->tx.size / 2));
+}
+
+void e1000_tx_wake(struct nic *nic)
+{
+	struct netif *nif = nic->nif;
+	bool wake;
+
+	spin_lock(&nif->tx_lock);
+	reclaim(&nic->tx);
+	wake = nif->tx_full && nic->tx.room >= wake_room(nic);
+	spin_unlock(&nif->tx_lock);
+	if (wake)
+		netif_tx_wake(nif);
+}
+
+/* Tells the device, and takes back what it has done already. Transmit lock held, but not all the
+ * while. */
+static inline void flush(struct nic *nic)
+{
+	ring(nic);
+	reclaim(&nic->tx);
+	if (e1000_tx_busy(nic) && !timer_pending(&nic->tx_timer))
+		timer_set(&nic->tx_timer, ktime_get() + TX_TIMER_NS);
+}
+
+static void tx_kick(struct batch_end *b)
+{
+	struct nic *nic = container_of(b, struct nic, tx_kick);
+
+	spin_lock_rcu(&nic->nif->tx_lock);
+	if (nic->up)
+		flush(nic);
+	spin_unlock_rcu(&nic->nif->tx_lock);
+	if (unlikely(READ_ONCE(nic->nif->tx_full)))
+		e1000_tx_wake(nic);
+}
+
+static void tx_timer(struct timer *t)
+{
+	struct nic *nic = container_of(t, struct nic, tx_timer);
+
+	e1000_tx_wake(nic);
+	if (e1000_tx_busy(nic))
+		timer_set(t, ktime_get() + TX_TIMER_NS);
+}
+
+void e1000_tx_init(struct nic *nic)
+{
+	timer_init(&nic->tx_timer, tx_timer);
+	nic->tx_kick.fn = tx_kick;
+}
+
+/* May the device hear of what is queued at the end of the batch? */
+static inline bool can_wait(const struct nic *nic)
+{
+	return batch_open() && e1000_tx_untold(nic) < TX_BATCH &&
+	       nic->tx.room >= nic->tx.packet_max;
+}
+
+/* Transmit lock held, but not all the while. */
+static inline int send(struct nic *nic, struct pkt *p)
+{
+	int err;
+
+	if (unlikely(!nic->up)) {
+		pkt_free(p);
+		return -ENETDOWN;
+	}
+	err = queue(nic, p);
+	if (can_wait(nic))
+		batch_end_add(&nic->tx_kick);
+	else
+		flush(nic);
+	if (unlikely(nic->tx.room < nic->tx.packet_max))
+		netif_tx_stop(nic->nif);
+	return err;
+}
+
+int e1000_tx_xmit(struct netif *nif, struct pkt *p)
+{
+	struct nic *nic = nif->priv;
+	int err;
+
+	spin_lock_rcu(&nif->tx_lock);
+	err = send(nic, p);
+	spin_unlock_rcu(&nif->tx_lock);
+	/* others may have found the ring full while the device was told of what is in it */
+	if (unlikely(READ_ONCE(nif->tx_full)))
+		e1000_tx_wake(nic);
+	return err;
 }

@@ -209,14 +209,10 @@ EXPORT(ip_addr_from_sockaddr);
 
 u32 ip_addr_to_sockaddr(u8 *name, u16 af, const struct ip_addr *addr, u16 port, u32 scope)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
-	if (af == AF_INET) {
-		in.sin_addr = addr->w[3];
-		memcpy(name, &in, sizeof(in));
-		return sizeof(in);
-	}
+	if (af == AF_INET)
+		return ip_addr_to_sockaddr_in(name, addr, port);
 	memcpy(in6.sin6_addr, addr->b, 16);
 	in6.sin6_scope_id = ip_addr_needs_scope(addr) ? scope : 0;
 	memcpy(name, &in6, sizeof(in6));

@@ -5,6 +5,7 @@
  * called once. */
 #include "ip.h"
 #include "neigh.h"
+#include "netsend.h"
 
 #define IP_LEN_MAX 65535
 
@@ -283,10 +284,16 @@ static inline struct neigh *flow_neigh(const struct flow *f)
 /* The usual case: what f knows still holds, its neighbour's entry n and so the entry's interface
  * too, and both may be sent to at once. An interface that stops asking for addresses drops its
  * entries. Under RCU. */
+static inline bool way_ready(const struct flow *f, struct neigh *n)
+{
+	return likely(n && f->route_gen == READ_ONCE(route_generation) &&
+		      !READ_ONCE(n->nif->tx_full) && neigh_use(n));
+}
+
+/* Likewise for len bytes, and the interface is up. */
 static inline bool flow_ready(const struct flow *f, struct neigh *n, u32 len)
 {
-	return likely(n && f->route_gen == READ_ONCE(route_generation) && netif_is_up(n->nif) &&
-		      len + f->net_header <= f->mtu && !READ_ONCE(n->nif->tx_full) && neigh_use(n));
+	return likely(len + f->net_header <= f->mtu && way_ready(f, n) && netif_is_up(n->nif));
 }
 
 /* The whole of stage one but the buffer. Under RCU. */
@@ -393,18 +400,19 @@ static __noinline int commit_any(struct flow *f, struct pkt *p)
 }
 
 /* p, which has its network header, to n, whose link address is known. Under RCU. */
-static inline int send_to(struct neigh *n, struct pkt *p)
+static __always_inline int send_to(struct neigh *n, struct pkt *p)
 {
-	u32 len = n->nif->link->header_len;
+	struct netif *nif = n->nif;
+	u32 len = nif->link->header_len;
 
 	p->net_off = pkt_headroom(p);
 	p->ethertype = n->ethertype;
 	neigh_copy_header(n, pkt_push_asked(p, len), len);
-	return netif_send(n->nif, p);
+	return netif_send(nif, p);
 }
 
 /* What f knows holds, and n is its neighbour. Under RCU. */
-static inline int send_by(struct neigh *n, struct flow *f, struct pkt *p)
+static __always_inline int send_by(struct neigh *n, struct flow *f, struct pkt *p)
 {
 	struct ip_family *fam = rcu_dereference(ip_families[n->af]);
 
@@ -436,27 +444,19 @@ int ip_commit(struct flow *f, struct pkt *p)
 EXPORT(ip_commit);
 
 /* No neighbour is known, as where none is needed, or not well enough. Another way might have
- * another source, which p counts on. Under RCU. */
+ * another source, which p counts on. */
 static __noinline int send_now_any(struct flow *f, struct pkt *p)
 {
 	if (f->route_gen != READ_ONCE(route_generation) || flow_check(f, p->len, NULL))
 		return -EAGAIN;
-	return commit(f, p);
+	return ip_commit(f, p);
 }
 
 int ip_send_now(struct flow *f, struct pkt *p)
 {
-	struct neigh *n;
-	int err;
+	struct neigh *n = flow_neigh(f);
 
-	rcu_read_lock();
-	n = flow_neigh(f);
-	if (likely(flow_ready(f, n, p->len) && pkt_headroom(p) >= f->headroom))
-		err = send_by(n, f, p);
-	else
-		err = send_now_any(f, p);
-	rcu_read_unlock();
-	return err;
+	return likely(way_ready(f, n)) ? send_by(n, f, p) : send_now_any(f, p);
 }
 EXPORT(ip_send_now);
 
@@ -513,6 +513,6 @@ int ip_output_link(struct netif *nif, struct flow *f, struct pkt *p)
 	if (unlikely(!n || n->nif != nif || !neigh_push_header(n, p)))
 		return output_any(nif, f, p);
 	p->ethertype = n->ethertype;
-	return netif_send(nif, p);
+	return netif_send_any(nif, p);
 }
 EXPORT(ip_output_link);

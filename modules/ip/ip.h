@@ -80,8 +80,6 @@ const struct net_layer *net_layer_find(u16 ethertype); /* NULL: not loaded. Unde
 
 /* ---- netio.c, gso.c ---- */
 bool netif_has_taps(void);
-/* netif_tx for who is under RCU already. */
-int netif_send(struct netif *nif, struct pkt *p);
 /* One frame, or a large packet that the device cuts, to the driver. Consumes. Under RCU. */
 int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *p);
 /* A large packet segment by segment to netif_tx_frame. Consumes. Under RCU. */
@@ -192,12 +190,27 @@ int flowlabel_init(void);
 void flowlabel_exit(void);
 
 /* ---- sockerr.c ---- */
-void inet_drop_errors(struct inet_sock *is); /* those there are, and all that still come */
+/* A notice of a socket of AF_INET or AF_INET6. The core's own (MSG_ZEROCOPY) have less. */
+struct inet_error {
+	struct socket_notice n;
+	struct ip_addr offender, remote; /* offender any: this host */
+	u16 remote_port;
+	u32 ifindex; /* it came in on, or left by */
+	bool has_rx;
+	struct ip_rx rx; /* of the message that said so, or of the packet that left */
+};
+void inet_drop_errors(struct inet_sock *is); /* what IPV6_RECVPATHMTU would tell */
 /* A send was longer than the path allows: queued like an error that came in, with the MTU, for
  * those who asked by INET_RECVERR. */
 void inet_error_too_long(struct inet_sock *is, const struct flow *f);
 /* What IPV6_RECVPATHMTU waits for, if there is some; else false. */
 bool inet_recv_path_mtu(struct inet_sock *is, struct msg *m);
+
+/* ---- sockstamp.c ---- */
+/* The flow of m carries what it, or its socket, wants to know by SO_TIMESTAMPING. -EINVAL */
+int inet_stamp_flow(struct socket *s, const struct msg *m, struct flow *f);
+int stamps_init(void);
+void stamps_exit(void);
 
 /* ---- raw.c ---- */
 int raw_create(struct socket *s);

@@ -25,21 +25,14 @@ static const struct {
 	int (*init)(void);
 	void (*exit)(void);
 } parts[] = {
-	{ pmtu_init, pmtu_exit },
-	{ drop_init, drop_exit },
-	{ mib_init, mib_exit },
-	{ port_init, port_exit },
-	{ route_init, route_exit },
-	{ redirect_init, redirect_exit },
-	{ ifaddr_init, ifaddr_exit },
-	{ neigh_init, neigh_exit },
-	{ loopback_init, loopback_exit },
-	{ mcast_init, mcast_exit },
-	{ flowlabel_init, flowlabel_exit },
-	{ raw_init, raw_exit },
-	{ procnet_init, procnet_exit },
-	{ ioctl_init, ioctl_exit },
-	{ family_init, family_exit },
+	{ pmtu_init, pmtu_exit },	  { drop_init, drop_exit },
+	{ mib_init, mib_exit },		  { port_init, port_exit },
+	{ route_init, route_exit },	  { redirect_init, redirect_exit },
+	{ ifaddr_init, ifaddr_exit },	  { neigh_init, neigh_exit },
+	{ loopback_init, loopback_exit }, { stamps_init, stamps_exit },
+	{ mcast_init, mcast_exit },	  { flowlabel_init, flowlabel_exit },
+	{ raw_init, raw_exit },		  { procnet_init, procnet_exit },
+	{ ioctl_init, ioctl_exit },	  { family_init, family_exit },
 };
 
 static void parts_exit(u32 n)

@@ -3,12 +3,13 @@
  * device cannot make, the full ring. The packet paths run under RCU: a driver that detached is not
  * called again. */
 #include "ip.h"
+#include "netsend.h"
 #include "train.h"
 
 #include <weft/poller.h>
 
 static LIST_HEAD(taps); /* netif_lock to change, RCU to read */
-static u32 nr_taps;
+u32 netif_nr_taps;
 
 static void show_taps(struct netif *nif, struct pkt *p, bool sent)
 {
@@ -22,14 +23,14 @@ static void show_taps(struct netif *nif, struct pkt *p, bool sent)
 
 bool netif_has_taps(void)
 {
-	return READ_ONCE(nr_taps);
+	return READ_ONCE(netif_nr_taps);
 }
 
 void netif_tap(struct netif_tap *t)
 {
 	netif_lock();
 	list_add_tail(&t->node, &taps);
-	WRITE_ONCE(nr_taps, nr_taps + 1);
+	WRITE_ONCE(netif_nr_taps, netif_nr_taps + 1);
 	netif_unlock();
 }
 EXPORT(netif_tap);
@@ -38,19 +39,19 @@ void netif_untap(struct netif_tap *t)
 {
 	netif_lock();
 	list_del_rcu(&t->node);
-	WRITE_ONCE(nr_taps, nr_taps - 1);
+	WRITE_ONCE(netif_nr_taps, netif_nr_taps - 1);
 	netif_unlock();
 	synchronize_rcu();
 	list_init(&t->node);
 }
 EXPORT(netif_untap);
 
-/* A frame that belongs to no train. */
-static __noinline void rx_alone(struct pkt *p)
+__noinline void netif_rx_alone(struct pkt *p)
 {
 	struct netif *nif = p->nif;
 	struct netif_stats *st = netif_stats_this(nif);
 
+	p->stamp_ns = poll_now();
 	st->rx_packets++;
 	st->rx_bytes += p->len;
 	p->link_off = p->data - p->head;
@@ -59,7 +60,7 @@ static __noinline void rx_alone(struct pkt *p)
 		ip_drop(p, DROP_IF_DOWN);
 		return;
 	}
-	if (unlikely(READ_ONCE(nr_taps)))
+	if (unlikely(READ_ONCE(netif_nr_taps)))
 		show_taps(nif, p, false);
 	nif->link->input(nif, p);
 }
@@ -67,10 +68,13 @@ static __noinline void rx_alone(struct pkt *p)
 /* The poll context is an RCU section. */
 void netif_rx(struct netif *nif, struct pkt *p)
 {
+	struct rx_train *t = train_slots[cpu_id()].train;
+
 	p->nif = nif;
-	p->stamp_ns = poll_now();
-	if (!train_takes(p))
-		rx_alone(p);
+	if (t && train_fits(t, p))
+		t->next(t, p);
+	else
+		netif_rx_alone(p);
 }
 EXPORT(netif_rx);
 
@@ -128,26 +132,9 @@ static bool must_cut(const struct netif *nif, const struct netif_driver *d, cons
 	return !(nif->features & (v6 ? NETIF_F_TSO6 : NETIF_F_TSO4)) || gso_has_cwr(p);
 }
 
-/* Gives p to the driver, for whom it is so many frames with len bytes in all. */
-static inline int xmit(struct netif *nif, const struct netif_driver *d, struct pkt *p, u32 frames,
-		       u32 len)
+__noinline int netif_not_sent(struct netif *nif, int err)
 {
-	struct netif_stats *st = netif_stats_this(nif);
-	int err;
-
-	if (nif->features & NETIF_F_NO_TX_LOCK) {
-		err = d->ops.xmit(nif, p);
-	} else {
-		spin_lock(&nif->tx_lock);
-		err = d->ops.xmit(nif, p);
-		spin_unlock(&nif->tx_lock);
-	}
-	if (likely(!err)) {
-		st->tx_packets += frames;
-		st->tx_bytes += len;
-		return 0;
-	}
-	st->tx_dropped++;
+	netif_stats_this(nif)->tx_dropped++;
 	ip_drop_count(err == -ENOBUFS ? DROP_RING_FULL :
 		      err == -ENOMEM  ? DROP_NO_MEMORY :
 					DROP_TX_ERROR);
@@ -168,10 +155,10 @@ int netif_tx_frame(struct netif *nif, const struct netif_driver *d, struct pkt *
 		if (frames == 1)
 			p->gso_size = 0;
 	}
-	return xmit(nif, d, p, frames, len);
+	return netif_xmit(nif, d, p, frames, len);
 }
 
-int netif_send(struct netif *nif, struct pkt *p)
+int netif_send_any(struct netif *nif, struct pkt *p)
 {
 	const struct netif_driver *d = rcu_dereference(nif->driver);
 	int err;
@@ -183,10 +170,10 @@ int netif_send(struct netif *nif, struct pkt *p)
 	err = tx_check(nif, p);
 	if (unlikely(err))
 		return min(err, 0);
-	if (unlikely(READ_ONCE(nr_taps)))
+	if (unlikely(READ_ONCE(netif_nr_taps)))
 		show_taps(nif, p, true);
 	if (likely(!p->gso_size))
-		return xmit(nif, d, p, 1, p->len);
+		return netif_xmit(nif, d, p, 1, p->len);
 	if (must_cut(nif, d, p))
 		return gso_send(nif, d, p);
 	return netif_tx_frame(nif, d, p);

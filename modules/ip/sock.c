@@ -3,6 +3,8 @@
  * wants, waiting for it. */
 #include "ip.h"
 
+#include <weft/net/stamp.h>
+
 #include <weft/sched.h>
 
 int inet_bindv6only, inet_nonlocal_bind, inet_nonlocal_bind_v6;
@@ -29,7 +31,6 @@ void inet_sock_init(struct inet_sock *is, struct socket *s)
 	if (s && s->family == AF_INET6 && READ_ONCE(inet_bindv6only))
 		is->flags = INET_V6ONLY;
 	list_init(&is->memberships);
-	list_init(&is->errors);
 	list_init(&is->labels);
 	list_init(&is->anycasts);
 	ip_waiter_init(&is->waiter, flow_possible);
@@ -422,7 +423,10 @@ int inet_send_flow(struct inet_sock *is, const struct msg *m, struct flow *f, u1
 		f->oif = peer.scope;
 	if (m->flags & MSG_DONTROUTE)
 		f->flags |= FLOW_DONTROUTE;
-	return m->control_len ? inet_send_control(is, m, f) : 0;
+	err = m->control_len ? inet_send_control(is, m, f) : 0;
+	if (unlikely(m->control_len || is->s->stamping) && !err)
+		err = inet_stamp_flow(is->s, m, f);
+	return err;
 }
 EXPORT(inet_send_flow);
 
@@ -518,6 +522,8 @@ struct pkt *inet_reserve(struct inet_sock *is, struct flow *f, u32 len, u32 msg_
 				ip_waiter_cancel(&is->waiter);
 			limit_fragments(is, f);
 			socket_charge_tx(is->s, p);
+			if (unlikely(f->flags & (FLOW_STAMP_SCHED | FLOW_STAMP_SENT)))
+				stamp_mark(is->s, p, stamp_of_flow(f));
 			return p;
 		}
 		if (PTR_ERR(p) == -EMSGSIZE)

@@ -6,55 +6,8 @@
 
 #define QUOTE_MAX 256
 
-/* linux/errqueue.h: what IP_RECVERR hands out, followed by the offender's sockaddr */
-struct sock_extended_err {
-	u32 ee_errno;
-	u8 ee_origin, ee_type, ee_code, ee_pad;
-	u32 ee_info, ee_data;
-};
-#define SO_EE_ORIGIN_LOCAL 1
-#define SO_EE_ORIGIN_ICMP 2
-#define SO_EE_ORIGIN_ICMP6 3
-
-struct inet_error {
-	struct list_head node;
-	struct sock_extended_err ee;
-	struct ip_addr offender, remote; /* offender any: this host */
-	u16 remote_port;
-	u32 ifindex; /* it came in on */
-	bool has_rx;
-	struct ip_rx rx; /* of the message that said so */
-	u32 len;
-	u8 quote[];
-};
-
-/* The errno of the next one after it, or 0, becomes what SO_ERROR says. */
-static struct inet_error *take_error(struct inet_sock *is)
-{
-	struct inet_error *e, *next;
-
-	spin_lock(&is->s->rx_lock);
-	e = list_first_entry_or_null(&is->errors, struct inet_error, node);
-	if (e) {
-		list_del(&e->node);
-		is->nr_errors--;
-		next = list_first_entry_or_null(&is->errors, struct inet_error, node);
-		if (e->ee.ee_origin != SO_EE_ORIGIN_LOCAL)
-			WRITE_ONCE(is->s->error, next ? (int)next->ee.ee_errno : 0);
-	}
-	spin_unlock(&is->s->rx_lock);
-	return e;
-}
-
 void inet_drop_errors(struct inet_sock *is)
 {
-	struct inet_error *e;
-
-	spin_lock(&is->s->rx_lock);
-	is->closed = true;
-	spin_unlock(&is->s->rx_lock);
-	while ((e = take_error(is)))
-		kfree(e);
 	kfree(is->path_mtu);
 	is->path_mtu = NULL;
 }
@@ -63,29 +16,8 @@ void inet_drop_errors(struct inet_sock *is)
 
 static struct inet_error *error_alloc(const u8 *quote, u32 quote_len)
 {
-	u32 len = min(quote_len, (u32)QUOTE_MAX);
-	struct inet_error *e = kzalloc(sizeof(*e) + len);
-
-	if (e)
-		e->len = len;
-	if (e && len)
-		memcpy(e->quote, quote, len);
-	return e;
-}
-
-static void queue_error(struct inet_sock *is, struct inet_error *e)
-{
-	bool queued = false;
-
-	spin_lock(&is->s->rx_lock);
-	if (!is->closed && is->nr_errors < INET_ERRQ_MAX) {
-		list_add_tail(&e->node, &is->errors);
-		is->nr_errors++;
-		queued = true;
-	}
-	spin_unlock(&is->s->rx_lock);
-	if (!queued)
-		kfree(e);
+	return socket_notice_alloc(sizeof(struct inet_error), quote,
+				   min(quote_len, (u32)QUOTE_MAX));
 }
 
 /* ICMPv6's pointers are told too, as on Linux. */
@@ -112,7 +44,7 @@ static void queue_remote(struct inet_sock *is, const struct ip_error *e, u16 rem
 
 	if (!ie)
 		return;
-	ie->ee = (struct sock_extended_err){
+	ie->n.ee = (struct sock_extended_err){
 		.ee_errno = e->err,
 		.ee_type = e->icmp_type,
 		.ee_code = e->icmp_code,
@@ -126,7 +58,7 @@ static void queue_remote(struct inet_sock *is, const struct ip_error *e, u16 rem
 	ie->has_rx = e->rx;
 	if (e->rx)
 		ie->rx = *e->rx;
-	queue_error(is, ie);
+	socket_notice_queue(is->s, &ie->n, INET_ERRQ_MAX);
 }
 
 void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port, const u8 *quote,
@@ -149,7 +81,7 @@ static struct inet_error *too_long(const struct flow *f)
 
 	if (!e)
 		return NULL;
-	e->ee = (struct sock_extended_err){
+	e->n.ee = (struct sock_extended_err){
 		.ee_errno = EMSGSIZE,
 		.ee_origin = SO_EE_ORIGIN_LOCAL,
 		.ee_info = f->mtu,
@@ -165,10 +97,8 @@ void inet_error_too_long(struct inet_sock *is, const struct flow *f)
 {
 	struct inet_error *e = inet_wants_errors(is, &f->dst) ? too_long(f) : NULL;
 
-	if (e) {
-		queue_error(is, e);
-		socket_wake(is->s, POLLERR);
-	}
+	if (e)
+		socket_notice_queue(is->s, &e->n, INET_ERRQ_MAX);
 	/* RFC 3542 11.3: the last one is enough */
 	if (!ip_addr_is_v4(&f->dst) && (is->v6.flags & INET_RECVPATHMTU)) {
 		e = too_long(f);
@@ -181,15 +111,26 @@ void inet_error_too_long(struct inet_sock *is, const struct flow *f)
 
 /* ---- reading it ---- */
 
+static bool is_error(const struct inet_error *e)
+{
+	return e->n.ee.ee_origin <= SO_EE_ORIGIN_ICMP6;
+}
+
+/* The core's own notices are shorter. */
+static bool has_rx(const struct inet_error *e)
+{
+	return e->n.ee.ee_origin != SO_EE_ORIGIN_ZEROCOPY && e->has_rx;
+}
+
 static void put_error(struct inet_sock *is, struct msg *m, const struct inet_error *e)
 {
 	u8 control[sizeof(struct sock_extended_err) + SOCKADDR_MAX] = { 0 };
 	bool v4 = is->s->family == AF_INET;
 	u16 af = v4 ? AF_INET : AF_INET6;
-	u32 len = sizeof(e->ee);
+	u32 len = sizeof(e->n.ee);
 
-	memcpy(control, &e->ee, sizeof(e->ee));
-	if (e->ee.ee_origin != SO_EE_ORIGIN_LOCAL)
+	memcpy(control, &e->n.ee, sizeof(e->n.ee));
+	if (e->n.ee.ee_origin != SO_EE_ORIGIN_LOCAL && (is_error(e) || has_rx(e)))
 		len += ip_addr_to_sockaddr(control + len, af, &e->offender, 0, e->ifindex);
 	else /* of family AF_UNSPEC: nobody */
 		len += v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
@@ -198,25 +139,29 @@ static void put_error(struct inet_sock *is, struct msg *m, const struct inet_err
 
 long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len)
 {
-	struct inet_error *e = take_error(is);
-	long n;
+	struct socket_notice *n = socket_notice_take(is->s);
+	struct inet_error *e;
+	long got;
 
-	if (!e)
+	if (!n)
 		return -EAGAIN;
-	n = iter_copy_to(e->quote, min(len, (size_t)e->len), &m->iter);
-	if (n >= 0) {
-		if (m->name)
+	e = container_of(n, struct inet_error, n);
+	got = iter_copy_to(n->data, min(len, (size_t)n->len), &m->iter);
+	if (got >= 0) {
+		if (n->stamp_ns)
+			msg_put_sent_stamp(is->s, m, n->stamp_ns);
+		if (m->name && is_error(e))
 			m->name_len = ip_addr_to_sockaddr(m->name, is->s->family, &e->remote,
 							  e->remote_port, e->ifindex);
 		/* Linux: also of the message that told it, which is what tracepath counts hops by
 		 */
-		if (e->has_rx)
+		if (has_rx(e))
 			inet_rx_control(is, m, &e->rx, NULL);
 		put_error(is, m, e);
-		m->flags |= MSG_ERRQUEUE | (len < e->len ? MSG_TRUNC : 0);
+		m->flags |= MSG_ERRQUEUE | (len < n->len ? MSG_TRUNC : 0);
 	}
-	kfree(e);
-	return n;
+	kfree(n);
+	return got;
 }
 EXPORT(inet_recv_error);
 
@@ -237,7 +182,7 @@ bool inet_recv_path_mtu(struct inet_sock *is, struct msg *m)
 	is->path_mtu = NULL;
 	ip_addr_to_sockaddr(name, AF_INET6, &e->remote, e->remote_port, e->ifindex);
 	memcpy(&info.peer, name, sizeof(info.peer));
-	info.mtu = e->ee.ee_info;
+	info.mtu = e->n.ee.ee_info;
 	if (m->name) {
 		memcpy(m->name, &info.peer, sizeof(info.peer));
 		m->name_len = sizeof(info.peer);

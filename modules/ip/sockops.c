@@ -64,7 +64,7 @@ static inline struct pkt *recv_begin(struct inet_sock *is, struct msg *m, size_t
 	if (unlikely(is->path_mtu) && inet_recv_path_mtu(is, m))
 		return NULL;
 	p = socket_dequeue(is->s, m->flags);
-	if (!IS_ERR(p))
+	if (likely(!IS_ERR(p)))
 		return p;
 	*ret = PTR_ERR(p);
 	return NULL;
@@ -82,7 +82,9 @@ static inline long recv_packet(struct inet_sock *is, struct msg *m, struct pkt *
 	const struct ip_rx *rx = ip_rx(p);
 	struct socket *s = is->s;
 
-	if (m->name)
+	if (m->name && s->family == AF_INET)
+		m->name_len = ip_addr_to_sockaddr_in(m->name, &rx->src, rx->sport);
+	else if (m->name)
 		m->name_len =
 			ip_addr_to_sockaddr(m->name, s->family, &rx->src, rx->sport, rx->ifindex);
 	if (inet_wants_control(is))

@@ -29,18 +29,22 @@ static inline bool train_sum_good(const struct rx_train *t, const u8 *h, u16 len
 	if (!t->sum_at)
 		return true;
 	sum = t->rest + length + train_field(h, t->id_at) + train_field(h, t->sum_at);
-	/* the upper half of a number and its halves exchanged is its folded sum */
-	return (sum + (sum << 16 | sum >> 16)) >> 16 == 0xffff;
+	/* of so few words both halves of the product's upper half are 0xffff when those of the sum
+	 * make that */
+	return sum * 0x10001u >= 0xffff0000u;
 }
 
-#define TRAIN_WORDS_MIN 5 /* an Ethernet and an IPv4 header; the most, without a loop */
+#define TRAIN_WORDS_MIN 5   /* an Ethernet and an IPv4 header; the most, without a loop */
+#define TRAIN_WORDS_EXACT 2 /* of these: before them no bit differs */
 
 static inline bool train_same_word(const struct rx_train *t, const u8 *h, u32 i)
 {
 	u64 word;
 
 	memcpy(&word, h + 8 * i, sizeof(word));
-	return (word & t->mask[i]) == t->want[i];
+	if (i >= TRAIN_WORDS_EXACT)
+		word &= t->mask[i];
+	return word == t->want[i];
 }
 
 static inline bool train_same_headers(const struct rx_train *t, const u8 *h)
@@ -63,40 +67,32 @@ static inline u64 *train_offsets(const struct pkt *p)
 	return (u64 *)&p->link_off;
 }
 
-/* p is as it came again, and not counted. False. */
-static __noinline bool train_not_taken(struct rx_train *t, struct pkt *p, u32 frame)
+/* True: p, whose data is at the link header, is one of the train's, and ready for its next(). */
+static inline bool train_fits(struct rx_train *t, struct pkt *p)
 {
-	t->frames--;
-	t->bytes -= frame;
-	t->octets -= p->len + t->transport;
-	p->data -= t->transport;
-	p->len = frame;
-	return false;
-}
-
-/* True: p is gone with the train. p->nif and p->stamp_ns are set, data at the link header. */
-static inline bool train_takes(struct pkt *p)
-{
-	struct rx_train *t = train_slots[cpu_id()].train;
 	const u8 *h = p->data;
 	u32 frame = p->len, len;
 	u16 length;
 
-	if (!t)
-		return false;
-	if (p->nif != t->nif || frame < 8 * t->words || (u16)t->offsets != h - p->head ||
+	if (p->nif != t->nif || frame < t->look || (u16)t->offsets != h - p->head ||
 	    !train_same_headers(t, h))
 		return false;
 	length = train_field(h, t->length_at);
 	len = ntohs(length) + t->length_add;
-	if (len > frame || len < t->transport || !train_sum_good(t, h, length))
+	/* also if it is below 0 */
+	if (len > frame - t->transport || !train_sum_good(t, h, length))
 		return false;
+	p->stamp_ns = *t->now;
 	*train_offsets(p) = t->offsets;
 	p->ip_proto = t->ip_proto;
 	p->data += t->transport;
-	p->len = len - t->transport;
+	p->len = len;
+	t->frame = frame;
 	t->frames++;
 	t->bytes += frame;
 	t->octets += len;
-	return likely(t->next(t, p)) || train_not_taken(t, p, frame);
+	return true;
 }
+
+/* netio.c */
+void netif_rx_alone(struct pkt *p); /* a frame that belongs to no train; p->nif is set */

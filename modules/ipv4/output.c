@@ -3,6 +3,8 @@
  * fragments (RFC 791 3.2), unless the flow forbids it. */
 #include "ipv4.h"
 
+#include <weft/net/stamp.h>
+
 #include <weft/bytes.h>
 #include <weft/random.h>
 #include <weft/string.h>
@@ -128,6 +130,8 @@ static struct pkt *make_fragment(const struct pkt *p, const struct flow *f, cons
 				(more || (first & IPV4_MF) ? IPV4_MF : 0));
 	ipv4_header_finish(h, header_len);
 	q->net_off = pkt_headroom(q);
+	if (!off)
+		stamp_pass(p, q);
 	return q;
 }
 
@@ -222,8 +226,12 @@ int ipv4_output(struct netif *nif, struct flow *f, struct pkt *p)
 /* Without options, and nobody on the way cuts it: then it needs no ID. */
 static inline bool is_plain(const struct flow *f, const struct pkt *p, u32 len)
 {
-	return f->flags & (FLOW_DF | FLOW_PMTU) && !(f->flags & (FLOW_HDRINCL | FLOW_HOPS_0)) &&
-	       !f->opt_len && len <= IPV4_MAX_LEN && (likely(len <= f->mtu) || p->gso_size);
+	/* with options it is another, with FLOW_HDRINCL none */
+	if (unlikely(f->net_header != IPV4_HEADER || f->flags & FLOW_HOPS_0))
+		return false;
+	if (unlikely(len > f->mtu && !p->gso_size) || unlikely(len > IPV4_MAX_LEN))
+		return false;
+	return f->flags & (FLOW_DF | FLOW_PMTU);
 }
 
 bool ipv4_prepend(const struct netif *nif, struct flow *f, struct pkt *p)

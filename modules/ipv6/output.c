@@ -2,6 +2,8 @@
 /* output.c - the IPv6 header goes in front; what is longer than the path's MTU is cut into
  * fragments by the source, and by nobody else (RFC 8200 4.5). */
 #include "ipv6.h"
+
+#include <weft/net/stamp.h>
 #include "mib.h"
 
 #include <weft/bytes.h>
@@ -197,6 +199,8 @@ static struct pkt *make_fragment(const struct pkt *p, const struct flow *f, u32 
 	h[named] = IPV6_NH_FRAGMENT;
 	put_be16(h + 4, q->len - IPV6_HEADER);
 	q->net_off = pkt_headroom(q);
+	if (!off)
+		stamp_pass(p, q);
 	return q;
 }
 

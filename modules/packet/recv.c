@@ -218,7 +218,7 @@ long packet_recv(struct socket *s, struct msg *m, size_t len)
 	if (m->flags & ~known)
 		return -EINVAL;
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return socket_recv_notice(s, m, len, SOL_PACKET, PACKET_TX_TIMESTAMP);
 	if (list_empty(&s->rx) && !READ_ONCE(s->error) && device_gone(ps))
 		return -ENODEV;
 	p = socket_dequeue(s, m->flags);

@@ -4,6 +4,7 @@
  * of addresses; hence root only. */
 #include "packet.h"
 
+#include <weft/net/stamp.h>
 #include <weft/string.h>
 
 /* Where a frame goes. */
@@ -105,9 +106,14 @@ static int check_length(const struct socket *s, const struct netif *nif, const s
 static struct pkt *build(struct socket *s, struct netif *nif, const struct target *t, struct msg *m,
 			 size_t len)
 {
-	u32 headroom = nif->headroom + LINK_HEADER_MAX;
-	struct pkt *p = socket_tx_alloc(s, m->flags, headroom, len);
+	u32 headroom = nif->headroom + LINK_HEADER_MAX, stamping;
+	int err = stamp_wanted(s, m, &stamping);
 	const struct link_type *link;
+	struct pkt *p;
+
+	if (err)
+		return ERR_PTR(err);
+	p = socket_tx_alloc(s, m->flags, headroom, len);
 
 	if (IS_ERR(p))
 		return p;
@@ -115,6 +121,8 @@ static struct pkt *build(struct socket *s, struct netif *nif, const struct targe
 		pkt_free(p);
 		return ERR_PTR(-EFAULT);
 	}
+	if (unlikely(stamping & STAMP_TX_ANY))
+		stamp_mark(s, p, stamp_of_flags(stamping));
 	p->ethertype = t->protocol;
 	p->csum = PKT_CSUM_NONE;
 	p->net_off = p->data - p->head;

@@ -5,6 +5,7 @@
 #include <weft/net/neigh.h>
 
 #include "recovery.h"
+#include "stamp.h"
 
 /* ---- is it one of ours? ---- */
 
@@ -68,18 +69,26 @@ static void sample_rtt(struct tcp_conn *tc, struct tcp_ack_info *info)
 
 /* ---- what is acknowledged ---- */
 
+static __noinline void advance_watched(struct tcp_conn *tc)
+{
+	if (tc->watched & TCP_WATCHED_MTU)
+		tcp_mtu_advanced(tc);
+	if (tc->watched & TCP_WATCHED_STAMPS)
+		tcp_stamps_acked(tc);
+}
+
 static void advance_una(struct tcp_conn *tc, u32 ack, struct tcp_ack_info *info)
 {
 	info->una_advanced = true;
 	info->acked = ack - tc->snd_una;
 	tcp_recs_acked(tc, ack, info);
 	tc->snd_una = ack;
+	if (unlikely(tc->watched))
+		advance_watched(tc);
 	if (likely(!list_empty(&tc->txq)))
 		tcp_txq_free(tc, ack);
 	tc->rto_base_ns = info->now;
 	tc->backoff = 0;
-	if (unlikely(tc->mtu_watched))
-		tcp_mtu_advanced(tc);
 	tc->retrans_start_ns = 0;
 	if (unlikely(tc->urgent_out) && seq_ge(ack, tc->snd_up))
 		tc->urgent_out = false;

@@ -259,7 +259,7 @@ static void take_ack(struct coalesce *c, struct pkt *p)
 	c->nr++;
 }
 
-static void take_data(struct coalesce *c, struct pkt *p)
+static __always_inline void take_data(struct coalesce *c, struct pkt *p)
 {
 	struct tcp_rx_cb *cb = tcp_rx_cb(p);
 	u32 len = p->len - c->header;
@@ -282,30 +282,43 @@ static bool go_on(struct coalesce *c)
 	return likely(c->nr < COALESCE_MAX) || give_data(c);
 }
 
-/* Frames like those before them, whose layers below TCP had nothing to say. */
-static bool more_data(struct rx_train *t, struct pkt *p)
+static __always_inline bool take_more_data(struct coalesce *c, struct pkt *p)
 {
-	struct coalesce *c = container_of(t, struct coalesce, train);
-
 	if (unlikely(!go_on(c) || !is_next(c, p, false)))
 		return false;
 	take_data(c, p);
 	return true;
 }
 
-static bool more_acks(struct rx_train *t, struct pkt *p)
+static __always_inline bool take_more_acks(struct coalesce *c, struct pkt *p)
 {
-	struct coalesce *c = container_of(t, struct coalesce, train);
-
 	if (unlikely(!is_next(c, p, true)))
 		return false;
 	take_ack(c, p);
 	return true;
 }
 
+/* Frames like those before them, whose layers below TCP had nothing to say. */
+static void more_data(struct rx_train *t, struct pkt *p)
+{
+	if (unlikely(!take_more_data(container_of(t, struct coalesce, train), p)))
+		rx_train_refuse(t, p);
+}
+
+static void more_acks(struct rx_train *t, struct pkt *p)
+{
+	if (unlikely(!take_more_acks(container_of(t, struct coalesce, train), p)))
+		rx_train_refuse(t, p);
+}
+
+static bool take_more(struct coalesce *c, struct pkt *p)
+{
+	return c->train.next == more_acks ? take_more_acks(c, p) : take_more_data(c, p);
+}
+
 static __noinline int take_next(struct coalesce *c, struct pkt *p, struct ip_rx *rx)
 {
-	if (unlikely(!same_rx(&c->rx, rx) || !c->train.next(&c->train, p))) {
+	if (unlikely(!same_rx(&c->rx, rx) || !take_more(c, p))) {
 		finish(c);
 		return tcp_input_one(p, rx);
 	}

@@ -9,6 +9,7 @@
 #include "ports.h"
 #include "table.h"
 #include "timewait.h"
+#include "stamp.h"
 
 #include <weft/alloc.h>
 
@@ -138,6 +139,7 @@ void tcp_done(struct tcp_conn *tc, int err)
 	tcp_set_state(tc, TCP_CLOSE);
 	tcp_timers_stop(tc);
 	tcp_txq_purge(tc);
+	tcp_stamps_drop(tc);
 	tcp_cc_stop(tc);
 	tcp_unhash(&tc->end);
 	/* a port that the user chose stays his until he closes */

@@ -2,6 +2,7 @@
 /* emit.c - one segment leaves: options, window, header, down to ip. And the segments without data:
  * ACK, SYN, RST, probes, from the control pool. What may be sent, and when, is output.c's. */
 #include "emit.h"
+#include "stamp.h"
 
 /* ---- options ---- */
 
@@ -49,6 +50,20 @@ static void note_ack_sent(struct tcp_conn *tc)
 	tc->last_ack_sent = tc->rcv_nxt;
 }
 
+/* What few connections have: ECN's bits, and senders who want to know when it leaves. */
+static __noinline u16 emit_marked(struct tcp_conn *tc, struct pkt *p, u32 seq, u32 payload)
+{
+	struct flow *f = &tc->is.flow;
+	bool fresh = payload && seq == tc->snd_nxt;
+
+	if (payload && (tc->options & TCP_OPT_STAMPS))
+		tcp_stamps_mark(tc, p, seq, payload);
+	if (!(tc->options & TCP_OPT_ECN))
+		return 0;
+	f->tos = (f->tos & ~3) | tcp_ecn_tos(tc, fresh);
+	return tcp_ecn_flags(tc, fresh);
+}
+
 int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
 {
 	struct flow *f = &tc->is.flow;
@@ -81,10 +96,8 @@ int tcp_emit(struct tcp_conn *tc, struct pkt *p, u32 seq, u16 flags, u64 now)
 		flags |= TCP_URG;
 	}
 	f->tos = inet_settings(&tc->is, &f->dst)->tos;
-	if (unlikely(tc->options & TCP_OPT_ECN)) {
-		f->tos = (f->tos & ~3) | tcp_ecn_tos(tc, payload && seq == tc->snd_nxt);
-		flags |= tcp_ecn_flags(tc, payload && seq == tc->snd_nxt);
-	}
+	if (unlikely(tc->options & (TCP_OPT_ECN | TCP_OPT_STAMPS)))
+		flags |= emit_marked(tc, p, seq, payload);
 	tcp_build_header(p, f, seq, tc->rcv_nxt, flags | TCP_ACK, tcp_window_field(tc), urgent,
 			 header);
 	note_ack_sent(tc);

@@ -8,6 +8,7 @@
 #include "respond.h"
 #include "table.h"
 #include "timewait.h"
+#include "stamp.h"
 
 #include <weft/sched.h>
 
@@ -65,6 +66,7 @@ static int __init tcp_init(void)
 {
 	int err;
 
+	tcp_sock_init();
 	tcp_respond_init();
 	tcp_cookies_init();
 	tcp_fastopen_init();

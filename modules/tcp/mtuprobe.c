@@ -6,6 +6,7 @@
  * on ICMP or time-outs, a connection begins small (7.5, tcp_mtu_probing 2). What was too long goes
  * again at once, without blame on congestion. Sizes are MSSs, options not subtracted. */
 #include "recovery.h"
+#include "stamp.h"
 
 #define TIMEOUTS_BEFORE 2 /* the same full segment was lost so often */
 #define PROBE_GAP_NS NSEC_PER_SEC
@@ -87,7 +88,7 @@ void tcp_mtu_timeout(struct tcp_conn *tc)
 	/* nobody asked for less than this path's own size yet, and it is small */
 	if (mss <= base && !tc->mtu_mss)
 		return;
-	tc->mtu_watched = true;
+	tc->watched |= TCP_WATCHED_MTU;
 	if (++tc->mtu_timeouts < TIMEOUTS_BEFORE)
 		return;
 	/* base_mss first; should that not help, halves. Those may be no question of size but a path
@@ -138,14 +139,15 @@ void tcp_mtu_probe_sent(struct tcp_conn *tc, u32 seq, u32 len)
 	tc->mtu_probe = len + tcp_fixed_options(tc);
 	tc->mtu_seq = seq;
 	tc->mtu_lost = false;
-	tc->mtu_watched = true;
+	tc->watched |= TCP_WATCHED_MTU;
 	tc->mtu_next_ns = ktime_get() + PROBE_GAP_NS;
 }
 
 void tcp_mtu_advanced(struct tcp_conn *tc)
 {
 	tc->mtu_timeouts = 0;
-	tc->mtu_watched = tc->mtu_probe != 0;
+	if (!tc->mtu_probe)
+		tc->watched &= ~TCP_WATCHED_MTU;
 	if (!tc->mtu_probe ||
 	    seq_lt(tc->snd_una, tc->mtu_seq + tc->mtu_probe - tcp_fixed_options(tc)))
 		return;
@@ -155,7 +157,7 @@ void tcp_mtu_advanced(struct tcp_conn *tc)
 		tcp_mss_update(tc);
 	}
 	tc->mtu_probe = 0;
-	tc->mtu_watched = false;
+	tc->watched &= ~TCP_WATCHED_MTU;
 }
 
 bool tcp_mtu_probe_lost(struct tcp_conn *tc)

@@ -99,12 +99,17 @@ bool tcp_memory_allows(struct tcp_conn *tc, u32 n)
 
 /* ---- window ---- */
 
+static __noinline u32 share_by_scale(u32 buffer, int scale)
+{
+	return scale <= 0 ? buffer >> -scale : buffer - (buffer >> scale);
+}
+
 /* The part of some buffer that may be payload: the rest is for headers and half-filled packets. */
 static u32 payload_share(u32 buffer)
 {
 	int scale = tcp_sysctls.adv_win_scale;
 
-	return scale <= 0 ? buffer >> -scale : buffer - (buffer >> scale);
+	return likely(scale == 1) ? buffer - buffer / 2 : share_by_scale(buffer, scale);
 }
 
 /* The buffer whose payload share is window. */
@@ -125,7 +130,7 @@ static __always_inline u32 rx_space(const struct tcp_conn *tc)
 	space = payload_share(tc->rcvbuf - held);
 	if (unlikely(tcp_memory_pressure))
 		space = min(space, 4u * tc->mss);
-	return tc->window_clamp ? min(space, tc->window_clamp) : space;
+	return unlikely(tc->window_clamp) ? min(space, tc->window_clamp) : space;
 }
 
 u8 tcp_wscale_for(const struct tcp_conn *tc)
@@ -167,25 +172,29 @@ static u32 offered(const struct tcp_conn *tc)
  * counted by true size, twice the window it is good for. */
 static u32 window_step(const struct tcp_conn *tc)
 {
-	return min(max(tc->rcv_mss, 1u), max(tc->rcvbuf / 4, 1u));
+	return max(min(tc->rcv_mss, tc->rcvbuf / 4), 1u);
+}
+
+/* From none, or to none. */
+static __noinline void count_zero_window(u32 wnd)
+{
+	tcp_count(wnd ? TCP_TCPFromZeroWindowAdv : TCP_TCPToZeroWindowAdv);
 }
 
 u16 tcp_window_field(struct tcp_conn *tc)
 {
-	u32 now = offered(tc), room = rx_space(tc), wnd = now;
-	u32 unit = 1u << tc->rcv_wscale, most = 0xffffu << tc->rcv_wscale;
+	u32 scale = tc->rcv_wscale, hidden = (1u << scale) - 1; /* bits that the field has not */
+	u32 wnd = offered(tc), room = rx_space(tc);
 
-	if (room >= now + window_step(tc))
-		wnd = ALIGN_DOWN(room, unit);
+	if (room >= wnd + window_step(tc))
+		wnd = max(wnd, room & ~hidden);
 	/* a unit can hide bytes that the peer has already used: rounding up takes nothing back */
-	wnd = min(ALIGN_UP(max(wnd, now), unit), most);
-	if (unlikely(!wnd && tc->rcv_wnd))
-		tcp_count(TCP_TCPToZeroWindowAdv);
-	else if (unlikely(wnd && !tc->rcv_wnd))
-		tcp_count(TCP_TCPFromZeroWindowAdv);
-	tc->rcv_wnd = wnd;
+	wnd = min((wnd + hidden) >> scale, 0xffffu);
+	if (unlikely(!wnd != !tc->rcv_wnd))
+		count_zero_window(wnd);
+	tc->rcv_wnd = wnd << scale;
 	tc->rcv_wup = tc->rcv_nxt;
-	return wnd >> tc->rcv_wscale;
+	return wnd;
 }
 
 bool tcp_window_opened(struct tcp_conn *tc)

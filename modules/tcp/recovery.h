@@ -132,7 +132,7 @@ void tcp_mtu_timeout(struct tcp_conn *tc);
 /* How long a segment may be tried now; 0: none. It was sent. */
 u32 tcp_mtu_probe_len(struct tcp_conn *tc, u64 now);
 void tcp_mtu_probe_sent(struct tcp_conn *tc, u32 seq, u32 len);
-void tcp_mtu_advanced(struct tcp_conn *tc); /* snd_una moved, and tc->mtu_watched */
+void tcp_mtu_advanced(struct tcp_conn *tc); /* snd_una moved, and TCP_WATCHED_MTU */
 /* Something was lost. True: only what was tried, so it goes again and congestion is no issue. */
 bool tcp_mtu_probe_lost(struct tcp_conn *tc);
 

@@ -43,15 +43,12 @@ static bool window_is_low(const struct tcp_conn *tc)
 	return tcp_sysctls.adv_win_scale != 1 || 4u * tcp_rcv_window(tc) <= tc->rcvbuf;
 }
 
-/* Gives back what was read: memory, window, growth of the buffer. */
-static void settle(struct reader *r)
+/* Gives back what was read, so much of true size: memory, window, growth of the buffer. */
+static void settle(struct tcp_conn *tc, u32 freed)
 {
-	struct tcp_conn *tc = r->tc;
-
 	spin_lock(&tc->lock);
-	tc->rx_bytes -= r->freed;
-	tcp_memory_add(-(s64)r->freed);
-	r->freed = 0;
+	tc->rx_bytes -= freed;
+	tcp_memory_add(-(s64)freed);
 	if (unlikely(tc->copied_seq - tc->rcv_space_seq > tc->rcv_space))
 		tcp_rcvbuf_grow(tc);
 	if (unlikely(window_is_low(tc)) && tcp_in(tc, TCP_CAN_RECV) && !(tc->shutdown & 1) &&
@@ -286,8 +283,10 @@ static long receive(struct reader *r, long target)
 			break;
 		if (next == 1)
 			continue;
-		if (r->freed)
-			settle(r);
+		if (r->freed) {
+			settle(r->tc, r->freed);
+			r->freed = 0;
+		}
 		ret = socket_wait(r->s, deadline);
 		if (ret)
 			break;
@@ -297,12 +296,59 @@ static long receive(struct reader *r, long target)
 	return r->fault ? -EFAULT : ret;
 }
 
+/* Off its queue, if it is the only packet that waits and may be copied whole. NULL: it is not. */
+static struct pkt *take_only(struct tcp_conn *tc, size_t len)
+{
+	struct pkt *p;
+
+	spin_lock(&tc->lock);
+	p = list_first_entry(&tc->rxq, struct pkt, node);
+	if (list_empty(&tc->rxq) || p->node.next != &tc->rxq || !list_empty(&tc->reading) ||
+	    p->len > len || tc->urgent_state || tc->urgent_skip)
+		p = NULL;
+	else
+		list_del(&p->node);
+	spin_unlock(&tc->lock);
+	return p;
+}
+
+/* One packet is all there is, and the user has room for it: a request mostly, or an answer. 0: the
+ * long way has to see. */
+static long recv_only(struct tcp_conn *tc, struct msg *m, size_t len)
+{
+	struct pkt *p = take_only(tc, len);
+	u32 freed;
+	long n;
+
+	if (!p)
+		return 0;
+	n = iter_copy_to(p->data, p->len, &m->iter);
+	if (unlikely(n < (long)p->len)) {
+		n = max(n, 0l);
+		trim_read(p, n);
+		WRITE_ONCE(tc->copied_seq, tc->copied_seq + n);
+		list_add(&p->node, &tc->reading);
+		return n ? n : -EFAULT;
+	}
+	WRITE_ONCE(tc->copied_seq, tc->copied_seq + n);
+	freed = p->truesize;
+	pkt_free(p);
+	settle(tc, freed);
+	return n;
+}
+
 long tcp_recv(struct socket *s, struct msg *m, size_t len)
 {
+	const u32 special = MSG_ERRQUEUE | MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_WAITALL;
 	struct tcp_conn *tc = tcp_of(s);
 	struct reader r;
 	long target, ret;
 
+	if (likely(!(m->flags & special) && !s->tells && s->rcvlowat <= 1)) {
+		ret = recv_only(tc, m, len);
+		if (likely(ret))
+			return ret;
+	}
 	if (unlikely(m->flags & (MSG_ERRQUEUE | MSG_OOB)))
 		return m->flags & MSG_OOB ? tcp_recv_urgent(s, m, len) :
 					    inet_recv_error(&tc->is, m, len);
@@ -324,7 +370,7 @@ long tcp_recv(struct socket *s, struct msg *m, size_t len)
 	if (unlikely(tc->reader_waits))
 		WRITE_ONCE(tc->reader_waits, false);
 	if (r.freed)
-		settle(&r);
+		settle(tc, r.freed);
 	if (unlikely(s->tells) && ret >= 0)
 		tcp_recv_told(s, m, r.flags, ret, r.stamp_ns);
 	return ret;

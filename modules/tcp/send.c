@@ -25,10 +25,11 @@ static u32 notsent_limit(const struct tcp_conn *tc)
 	return tc->notsent_lowat ? tc->notsent_lowat : (u32)tcp_sysctls.notsent_lowat;
 }
 
-/* May another packet be filled? */
+/* May another packet be filled? One may where nothing is queued. */
 static bool has_room(const struct tcp_conn *tc)
 {
-	return !buffer_full(tc) && unsent(tc) < notsent_limit(tc) && tcp_memory_allows_tx(tc);
+	return !socket_tx_bytes(tc->is.s) ||
+	       (!buffer_full(tc) && unsent(tc) < notsent_limit(tc) && tcp_memory_allows_tx(tc));
 }
 
 /* A third of the buffer is free: whoever is woken has something to do. */
@@ -36,6 +37,8 @@ bool tcp_writable(const struct tcp_conn *tc)
 {
 	u32 used = socket_tx_bytes(tc->is.s), size = READ_ONCE(tc->sndbuf);
 
+	if (!used)
+		return true; /* as has_room() */
 	return used < size && size - used >= used / 2 && (u64)unsent(tc) * 2 < notsent_limit(tc) &&
 	       tcp_memory_allows_tx(tc);
 }

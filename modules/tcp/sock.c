@@ -2,6 +2,7 @@
 /* sock.c - a TCP socket's calls beside moving data: names, connect, listen, accept, shutdown,
  * close, readiness, ioctls. What they answer in which state is Linux's, errno for errno. */
 #include "ports.h"
+#include "stamp.h"
 
 #include <weft/sched.h>
 
@@ -305,7 +306,7 @@ static void graft(struct tcp_conn *tc, struct socket *child)
 
 	spin_lock(&tc->lock);
 	child->priv = tc;
-	child->ops = &tcp_ops;
+	child->ops = child->stamping ? &tcp_stamping_ops : &tcp_ops;
 	child->rcvbuf = tc->rcvbuf;
 	child->sndbuf = tc->sndbuf;
 	child->bound_if = tc->end.bound_if; /* where its peer's address means something */
@@ -416,7 +417,7 @@ static void tcp_op_close(struct socket *s)
 /* ---- readiness ---- */
 
 /* Says that somebody waits before it looks: either room is seen, or the ACK that makes it wakes. */
-static bool writable_or_ask(struct tcp_conn *tc)
+static __noinline bool writable_or_ask(struct tcp_conn *tc)
 {
 	if (tcp_writable(tc))
 		return true;
@@ -425,9 +426,10 @@ static bool writable_or_ask(struct tcp_conn *tc)
 	return tcp_writable(tc);
 }
 
-static u32 data_events(struct tcp_conn *tc, u8 shut)
+static inline u32 data_events(struct tcp_conn *tc, u8 shut)
 {
-	u32 events = 0, target = max(READ_ONCE(tc->is.s->rcvlowat), 1);
+	int lowat = READ_ONCE(tc->is.s->rcvlowat);
+	u32 events = 0, target = max(lowat, 1);
 
 	/* the mark itself is no data, unless it is inline */
 	if (tc->urgent_state && tc->rcv_up == tc->copied_seq && !tc->is.s->oobinline)
@@ -436,7 +438,7 @@ static u32 data_events(struct tcp_conn *tc, u8 shut)
 		events |= POLLIN | POLLRDNORM;
 	if (tc->urgent_state == TCP_URGENT_VALID)
 		events |= POLLPRI;
-	if ((shut & 2) || writable_or_ask(tc))
+	if ((shut & 2) || !socket_tx_bytes(tc->is.s) || writable_or_ask(tc))
 		events |= POLLOUT | POLLWRNORM;
 	return events;
 }
@@ -531,6 +533,11 @@ static const struct socket_ops tcp_ops = {
 	.ioctl = tcp_ioctl,
 	.close = tcp_op_close,
 };
+
+void tcp_sock_init(void)
+{
+	tcp_stamp_init(&tcp_ops);
+}
 
 int tcp_socket(struct socket *s)
 {

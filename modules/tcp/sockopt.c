@@ -3,6 +3,7 @@
  * TCP does when the core has set one of SOL_SOCKET. */
 #include "ports.h"
 #include "recovery.h"
+#include "stamp.h"
 
 #define SOL_TCP 6
 #define TCP_NODELAY 1
@@ -311,6 +312,8 @@ int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, u32 le
 		return set_ip(tc, level, opt, val, len);
 	if (opt == SO_MAX_PACING_RATE)
 		return tcp_pace_setsockopt(tc, val, len);
+	if (opt == SO_TIMESTAMPING)
+		return tcp_stamping_set(s, *(const u32 *)val);
 	if (opt == SO_PEEK_OFF) /* the core keeps it */
 		return 0;
 	socket_option_changed(tc, opt);

@@ -281,14 +281,15 @@ struct tcp_conn {
 	u32 challenge_left;	       /* RFC 5961 7, per connection */
 	u64 bytes_retrans, bytes_read; /* read: before rcv_space_seq */
 	/* mtuprobe.c (RFC 4821), sizes as MSSs */
-	u16 mtu_mss;	  /* gets through where the path's does not; 0: that does */
-	u16 mtu_failed;	  /* did not; 0: none is known */
-	u16 mtu_probe;	  /* is tried by the segment at mtu_seq; 0: none is on its way */
-	u8 mtu_timeouts;  /* of the same full segment */
-	bool mtu_lost;	  /* the segment that tries was */
-	bool mtu_watched; /* an ACK of something new is of interest */
+	u16 mtu_mss;	 /* gets through where the path's does not; 0: that does */
+	u16 mtu_failed;	 /* did not; 0: none is known */
+	u16 mtu_probe;	 /* is tried by the segment at mtu_seq; 0: none is on its way */
+	u8 mtu_timeouts; /* of the same full segment */
+	bool mtu_lost;	 /* the segment that tries was */
+	u8 watched;	 /* TCP_WATCHED_*: an ACK of something new is of interest */
 	u32 mtu_seq;
-	u64 mtu_next_ns; /* no other one before */
+	u64 mtu_next_ns;	  /* no other one before */
+	struct tcp_stamp *stamps; /* stamp.c; in order, NULL: none */
 	u64 challenge_ns;
 	u64 last_oow_ns;  /* an ACK answered a segment out of the window, see input.c */
 	u8 fastopen;	  /* TCP_FO_*: what our SYN asks and carries, fastclient.c */

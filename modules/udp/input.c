@@ -94,7 +94,6 @@ struct stream {
 	u32 row;	     /* how many he has got in a row */
 	/* of the train, while train.nif says that there is one */
 	struct udp_sock *to;
-	u32 ports;  /* as they stand in the header */
 	u16 pseudo; /* sum of the pseudo header without the length */
 	struct ip_rx rx;
 	struct rx_train train;
@@ -124,39 +123,33 @@ static void release(struct stream *s)
 		ip_drop_count(DROP_SOCKET_FULL);
 }
 
-static inline void hold(struct stream *s, struct pkt *p)
+/* Whole, and with a checksum that is good? */
+static inline bool is_sound(const struct stream *s, const struct pkt *p)
 {
-	if (unlikely(socket_has_filter(s->to->is.s) || p->gso_size)) {
-		release(s);
-		queue(s->to, p);
-		return;
-	}
-	list_add_tail(&p->node, &s->held);
-	if (unlikely(++s->nr_held == HELD_MAX))
-		release(s);
-}
-
-/* What fits in nothing but length and data is queued; the usual way finds fault. */
-static bool train_next(struct rx_train *t, struct pkt *p)
-{
-	struct stream *s = container_of(t, struct stream, train);
-	const u8 *h = p->data;
-	u32 ports;
 	u16 len, sum;
 
 	if (unlikely(p->len < UDP_HEADER))
 		return false;
-	memcpy(&ports, h, sizeof(ports));
-	memcpy(&len, h + 4, sizeof(len));
-	memcpy(&sum, h + 6, sizeof(sum));
-	if (ports != s->ports || ntohs(len) != p->len || !sum ||
-	    !sums_up(p, p->len, (u32)s->pseudo + len))
-		return false;
+	memcpy(&len, p->data + 4, sizeof(len));
+	memcpy(&sum, p->data + 6, sizeof(sum));
+	return ntohs(len) == p->len && sum && sums_up(p, p->len, (u32)s->pseudo + len);
+}
+
+/* What fits in nothing but length and data is queued; the usual way finds fault. */
+static void train_next(struct rx_train *t, struct pkt *p)
+{
+	struct stream *s = container_of(t, struct stream, train);
+
+	if (unlikely(p->gso_size || !is_sound(s, p))) {
+		rx_train_refuse(t, p);
+		return;
+	}
 	*ip_rx(p) = s->rx;
 	p->data += UDP_HEADER;
 	p->len -= UDP_HEADER;
-	hold(s, p);
-	return true;
+	list_add_tail(&p->node, &s->held);
+	if (unlikely(++s->nr_held == HELD_MAX))
+		release(s);
 }
 
 /* Before the batch is over nobody needs to see that the socket has other addresses now. */
@@ -170,7 +163,8 @@ static void train_over(struct batch_end *b)
 
 static __noinline void train_begin(struct stream *s, const struct pkt *p, const struct ip_rx *rx)
 {
-	if (s->train.nif || !in_poll_context())
+	/* a filter is asked about each; one that comes meanwhile, from the next batch on */
+	if (s->train.nif || !in_poll_context() || socket_has_filter(s->us->is.s))
 		return;
 	s->train.next = train_next;
 	s->batch.fn = train_over;
@@ -180,7 +174,6 @@ static __noinline void train_begin(struct stream *s, const struct pkt *p, const 
 	s->to = s->us;
 	s->rx = *rx;
 	list_init(&s->held);
-	memcpy(&s->ports, p->data, sizeof(s->ports));
 	s->pseudo = ~csum_fold(ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, 0));
 	batch_end_add(&s->batch);
 }

@@ -9,7 +9,7 @@
 /* ---- where to ---- */
 
 /* A datagram that nothing but its destination tells from the last one may use the kept flow. */
-static bool may_keep(const struct msg *m)
+static inline bool may_keep(const struct msg *m)
 {
 	return !m->control_len && !(m->flags & (MSG_OOB | MSG_DONTROUTE));
 }
@@ -244,19 +244,26 @@ static __noinline long send_any(struct udp_sock *us, struct msg *m, size_t len)
 
 /* ---- the usual case ---- */
 
-/* The way is known, and as far as can be seen nothing has to be waited for. Then the kept flow has
- * m's ports. */
+/* The way was known, and as far as can be seen nothing has to be waited for. Then the kept flow has
+ * m's ports. Whether it still holds ip_send_now finds out. */
 static inline bool seems_ready(struct udp_sock *us, const struct msg *m, u32 len)
 {
 	struct inet_sock *is = &us->is;
 	u16 port;
 
-	if (!flow_kept(us, m, &port) || !port || !fits(&is->flow, UDP_HEADER + len) ||
-	    !inet_send_ready(is))
+	if (!inet_same_peer(is, m, &is->flow, &port) || !port ||
+	    !fits(&is->flow, UDP_HEADER + len) || !inet_send_ready(is))
 		return false;
 	is->flow.sport = is->lport;
 	is->flow.dport = port;
 	return true;
+}
+
+/* Nothing is said but where to, and nothing more is to come. */
+static inline bool is_usual(const struct udp_sock *us, const struct msg *m, size_t len)
+{
+	return likely(!us->ways.any && len <= UDP_DATA_MAX && !m->control_len &&
+		      !(m->flags & (MSG_MORE | MSG_OOB | MSG_DONTROUTE)));
 }
 
 /* It was not so: p, which is filled, gives back what the user has said. */
@@ -280,8 +287,7 @@ long udp_send(struct socket *s, struct msg *m, size_t len)
 	struct pkt *p = NULL;
 	int err;
 
-	if (likely(len <= UDP_DATA_MAX && !us->ways.any && !(m->flags & MSG_MORE) &&
-		   seems_ready(us, m, len)))
+	if (is_usual(us, m, len) && seems_ready(us, m, len))
 		p = pkt_alloc(PKT_POOL_TX, ip_headroom(f), UDP_HEADER + len);
 	if (unlikely(!p))
 		return send_any(us, m, len);
@@ -289,6 +295,12 @@ long udp_send(struct socket *s, struct msg *m, size_t len)
 	if (unlikely(err))
 		return err;
 	socket_charge_tx(s, p);
+	rcu_read_lock();
 	err = ip_send_now(f, p);
-	return likely(err != -EAGAIN) ? udp_sent(us, f, len, err) : send_again(us, m, p, len);
+	if (likely(!err))
+		ip_mib_inc_poll(udp_mib_for(&f->dst), UDP_OUT);
+	rcu_read_unlock();
+	if (likely(!err))
+		return len;
+	return err == -EAGAIN ? send_again(us, m, p, len) : udp_not_sent(us, f, len, err);
 }

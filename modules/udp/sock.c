@@ -4,6 +4,7 @@
  * and ICMP errors are. */
 #include "udp.h"
 
+#include <weft/net/stamp.h>
 #include <weft/sched.h>
 
 /* Flows made before this are not kept. */
@@ -182,6 +183,7 @@ static int udp_setsockopt(struct socket *s, int level, int opt, const void *val,
 		else
 			err = inet_setsockopt(&us->is, level, opt, val, len);
 		us->ways.no_check = s->no_check;
+		us->ways.stamps = s->stamping & STAMP_TX_ANY;
 		changed(us);
 		return err;
 	}

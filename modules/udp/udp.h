@@ -56,6 +56,7 @@ union udp_ways {
 		bool cork;		  /* UDP_CORK */
 		bool no_check, no_check6; /* SO_NO_CHECK, UDP_NO_CHECK6_TX: without checksum */
 		u16 segment;		  /* UDP_SEGMENT */
+		bool stamps;		  /* SO_TIMESTAMPING of what is sent */
 	};
 };
 

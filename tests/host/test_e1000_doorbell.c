@@ -28,7 +28,7 @@ const struct pkt_owner pkt_clone_owner;
 static struct nic nic;
 static struct netif nif;
 static u8 regs[0x4000], frame[64];
-static u32 head, writes, sent, freed;
+static u32 head, writes, sent, freed, refused;
 static u32 writers; /* that are in the device now */
 static void (*meanwhile)(void);
 
@@ -79,6 +79,39 @@ void pkt_free(struct pkt *p)
 	__atomic_add_fetch(&freed, 1, __ATOMIC_RELAXED);
 }
 
+u64 ktime_get(void)
+{
+	return 0;
+}
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+	(void)t;
+	(void)fn;
+}
+
+void timer_set(struct timer *t, u64 at)
+{
+	(void)t;
+	(void)at;
+}
+
+/* Whoever has a batch open here ends it with a frame that is told at once. */
+void batch_end_add(struct batch_end *b)
+{
+	(void)b;
+}
+
+void netif_tx_stop(struct netif *n)
+{
+	WRITE_ONCE(n->tx_full, true);
+}
+
+void netif_tx_wake(struct netif *n)
+{
+	WRITE_ONCE(n->tx_full, false);
+}
+
 /* Nothing here is short, large or without its sum. */
 #define NEVER(type, name, ...) \
 	type name(__VA_ARGS__) \
@@ -119,26 +152,23 @@ void mmio_write32(volatile void *p, u32 tail)
 
 /* ---- senders ---- */
 
-/* As the driver does it. False: no room. */
+/* ring: without a batch, so that the device is told. False: no room. */
 static bool send_one(bool ring)
 {
-	struct pkt *p;
-	bool room;
+	struct pkt *p = calloc(1, sizeof(*p));
+	int err;
 
-	spin_lock(&nif.tx_lock);
-	e1000_tx_reclaim(&nic);
-	room = nic.tx.room >= 2;
-	if (room) {
-		p = calloc(1, sizeof(*p));
-		p->head = p->data = frame;
-		p->len = sizeof(frame);
-		if (e1000_tx_xmit(&nic, p))
-			abort();
-	}
-	if (ring || !room)
-		e1000_tx_ring(&nic);
-	spin_unlock(&nif.tx_lock);
-	return room;
+	p->head = p->data = frame;
+	p->len = sizeof(frame);
+	fake_batch = !ring;
+	preempt_disable();
+	err = e1000_tx_xmit(&nif, p);
+	preempt_enable();
+	if (err && err != -ENOBUFS)
+		abort();
+	if (err)
+		__atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
+	return !err;
 }
 
 static int setup(void **state)
@@ -146,9 +176,12 @@ static int setup(void **state)
 	(void)state;
 	memset(&nic, 0, sizeof(nic));
 	spin_init(&nif.tx_lock);
+	nif.tx_full = false;
+	nif.priv = &nic;
 	nic.nif = &nif;
+	nic.up = true;
 	nic.regs = regs;
-	head = writes = sent = freed = 0;
+	head = writes = sent = freed = refused = 0;
 	meanwhile = NULL;
 	if (e1000_tx_alloc(&nic, RING))
 		return -1;
@@ -268,7 +301,7 @@ static void senders_in_parallel(void **state)
 	pthread_barrier_destroy(&begin);
 	pthread_barrier_destroy(&end);
 	e1000_tx_reclaim(&nic);
-	assert_int_equal(sent, freed);
+	assert_int_equal(sent, freed - refused);
 }
 
 int main(void)

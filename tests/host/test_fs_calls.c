@@ -2,8 +2,8 @@
 /* test_fs_calls.c - descriptors and what is done through them: sharing, numbers, positions, holes,
  * limits, locks, directory reading, permissions, mounts, and the text files of /proc and /sys. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
-/* sources: kernel/fs/[a-z]*.c kernel/time/usertime.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c */
-/* sources: kernel/lib/string.c kernel/lib/inflate.c */
+/* sources: kernel/fs/[a-z]*.c kernel/time/usertime.c kernel/lib/iter.c kernel/lib/parse.c */
+/* sources: kernel/lib/printf.c kernel/lib/string.c kernel/lib/inflate.c */
 /* sources: tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <setjmp.h>
 #include <stdarg.h>

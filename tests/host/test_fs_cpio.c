@@ -2,8 +2,8 @@
 /* test_fs_cpio.c - the boot image: what a good archive becomes (in place where it is aligned), and
  * that a damaged one does no harm however it is damaged. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
-/* sources: kernel/fs/[a-z]*.c kernel/time/usertime.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c */
-/* sources: kernel/lib/string.c kernel/lib/inflate.c */
+/* sources: kernel/fs/[a-z]*.c kernel/time/usertime.c kernel/lib/iter.c kernel/lib/parse.c */
+/* sources: kernel/lib/printf.c kernel/lib/string.c kernel/lib/inflate.c */
 /* sources: tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
 /* test_fs_pipe.c - pipes, FIFOs, eventfds and waiting for them: atomic writes, ends that close,
  * sizes, poll, select and epoll (level, edge, one shot, nested, closed files), in real threads. */
 /* cflags: -Itests/host/fs -include tests/host/own_names.h */
-/* sources: kernel/fs/[a-z]*.c kernel/time/usertime.c kernel/lib/iter.c kernel/lib/parse.c kernel/lib/printf.c */
-/* sources: kernel/lib/string.c kernel/lib/inflate.c */
+/* sources: kernel/fs/[a-z]*.c kernel/time/usertime.c kernel/lib/iter.c kernel/lib/parse.c */
+/* sources: kernel/lib/printf.c kernel/lib/string.c kernel/lib/inflate.c */
 /* sources: tests/host/fs/model.c tests/host/fake_fs_env.c */
 #include <pthread.h>
 #include <setjmp.h>

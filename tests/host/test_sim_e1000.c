@@ -36,23 +36,73 @@ static void burst_is_served_in_few_interrupts(void **state)
 	stack_down_e1000(&e1000);
 }
 
+/* An answer to a frame that comes alone: the doorbell, the interrupt's own, a sixteenth of RDT's.
+ */
+static void single_frames_take_few_accesses(void **state)
+{
+	u64 accesses;
+
+	setup(NULL);
+	accesses = e1000.accesses;
+	for (u32 i = 0; i < 64; i++) {
+		check_echo(i, 20);
+		sim_run_ms(20);
+	}
+	accesses = e1000.accesses - accesses;
+	/* the message that the 82574 sends needs no answer, but a mask */
+	assert_in_range(accesses, 64, (kind == MODEL_82540EM ? 2 : 4) * 64 + 8);
+	stack_down_e1000(&e1000);
+}
+
+/* Echo requests that are in the ring at once. */
+static void receive_now(u32 n)
+{
+	struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1 };
+	u8 f[128], m[32];
+
+	for (u32 i = 0; i < n; i++)
+		e1000.end.receive(&e1000.end, f,
+				  frame_ipv4(f, host_mac, peer_mac, &h, m,
+					     icmp_message(m, 8, 0, i, NULL, 0)));
+}
+
+static bool rx_unmasked(void)
+{
+	return e1000.reg[0xd0 / 4] & (BIT(7) | BIT(20));
+}
+
+/* Interrupts one by one while the poll context does not come to look: the second one masks. */
+static void falling_behind_masks(void **state)
+{
+	setup(NULL);
+	for (u32 round = 0; round < 3; round++) {
+		u64 irqs = e1000.irqs;
+
+		assert_true(rx_unmasked());
+		preempt_disable();
+		receive_now(10);
+		assert_false(rx_unmasked());
+		assert_in_range(e1000.irqs - irqs, 1, 2);
+		preempt_enable();
+		sim_run_ms(2);
+		assert_int_equal(peer_count_icmp(&peer, 0), 10);
+		peer_forget(&peer);
+		sim_run_ms(20);
+	}
+	assert_true(rx_unmasked());
+	check_echo(1, 20);
+	stack_down_e1000(&e1000);
+}
+
 /* More frames than descriptors at one moment: some are lost, the receiver goes on,
  * nothing storms. */
 static void overrun(void **state)
 {
-	u32 i, got;
+	u32 got;
 
 	setup("rx_ring=16");
 	preempt_disable(); /* no poll meanwhile */
-	for (i = 0; i < 100; i++) {
-		u8 f[128];
-		struct ipv4_fields h = { .src = PEER, .dst = HOST, .proto = 1 };
-		u8 m[32];
-
-		e1000.end.receive(&e1000.end, f,
-				  frame_ipv4(f, host_mac, peer_mac, &h, m,
-					     icmp_message(m, 8, 0, i, NULL, 0)));
-	}
+	receive_now(100);
 	preempt_enable();
 	sim_run_ms(2);
 	got = peer_count_icmp(&peer, 0);
@@ -401,7 +451,9 @@ static void bad_parameters_are_refused(void **state)
 
 #define ALL_TESTS                                                                                 \
 	cmocka_unit_test(rings_wrap), cmocka_unit_test(burst_is_served_in_few_interrupts),        \
-		cmocka_unit_test(overrun), cmocka_unit_test(ring_full_and_free_again),            \
+		cmocka_unit_test(single_frames_take_few_accesses),                                \
+		cmocka_unit_test(falling_behind_masks), cmocka_unit_test(overrun),                \
+		cmocka_unit_test(ring_full_and_free_again),                                       \
 		cmocka_unit_test(device_fills_checksums),                                         \
 		cmocka_unit_test(device_checks_checksums), cmocka_unit_test(link_comes_and_goes), \
 		cmocka_unit_test(filters), cmocka_unit_test(ring_stays_full_without_memory),      \

@@ -112,6 +112,146 @@ static void refused(void **state)
 	down();
 }
 
+#define GROUP IP4(239, 1, 2, 3)
+
+static void join_group(struct socket *s)
+{
+	u32 v[3] = { htonl(GROUP), htonl(HOST), 0 };
+
+	assert_int_equal(sock_setopt(s, SOL_IP, IP_ADD_MEMBERSHIP, v, 8), 0);
+}
+
+/* This host's members of the group hear them too, one by one or together as each one asks. */
+static void to_a_group_with_members_here(void **state)
+{
+	struct socket *s, *single, *joined;
+
+	up(0);
+	s = bound(0, 5000);
+	single = bound(0, 6000);
+	joined = bound(0, 6000 + 1);
+	join_group(single);
+	join_group(joined);
+	set_option(joined, SOL_UDP, UDP_GRO, 1);
+	set_option(s, SOL_UDP, UDP_SEGMENT, 400);
+	for (u32 port = 6000; port <= 6001; port++) {
+		peer_forget(&peer);
+		assert_int_equal(send_to(s, GROUP, port, sent, 1000), 1000);
+		sim_run_ms(5);
+		expect_wire(1000, 400);
+	}
+	for (u32 off = 0; off < 1000; off += 400) {
+		assert_int_equal(receive(single), min(400u, 1000 - off));
+		assert_memory_equal(data, sent + off, min(400u, 1000 - off));
+	}
+	assert_int_equal(receive(single), -EAGAIN);
+	assert_int_equal(receive(joined), 1000);
+	assert_memory_equal(data, sent, 1000);
+	sock_close(s);
+	sock_close(single);
+	sock_close(joined);
+	down();
+}
+
+/* Several of one group: each is given all of them. */
+static void two_members_on_a_port(void **state)
+{
+	struct socket *s, *r[2];
+
+	up(0);
+	s = bound(0, 5000);
+	for (u32 i = 0; i < 2; i++) {
+		int one = 1;
+
+		r[i] = sock_open(SOCK_DGRAM, 0);
+		assert_int_equal(sock_setopt(r[i], SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+		r[i]->reuseaddr = true;
+		assert_int_equal(sock_bind(r[i], 0, 6000), 0);
+		join_group(r[i]);
+		if (i)
+			set_option(r[i], SOL_UDP, UDP_GRO, 1);
+	}
+	set_option(s, SOL_UDP, UDP_SEGMENT, 400);
+	assert_int_equal(send_to(s, GROUP, 6000, sent, 1000), 1000);
+	sim_run_ms(5);
+	assert_int_equal(receive(r[0]), 400);
+	assert_int_equal(receive(r[0]), 400);
+	assert_int_equal(receive(r[0]), 200);
+	assert_int_equal(receive(r[1]), 1000);
+	sock_close(s);
+	sock_close(r[0]);
+	sock_close(r[1]);
+	down();
+}
+
+/* The neighbour is asked for first: what was kept meanwhile is cut then. */
+static void before_the_neighbour_is_known(void **state)
+{
+	struct socket *s;
+
+	udp_host_up();
+	for (u32 i = 0; i < sizeof(sent); i++)
+		sent[i] = i * 7 + i / 251;
+	s = bound(0, 5000);
+	set_option(s, SOL_UDP, UDP_SEGMENT, 500);
+	assert_int_equal(send_to(s, PEER, 9, sent, 5000), 5000);
+	sim_run_ms(1);
+	sim_run_ms(20);
+	sock_close(s);
+	down();
+}
+
+/* Whatever allocation fails, the datagrams that arrive are whole and nothing is left behind. */
+static void without_memory(void **state)
+{
+	struct socket *s, *r;
+
+	up(0);
+	s = bound(0, 5000);
+	r = bound(0, 6000);
+	set_option(s, SOL_UDP, UDP_SEGMENT, 700);
+	for (u32 every = 1; every < 40; every++) {
+		const struct frame *f;
+		long n;
+
+		sim_fail_every(every);
+		send_to(s, PEER, 9, sent, 9000);
+		send_to(s, HOST, 6000, sent, 9000);
+		sim_run_ms(3);
+		sim_fail_every(0);
+		while ((f = peer_take_proto(&peer, UDP)) != NULL) {
+			assert_true(frame_sound(f));
+			assert_int_equal(udp_sum(frame_ip(f)), 0);
+		}
+		while ((n = receive(r)) > 0)
+			assert_true(n == 700 || n == 9000 % 700);
+	}
+	sock_close(s);
+	sock_close(r);
+	down();
+}
+
+/* Pieces of one send, each with the size that the first one said. */
+static void corked(void **state)
+{
+	struct socket *s;
+
+	up(0);
+	s = bound(0, 5000);
+	set_option(s, SOL_UDP, UDP_SEGMENT, 300);
+	set_option(s, SOL_UDP, 1 /* UDP_CORK */, 1);
+	assert_int_equal(send_to(s, PEER, 9, sent, 1000), 1000);
+	set_option(s, SOL_UDP, UDP_SEGMENT, 7);
+	assert_int_equal(send_to(s, PEER, 9, sent + 1000, 500), 500);
+	sim_run_ms(5);
+	assert_null(peer_take_proto(&peer, UDP));
+	set_option(s, SOL_UDP, 1, 0);
+	sim_run_ms(5);
+	expect_wire(1500, 300);
+	sock_close(s);
+	down();
+}
+
 /* ---- receiving ---- */
 
 static u8 peer_ttl = 64;
@@ -252,9 +392,16 @@ static void losses_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cut_on_the_wire), cmocka_unit_test(refused),
-		cmocka_unit_test(joined),	   cmocka_unit_test(joined_as_far_as_it_fits),
+		cmocka_unit_test(cut_on_the_wire),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(joined),
+		cmocka_unit_test(joined_as_far_as_it_fits),
 		cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(to_a_group_with_members_here),
+		cmocka_unit_test(two_members_on_a_port),
+		cmocka_unit_test(before_the_neighbour_is_known),
+		cmocka_unit_test(without_memory),
+		cmocka_unit_test(corked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,7 +293,7 @@ static void stamps_of_arrival(void **state)
 	memcpy(t, c.data, sizeof(t));
 	assert_true(t[0] || t[1]);
 	assert_true(!t[2] && !t[3] && !t[4] && !t[5]);
-	v = SOF_TIMESTAMPING_TX_SOFTWARE;
+	v = SOF_TIMESTAMPING_BIND_PHC;
 	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_TIMESTAMPING, &v, 4), -EOPNOTSUPP);
 	v = 1 << 30;
 	assert_int_equal(sock_setopt(s, SOL_SOCKET, SO_TIMESTAMPING, &v, 4), -EINVAL);

@@ -141,6 +141,43 @@ static void names_in_a_train(void **state)
 	udp_host_down();
 }
 
+/* A train that is longer than there is room: who is below the bound may go over it once, as alone;
+ * the others are counted, and what was queued is what came first. */
+static void train_over_the_bound(void **state)
+{
+	u32 unit = 0, fit, drops;
+	struct socket *s;
+
+	udp_host_up();
+	s = bound(0, 5000);
+	put_numbered(0, PLAIN);
+	sim_run_ms(1);
+	unit = s->rx_bytes;
+	assert_true(unit);
+	assert_int_equal(receive(s), 1);
+	for (u32 room = 8; room <= 40; room += 8) {
+		/* of the last one a byte fits, or none */
+		s->rcvbuf = room * unit + (room & 8 ? 1 : 0);
+		fit = min(room + (room & 8 ? 1 : 0), 40u);
+		drops = s->rx_drops;
+		drops_mark();
+		for (u32 i = 0; i < 40; i++)
+			put_numbered(i, PLAIN);
+		sim_run_ms(1);
+		assert_int_equal(s->rx_bytes, fit * unit);
+		assert_int_equal(s->rx_drops - drops, 40 - fit);
+		assert_int_equal(drops_since(DROP_SOCKET_FULL), 40 - fit);
+		for (u32 i = 0; i < fit; i++) {
+			assert_int_equal(receive(s), 1);
+			assert_int_equal(data[0], i);
+		}
+		assert_int_equal(receive(s), -EAGAIN);
+		assert_int_equal(s->rx_bytes, 0);
+	}
+	sock_close(s);
+	udp_host_down();
+}
+
 /* ---- who is woken ---- */
 
 struct listener {
@@ -211,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(odd_ones_in_a_train),
 		cmocka_unit_test(names_in_a_train),
+		cmocka_unit_test(train_over_the_bound),
 		cmocka_unit_test(wakes_until_somebody_looks),
 	};
 

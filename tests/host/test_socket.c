@@ -3,7 +3,8 @@
  * time-outs, errors reported once, send buffer, options as Linux has them, control messages, and
  * sockets that are killed under their users. */
 /* cflags: -Itests/host/module */
-/* sources: kernel/net/socket.c kernel/net/sockqueue.c kernel/net/sockmsg.c kernel/net/sockopt.c */
+/* sources: kernel/net/socket.c kernel/net/sockqueue.c kernel/net/sockmsg.c kernel/net/socknotice.c
+ * kernel/net/sockopt.c */
 /* sources: kernel/net/sockfilter.c kernel/net/bpf.c */
 /* sources: kernel/net/registry.c kernel/net/pkt.c kernel/net/pkt_budget.c kernel/net/pkt_large.c
  * kernel/net/pkt_data.c kernel/net/pkt_depot.c kernel/module/list.c */

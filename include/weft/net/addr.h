@@ -7,6 +7,7 @@
 #include <uapi/socket.h>
 #include <weft/bytes.h>
 #include <weft/err.h>
+#include <weft/string.h>
 
 struct ip_addr {
 	union {
@@ -164,5 +165,17 @@ char *ip_addr_format(char *buf, const struct ip_addr *a);
  * family: an AF_INET name on an AF_INET6 socket is refused. -EINVAL too short, -EAFNOSUPPORT. */
 int ip_addr_from_sockaddr(const u8 *name, u32 len, u16 af, struct ip_addr *addr, u16 *port,
 			  u32 *scope);
-/* Fills name (SOCKADDR_MAX bytes), returns its length. */
+/* Fill name (SOCKADDR_MAX bytes), return its length. */
+static inline u32 ip_addr_to_sockaddr_in(u8 *name, const struct ip_addr *addr, u16 port)
+{
+	/* as two words: that is how it will be read */
+	u64 words[2] = { AF_INET | (u32)htons(port) << 16 | (u64)addr->w[3] << 32 };
+
+	_Static_assert(sizeof(words) == sizeof(struct sockaddr_in) &&
+			       offsetof(struct sockaddr_in, sin_port) == 2 &&
+			       offsetof(struct sockaddr_in, sin_addr) == 4,
+		       "family, port and address are the first word");
+	memcpy(name, words, sizeof(words));
+	return sizeof(words);
+}
 u32 ip_addr_to_sockaddr(u8 *name, u16 af, const struct ip_addr *addr, u16 port, u32 scope);

@@ -42,7 +42,9 @@ enum ip_kind {
 #define FLOW_NO_LABEL BIT(14)	  /* flow_label 0 is meant: the family makes none */
 #define FLOW_PREFER_TEMPORARY BIT(15) /* of several sources a temporary one (RFC 5014) ... */
 #define FLOW_PREFER_PUBLIC BIT(16)    /* ... or a public one, whatever the setting says */
-#define FLOW_HOPS_0 BIT(17) /* ttl 0 is meant: what goes to a group does not leave this host */
+#define FLOW_HOPS_0 BIT(17)	 /* ttl 0 is meant: what goes to a group does not leave this host */
+#define FLOW_STAMP_SCHED BIT(18) /* inet_reserve: the packet gets PKT_STAMP_SCHED ... */
+#define FLOW_STAMP_SENT BIT(19)	 /* ... or PKT_STAMP_SENT */
 
 struct flow {
 	/* the caller's; changing any but ports, tos, ttl needs flow_reset() */
@@ -123,8 +125,9 @@ int ip_flow_check(struct flow *f, u32 len, struct ip_waiter *w);
  * Consumes. 0 or the errors above. */
 int ip_commit(struct flow *f, struct pkt *p);
 /* Both stages at once, for a flow that has been reserved before: p is from PKT_POOL_TX, with
- * ip_headroom(f) in front, and filled (f->saddr is that of the last time). -EAGAIN: ip_reserve
- * would have to look closer, and p is still the caller's. Else as ip_commit. */
+ * ip_headroom(f) in front, filled (f->saddr is that of the last time), and fits f->mtu with
+ * f->net_header. -EAGAIN: ip_reserve would have to look closer, and p is still the caller's. Else
+ * as ip_commit. Under RCU. */
 int ip_send_now(struct flow *f, struct pkt *p);
 static inline u32 ip_headroom(const struct flow *f)
 {

@@ -91,10 +91,6 @@ struct inet_sock {
 	struct flow flow;	   /* of a connected socket, revalidated at each use */
 	struct ip_waiter waiter;
 	u64 park_until; /* ktime: a neighbour was slow, so until then sends park at once */
-	/* guarded by s->rx_lock */
-	bool closed;
-	u32 nr_errors;
-	struct list_head errors;     /* of struct inet_error */
 	struct inet_error *path_mtu; /* what IPV6_RECVPATHMTU is to be told */
 };
 
@@ -195,7 +191,7 @@ static inline bool inet_send_ready(const struct inet_sock *is)
 {
 	const struct socket *s = is->s;
 
-	return likely(!is->frag_size && socket_tx_bytes(s) < s->sndbuf && !READ_ONCE(s->error));
+	return likely(!is->frag_size && socket_has_tx_room(s) && !READ_ONCE(s->error));
 }
 /* A send of more than any packet holds: -EMSGSIZE. As on Linux the error queue of who sends by IPv6
  * learns what the path would take, which is how tracepath begins. */
@@ -231,7 +227,7 @@ void inet_error(struct inet_sock *is, const struct ip_error *e, u16 remote_port,
 long inet_recv_error(struct inet_sock *is, struct msg *m, size_t len);
 static inline bool inet_has_error(const struct inet_sock *is)
 {
-	return !list_empty(&is->errors);
+	return socket_has_notice(is->s);
 }
 /* The two halves of inet_op_recv, for who does more with a datagram: the next one, which is the
  * caller's then, or NULL and in *ret what recv answers; and its name, control messages and data

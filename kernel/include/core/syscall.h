@@ -35,7 +35,8 @@ int path_from_user(char *buf, u64 user, bool allow_empty);
 char *path_buf_get(void); /* PATH_MAX bytes, NULL */
 void path_buf_put(char *p);
 
-/* User's time structures as ns (kernel/time/usertime.c); more than USER_SECONDS_MAX is cut to it. */
+/* User's time structures as ns (kernel/time/usertime.c); more than USER_SECONDS_MAX is cut to it.
+ */
 #define USER_SECONDS_MAX (1ll << 33) /* 272 years in ns fit into 63 bits */
 struct timespec64 {
 	s64 sec, nsec;

@@ -385,6 +385,7 @@ static u32 reg_read(struct sim_pci_model *pci, u32 reg, u32 size)
 
 	if (size != 4 || reg & 3)
 		sim_fatal("register %#x read with %u bytes", reg, size);
+	m->accesses++;
 	if (m->dead)
 		return 0xffffffff;
 	if (reg >= sizeof(m->reg))
@@ -410,6 +411,7 @@ static void reg_write(struct sim_pci_model *pci, u32 reg, u32 size, u32 v)
 
 	if (size != 4 || reg & 3 || reg >= sizeof(m->reg))
 		sim_fatal("register %#x written with %u bytes", reg, size);
+	m->accesses++;
 	switch (reg) {
 	case CTRL:
 		if (v & CTRL_RST)

@@ -18,7 +18,7 @@ struct model_e1000 {
 	bool dead;	  /* reads as all ones */
 	/* for tests to look at */
 	u64 rx_frames, rx_missed, rx_filtered, tx_frames, tx_runts, tx_contexts, tx_reports,
-		tx_large, tdt_writes, rdt_writes, irqs;
+		tx_large, tdt_writes, rdt_writes, irqs, accesses; /* accesses: of registers */
 	/* its own */
 	u32 reg[0x6000 / 4];
 	struct sim_event tx_event;
