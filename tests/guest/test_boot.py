@@ -70,7 +70,8 @@ def test_shell_on_the_screen_reads_the_keyboard(start):
     g = start(cmdline="net=manual").login()
     _, _, before = g.screen()
     g.keys(["e", "c", "h", "o", "spc", "shift-a", "b", "shift-dot", "slash", "t", "m", "p", "slash", "k", "ret"])
-    assert g.sh("for i in 1 2 3 4 5 6 7 8 9; do [ -s /tmp/k ] && break; sleep 1; done; cat /tmp/k") == "Ab\n"
+    g.until("[ -s /tmp/k ]")
+    assert g.sh("cat /tmp/k") == "Ab\n"
     _, _, after = g.screen()
     assert before != after
 

@@ -27,7 +27,7 @@ def lit(guest):
     return len(cells)
 
 
-def settles(guest, wanted, seconds=8):
+def settles(guest, wanted, seconds=30):
     """The number of lit cells, once wanted(number) holds."""
     end = time.monotonic() + seconds
     while not wanted(n := lit(guest)) and time.monotonic() < end:
@@ -42,7 +42,8 @@ def typed(text):
 
 
 def wait_for(guest, path):
-    return guest.sh(f"for i in 1 2 3 4 5 6 7 8 9 10; do [ -s {path} ] && break; sleep 0.5; done; cat {path}; rm -f {path}", 15)
+    guest.until(f"[ -s {path} ]")
+    return guest.sh(f"cat {path}; rm -f {path}")
 
 
 def test_screen_shows_log_and_prompt(g):
@@ -72,7 +73,7 @@ def test_screen_scrolls(g):
 
 def test_interrupt_by_keyboard(g):
     g.keys(typed("sleep 100\n"))
-    time.sleep(0.5)
+    g.until("ps | grep -q '[s]leep 100'")
     g.keys(["ctrl-c"])
     g.keys(typed("echo after > /tmp/c\n"))
     assert wait_for(g, "/tmp/c") == "after\n"

@@ -42,7 +42,11 @@ def test_nginx_and_curl(box):
     assert sums[0] == sums[2]
     codes = box.sh(f"for i in 1 2 3 4 5 6; do {get}/ -o /dev/null -w '%{{http_code}} ' & done; wait; echo")
     assert codes.count("200") == 6
-    box.sh("nginx -c /tmp/n.conf -s reload; sleep 1")
+    workers = re.findall(r"(\d+) \S+ +nginx: worker", box.sh("ps"))
+    box.sh("nginx -c /tmp/n.conf -s reload")
+    assert workers
+    for pid in workers:
+        box.until(f"! kill -0 {pid}")
     assert "Welcome to nginx" in box.sh(get + "/")
     box.sh("nginx -c /tmp/n.conf -s quit")
     box.until("! pidof nginx")
@@ -88,7 +92,8 @@ def test_openssl(box):
 
 
 def test_bash_job_control(box):
-    out = box.sh("/bin/bash -c 'set -m; sleep 30 & kill -STOP %1; sleep 0.3; jobs; kill -KILL %1; sleep 0.3; jobs; echo end' 2>&1")
+    out = box.sh("/bin/bash -c 'set -m; sleep 30 & kill -STOP %1; until jobs | grep Stopped; do :; done;"
+                 " kill -KILL %1; while kill -0 $! 2> /dev/null; do :; done; jobs; echo end' 2>&1")
     assert "Stopped" in out and "Killed" in out and out.strip().endswith("end")
     assert box.sh("/bin/bash -c 'coproc cat; echo hi >&${COPROC[1]}; read x <&${COPROC[0]}; echo got $x'").strip() == "got hi"
     assert box.run("/bin/bash -c 'diff <(seq 1 5) <(seq 1 5)'")[1] == 0
@@ -97,7 +102,8 @@ def test_bash_job_control(box):
 # ---- over TCP ----
 
 def test_iperf3(box):
-    box.sh("iperf3 -s -D; sleep 1")
+    box.sh("iperf3 -s -D")
+    box.serving(5201)
     for options in ("", "-R", "-P 4", "-Z", "-u -b 20M"):
         out = box.sh(f"iperf3 -c 127.0.0.1 -t 1 {options}", 30)
         rate = re.search(r"([\d.]+) ([MGK])bits/sec.*receiver", out)
@@ -125,7 +131,8 @@ def test_redis_over_tcp(box):
 def test_ssh_login(box):
     """Keys are made, the login gets a terminal of its own, and the exit status comes back."""
     box.sh("mkdir -p ~/.ssh /etc/dropbear; rm -f ~/.ssh/id; dropbearkey -t ed25519 -f ~/.ssh/id 2>/dev/null | grep ^ssh"
-           " > ~/.ssh/authorized_keys; chmod 700 ~/.ssh; chmod 600 ~/.ssh/*; dropbear -R -E -p 2222 2>/tmp/db.log; sleep 1", 60)
+           " > ~/.ssh/authorized_keys; chmod 700 ~/.ssh; chmod 600 ~/.ssh/*; dropbear -R -E -p 2222 2>/tmp/db.log", 60)
+    box.serving(2222)
     ssh = "dbclient -y -y -i ~/.ssh/id -p 2222 root@127.0.0.1"
     assert "uid=0(root)" in box.sh(f"{ssh} id 2>/dev/null", 40)
     assert box.run(f"{ssh} 'exit 7' 2>/dev/null", 40)[1] == 7
@@ -137,13 +144,17 @@ def test_ssh_login(box):
 
 def test_tls_over_tcp(box):
     box.sh("openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/key -out /tmp/cert -subj /CN=weft -days 2 2>/dev/null", 60)
-    box.sh("openssl s_server -key /tmp/key -cert /tmp/cert -accept 4433 -www > /dev/null 2>&1 & sleep 2")
+    box.sh("openssl s_server -key /tmp/key -cert /tmp/cert -accept 4433 -www > /dev/null 2>&1 &")
+    box.serving(4433)
     assert "<HTML>" in box.sh("curl -sk https://127.0.0.1:4433/ | head -1", 30)
 
 
 def test_streams_over_tcp(box):
-    box.sh("head -c 3000000 /dev/urandom > /tmp/r; socat TCP-LISTEN:7777,fork,reuseaddr EXEC:/bin/cat & sleep 1")
+    box.sh("head -c 3000000 /dev/urandom > /tmp/r; socat TCP-LISTEN:7777,fork,reuseaddr EXEC:/bin/cat &")
+    box.serving(7777)
     sums = box.sh("socat -t 10 - TCP:127.0.0.1:7777 < /tmp/r | md5sum; md5sum < /tmp/r", 60).split()
     assert sums[0] == sums[2]
-    box.sh("killall socat; nc.openbsd -l 8888 > /tmp/out & sleep 1; nc.openbsd -N 127.0.0.1 8888 < /tmp/r; wait $!", 60)
+    box.sh("killall socat; nc.openbsd -l 8888 > /tmp/out &")
+    box.serving(8888)
+    box.sh("nc.openbsd -N 127.0.0.1 8888 < /tmp/r; wait $!", 60)
     assert box.run("cmp /tmp/r /tmp/out")[1] == 0

@@ -31,7 +31,8 @@ def test_a_tree(box):
     wait(box, "-r /tmp/w")
     box.sh("echo hello > /tmp/w/a; cat /tmp/w/a > /dev/null; mv /tmp/w/a /tmp/w/b; mkdir /tmp/w/d")
     said(box, "CREATE,ISDIR d")
-    box.sh("sleep 1; mv /tmp/w/b /tmp/w/d/c; ln /tmp/w/d/c /tmp/w/e; chmod 600 /tmp/w/e; rm /tmp/w/d/c; rmdir /tmp/w/d")
+    box.until(": > /tmp/w/d/heard; grep -q '^/tmp/w/d/ ' /tmp/out")
+    box.sh("rm /tmp/w/d/heard; mv /tmp/w/b /tmp/w/d/c; ln /tmp/w/d/c /tmp/w/e; chmod 600 /tmp/w/e; rm /tmp/w/d/c; rmdir /tmp/w/d")
     lines = [line for line in said(box, "DELETE,ISDIR d") if "ISDIR" not in line or "CREATE" in line or "DELETE" in line]
     cookies = {line.split()[-1] for line in lines if "MOVED" in line}
     assert len(cookies) == 2 and "0" not in cookies
@@ -59,23 +60,26 @@ def test_statistics_of_many(box):
     box.until("grep -q Finished /tmp/err")
     box.sh("for w in 1 2 3 4; do (i=0; while [ $i -lt 100 ]; do i=$((i+1)); : > /tmp/s/$w.$i; mv /tmp/s/$w.$i /tmp/s/m$w.$i;"
            " rm /tmp/s/m$w.$i; done) & done; wait", 100)
-    box.sh("killall inotifywatch; sleep 1")
+    box.sh("killall inotifywatch; wait")
+    box.until("! pidof inotifywatch")
     head, row = box.sh("cat /tmp/out").splitlines()[-2:]
     counts = dict(zip(head.split(), row.split()))
     assert [counts[k] for k in ("create", "moved_to", "delete")] == ["400"] * 3
 
 
 def test_tail_follows(box):
-    box.sh("echo one > /tmp/t; (tail -f /tmp/t > /tmp/out &) ; sleep 1; echo two >> /tmp/t")
+    box.sh("echo one > /tmp/t; (tail -f /tmp/t > /tmp/out &)")
+    box.until("grep -q one /tmp/out")
+    box.sh("echo two >> /tmp/t")
     box.until("grep -q two /tmp/out")
 
 
 def test_dnsmasq_reads_its_servers_anew(box):
-    """It watches the directory of its resolv.conf."""
+    """It watches the directory of its resolv.conf, which is new when its second is another."""
     box.sh("mkdir /tmp/etc; echo nameserver 10.0.2.7 > /tmp/etc/resolv.conf; dnsmasq -C /dev/null -u root --resolv-file=/tmp/etc/resolv.conf"
            " --log-facility=/tmp/d.log --pid-file=/tmp/d.pid")
     box.until("grep -q 'nameserver 10.0.2.7' /tmp/d.log")
-    box.sh("sleep 2; echo nameserver 10.0.2.8 > /tmp/etc/new; mv /tmp/etc/new /tmp/etc/resolv.conf")
+    box.sh("sleep 1; echo nameserver 10.0.2.8 > /tmp/etc/new; mv /tmp/etc/new /tmp/etc/resolv.conf")
     box.until("grep -q 'nameserver 10.0.2.8' /tmp/d.log")
 
 

@@ -185,7 +185,8 @@ def test_driver_comes_back_to_its_addresses(g):
 
 
 def test_traffic_over_a_hundred_reloads_leaks_nothing(g):
-    g.sh("rmmod ipv6; modprobe ipv6; sleep 2", 30)
+    g.sh("rmmod ipv6", 30)
+    net6.load(g)
     before = used_kb(g)
     g.sh("i=0; while [ $i -lt 30 ]; do rmmod ipv6 || break; modprobe ipv6; i=$((i + 1)); done; [ $i = 30 ]", 120)
     net6.load(g)
@@ -234,8 +235,9 @@ def test_iproute2_addresses_and_routes(debian_ip):
 
 def test_iproute2_neighbours_labels_and_monitor(debian_ip):
     g, ip = debian_ip, "/sbin/ip -6"
-    g.sh("(/sbin/ip monitor all > /tmp/monitor 2>&1 &); sleep 1")
-    g.sh(f"{ip} addr add 2001:db8:66::1/64 dev eth0 nodad")
+    g.sh("(/sbin/ip monitor all > /tmp/monitor 2>&1 &)")
+    g.until(f"{ip} addr flush to 2001:db8:65::/64; {ip} addr add 2001:db8:65::1/64 dev eth0 nodad; grep -q 2001:db8:65::1 /tmp/monitor")
+    g.sh(f"{ip} addr flush to 2001:db8:65::/64; {ip} addr add 2001:db8:66::1/64 dev eth0 nodad")
     g.sh(f"{ip} neigh add 2001:db8:6::9 lladdr 02:00:00:00:00:01 dev eth0; {ip} neigh replace 2001:db8:6::9 lladdr 02:00:00:00:00:02 dev eth0")
     assert "2001:db8:6::9 dev eth0 lladdr 02:00:00:00:00:02 PERMANENT" in g.sh(f"{ip} neigh")
     assert g.run(f"{ip} neigh add 2001:db8:6::9 lladdr 02:00:00:00:00:03 dev eth0")[1]

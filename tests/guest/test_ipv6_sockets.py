@@ -4,6 +4,7 @@ BusyBox's tools, and Debian's programs over ::1."""
 import re
 
 import debian
+import net6
 import programs
 import pytest
 
@@ -16,7 +17,8 @@ def g(machine):
 @pytest.fixture
 def network(machine):
     guest = machine(extra=debian.extra("network"), mem=384)
-    guest.sh("modprobe ipv6; modprobe udp; modprobe tcp; sleep 3")
+    guest.sh("modprobe udp; modprobe tcp")
+    net6.load(guest)
     yield guest
     guest.run("killall dnsmasq radvd 2>/dev/null; wait; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding; rm -f /tmp/*")
 
@@ -51,13 +53,17 @@ def test_bindv6only(g):
 
 
 def test_busybox(g):
-    g.sh("modprobe ipv6; modprobe tcp; sleep 2; httpd -h /www")
+    net6.load(g)
+    g.sh("modprobe tcp; httpd -h /www")
+    g.serving(80)
     assert "1 packets received" in g.sh("ping -6 -c 1 localhost")
     assert "1 packets received" in g.sh("ping6 -c 1 -s 3000 ::1")
     assert re.search(r"^ 1  ::1 ", g.sh("traceroute6 -n ::1"), re.M)
     for host in ("[::1]", "localhost", "127.0.0.1"):
         assert "<!DOCTYPE html>" in g.sh(f"wget -q -O - http://{host}/")
-    assert "heard" in g.sh("echo heard | nc -w 3 -l -p 7777 :: > /dev/null & sleep 0.3; nc -w 1 ::1 7777 < /dev/null; wait", 20)
+    g.sh("echo heard | nc -w 30 -l -p 7777 :: > /dev/null &")
+    g.serving(7777)
+    assert "heard" in g.sh("nc -w 5 ::1 7777 < /dev/null; wait", 40)
     assert re.search(r":::80\s+:::\*\s+LISTEN", g.sh("netstat -tln; killall httpd"))
 
 
@@ -66,15 +72,18 @@ def test_servers_of_both_versions(box):
            " listen [::]:8080 ipv6only=off; root /usr/share/nginx/html; } }\\n' > /tmp/n.conf; nginx -c /tmp/n.conf")
     for host in ("-6 http://localhost", "-4 http://127.0.0.1", "-g http://[::1]"):
         assert "Welcome to nginx" in box.sh(f"curl -s {host}:8080/", 30)
-    box.sh("redis-server --bind ::1 --port 6390 --save '' --daemonize yes > /dev/null; sleep 1")
+    box.sh("redis-server --bind ::1 --port 6390 --save '' --daemonize yes > /dev/null")
+    box.serving(6390)
     assert "OK" in box.sh("redis-cli -h ::1 -p 6390 set a b")
-    box.sh("socat TCP6-LISTEN:9000,fork,reuseaddr EXEC:cat > /dev/null 2>&1 & sleep 1")
+    box.sh("socat TCP6-LISTEN:9000,fork,reuseaddr EXEC:cat > /dev/null 2>&1 &")
+    box.serving(9000)
     assert "six" in box.sh("echo six | socat -t 2 - TCP6:[::1]:9000", 20)
     assert "four" in box.sh("echo four | socat -t 2 - TCP4:127.0.0.1:9000", 20)
 
 
 def test_streams_of_both_versions(box):
-    box.sh("modprobe ipv6; iperf3 -s -D > /dev/null; sleep 1")
+    box.sh("modprobe ipv6; iperf3 -s -D > /dev/null")
+    box.serving(5201)
     for host in ("-6 -c ::1", "-4 -c 127.0.0.1", "-6 -u -b 20M -c ::1"):
         assert "receiver" in box.sh(f"iperf3 {host} -t 1", 60)
 
@@ -108,9 +117,14 @@ def test_routers_as_guests(network):
     """radvd and dnsmasq: raw ICMPv6 with PKTINFO, HOPLIMIT, CHECKSUM, a filter, groups of the link."""
     network.sh("printf 'interface eth0 { AdvSendAdvert on; prefix 2001:db8:1::/64 { }; };' > /tmp/radvd.conf;"
                " echo 1 > /proc/sys/net/ipv6/conf/all/forwarding;"
-               " radvd -C /tmp/radvd.conf -n -d 3 -m stderr -u root -p /tmp/r.pid > /tmp/r.log 2>&1 & sleep 3; killall radvd; wait")
+               " radvd -C /tmp/radvd.conf -n -d 3 -m stderr -u root -p /tmp/r.pid > /tmp/r.log 2>&1 &")
+    network.until("grep -q myself /tmp/r.log")
+    network.sh("killall radvd; wait")
     log = network.sh("cat /tmp/r.log")
     assert "(myself)" in log and "sending stop adverts" in log
-    network.sh("ip addr add 2001:db8:2::1/64 dev eth0; sleep 3; mkdir -p /var/lib/misc; dnsmasq --log-facility=/tmp/d.log -p 0 -i eth0"
-               " --dhcp-range=2001:db8:2::100,2001:db8:2::1ff,64 --enable-ra -u root --pid-file=/tmp/d.pid; sleep 3")
-    assert "RTR-ADVERT(eth0) 2001:db8:2::" in network.sh("cat /tmp/d.log; ip addr del 2001:db8:2::1/64 dev eth0")
+    network.sh("ip addr add 2001:db8:2::1/64 dev eth0")
+    assert net6.wait_for(lambda: net6.ready(network, "2001:db8:2::1"), 30)
+    network.sh("mkdir -p /var/lib/misc; dnsmasq --log-facility=/tmp/d.log -p 0 -i eth0"
+               " --dhcp-range=2001:db8:2::100,2001:db8:2::1ff,64 --enable-ra -u root --pid-file=/tmp/d.pid")
+    network.until("grep -q 'RTR-ADVERT(eth0) 2001:db8:2::' /tmp/d.log")
+    network.sh("ip addr del 2001:db8:2::1/64 dev eth0")

@@ -79,12 +79,12 @@ def test_failing_allocations_end_nothing(machine, every):
     stack += [f"modprobe {name}" for name in CHAIN]
     for command in work * 2 + stack * 2 + work:
         try:
-            g.run(command + " 2>/dev/null", 20)
+            g.run(command + " 2>/dev/null", 20, mortal=True)
         except GuestError:
             g.revive()  # the shell itself may be the one without memory
     for _ in range(50):
         try:
-            if g.run("echo 0 > /proc/sys/kernel/fail_alloc; cat /proc/sys/kernel/fail_alloc", 5)[0].strip() == "0":
+            if g.run("echo 0 > /proc/sys/kernel/fail_alloc; cat /proc/sys/kernel/fail_alloc", 5, mortal=True)[0].strip() == "0":
                 break
         except GuestError:
             g.revive()

@@ -165,7 +165,10 @@ def test_first_sockets_of_two_programs_at_once(start):
 @pytest.mark.limit(400)
 def test_builtin_stack_answers_without_a_module(start):
     out = os.path.join(TOP, "build/test/builtin")
-    subprocess.run(["make", "-C", TOP, f"O={out}", f"BUILTIN={' '.join(CHAIN)}", "iso"], check=True)
+    subprocess.run(["make", f"-j{os.cpu_count()}", "-C", TOP, f"O={out}", f"BUILTIN={' '.join(CHAIN)}",
+                    f"MODULES={' '.join(CHAIN)} udp", "iso"], check=True)
     g = start(make_iso(entry="manual", build=out)).login()
     assert loaded(g) == set()
     ping_gateway(g)
+    g.sh("modprobe udp")
+    assert loaded(g) == {"udp"}

@@ -4,7 +4,7 @@ it checks (processes, signals, threads, memory, files, pipes and polls, sockets,
 import programs
 import pytest
 
-SEMANTIC = ["processes", "signals", "threads", "memory", "files", "polling", "unixsock", "ptys", "events", "splicing",
+SEMANTIC = ["processes", "signals", "threads", "memory", "files", "polling", "unixsock", "unixrare", "ptys", "events", "splicing",
             "timers"]
 
 

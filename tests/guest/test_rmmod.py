@@ -70,7 +70,7 @@ def test_protocols_leave_in_any_order(g):
 def test_force_takes_the_users_down(g):
     thread_in(g)
     g.sh("ping 10.0.2.2 > /tmp/ping.log 2>&1 &")
-    time.sleep(1)
+    g.until("grep -q seq=0 /tmp/ping.log")
     start = time.monotonic()
     g.sh("rmmod -f icmp", 10)
     g.sh("rmmod -f ipv4", 10)
@@ -102,8 +102,7 @@ def test_failed_init_leaves_no_trace(g):
 def test_forgotten_things_are_undone_and_named(g):
     g.sh("dmesg -c > /dev/null; insmod /lib/outside/forgetful.ko level=7 greeting=moin loud")
     assert "forgetful: moin" in g.sh("dmesg")
-    g.sh("sleep 0.2")
-    assert g.sh("cat /proc/forgetful").startswith("level 7, moin, ")
+    g.until("cat /proc/forgetful | grep -q '^level 7, moin, [1-9]'")
     assert g.sh("cat /sys/kernel/forgetful /proc/sys/kernel/forgetful").endswith("ticks\n0\n")
     g.sh("rmmod forgetful", 10)
     log = g.sh("dmesg")

@@ -98,11 +98,12 @@ def test_the_module_comes_when_asked_and_goes_when_free(start):
     assert "rtnetlink" not in g.sh("lsmod")
     g.sh("ip link")
     assert "rtnetlink" in g.sh("lsmod")
-    g.sh("/test/interfaces hold & sleep 0.3")
+    g.sh("/test/interfaces hold &")
+    g.until("grep -q socket /sys/module/rtnetlink/users")
     out, status = g.run("rmmod rtnetlink", 10)
     assert status != 0
     assert "socket" in g.sh("cat /sys/module/rtnetlink/users")
     assert "rtnetlink: 1 socket" in g.sh("dmesg | tail -n 5")
-    g.sh("kill %1; sleep 0.2; rmmod rtnetlink")
+    g.sh("kill %1; wait; rmmod rtnetlink")
     for _ in range(20):
         g.sh("ip addr > /dev/null; rmmod rtnetlink", 10)

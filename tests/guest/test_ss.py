@@ -108,7 +108,8 @@ def test_modules_come_and_go(box):
         box.sh("ss -tuan > /dev/null; rmmod sock_diag netlink", 10)
     assert "netlink" not in box.sh("lsmod")
     # a transport that is not there has no sockets, and that is all
-    box.sh("rmmod -f tcp 2> /dev/null; sleep 1")
+    box.run("rmmod -f tcp 2> /dev/null")
+    box.until("! grep -q '^tcp ' /proc/modules")
     assert [line for line in ss(box, "-tan") if line] == []
     out, status = box.run("ip link > /dev/null; rmmod netlink 2>&1")
     assert status != 0

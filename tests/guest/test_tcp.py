@@ -11,7 +11,7 @@ def guest(machine):
     return machine(extra=programs.build())
 
 
-@pytest.mark.parametrize("name", ["tcpsock", "tcpdata", "tcpready", "tcpopts", "sockrare"])
+@pytest.mark.parametrize("name", ["tcpsock", "tcpdata", "tcpready", "tcpopts", "sockrare", "sockstamps"])
 def test_program(guest, name):
     out, status = guest.run(f"/test/{name}", 150)
     failures = [line for line in out.splitlines() if not line.startswith("ok ")]

@@ -5,6 +5,7 @@ Every wait has a time limit, what the serial line said is kept whole (Guest.log)
 process handle. Boot images with another command line are made once and kept under build/test."""
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -22,7 +23,12 @@ BUILD = os.path.join(TOP, "build")
 OVMF = "/usr/share/ovmf/OVMF.fd"
 PROMPT = re.compile(rb"(?:^|[\r\n])[^\r\n]*# (?:\x1b\[6n)?")
 STATUS_PROMPT = re.compile(rb"<(\d+)># ")
+NEW_SHELL = rb"built-in shell \(ash\)"
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][A-Z0-9]?")
+
+
+# A child that would outlive a test run that is killed is started through this; it survives exec.
+WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class GuestError(AssertionError):
@@ -114,9 +120,7 @@ class Guest:
             forward = "".join(f",hostfwd={rule}" for rule in hostfwd)
             cmd += ["-netdev", f"user,id=net0{forward}", "-device", f"{nic},netdev=net0"]
         cmd += qemu_args
-        if netns:
-            cmd = netns.prefix + cmd
-        self.command = cmd
+        self.command = cmd = WITH_US + (netns.prefix if netns else []) + cmd
         self.proc = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT, start_new_session=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -165,14 +169,19 @@ class Guest:
         self.expect(STATUS_PROMPT, 15)
         return self
 
-    def run(self, command, timeout=30):
-        """Types one command line; (output, exit status) when the prompt is back."""
+    def run(self, command, timeout=30, mortal=False):
+        """Types one command line; (output, exit status) when the prompt is back. When the shell is `mortal` its end,
+        upon which init starts a new one, is an error at once."""
+        def reply(pattern):
+            found = self.expect(pattern + (b"|" + NEW_SHELL if mortal else b""), timeout)
+            if not found[1]:
+                raise GuestError(f"the shell ended at `{command}`")
+            return found
+
         self.count += 1
-        mark = f"@B{self.count}@"
         self.send(f'echo @""B{self.count}@; {command}\n')
-        self.expect(re.escape(mark) + r"\r?\n", timeout)
-        start = self.at
-        done = self.expect(STATUS_PROMPT, timeout)
+        start = reply(b"(@B%d@\r?\n)" % self.count).end()
+        done = reply(STATUS_PROMPT.pattern)
         return text_of(self.log[start:done.start()]), int(done[1])
 
     def sh(self, command, timeout=30):
@@ -190,6 +199,12 @@ class Guest:
                 raise GuestError(f"`{command}` does not succeed within {seconds} s:\n{said[0]}\n" + self.run("dmesg | tail -n 20")[0])
             time.sleep(0.2)
         return said[0]
+
+    def serving(self, *ports, protocol="tcp"):
+        """Waits until a program listens on each of the ports."""
+        state = {"tcp": "0A", "udp": "07"}[protocol]
+        for port in ports:
+            self.until(f"cat /proc/net/{protocol} /proc/net/{protocol}6 2> /dev/null | grep -q ':{port:04X} [0-9A-F]*:0000 {state} '")
 
     def text(self):
         return text_of(self.log)
@@ -312,6 +327,17 @@ while _line := sys.stdin.buffer.readline():
 """
 
 
+# Ends what runs in the namespaces of a name ($1, a pattern), then the namespaces.
+CLEAR = 'for n in $(cd /run/netns && echo $1); do ip netns pids $n | xargs -r kill -9; ip netns del $n; done 2> /dev/null'
+
+
+@functools.cache
+def keeper():
+    """A child that clears this process's namespaces when it ends in whatever way: its end of the pipe tells."""
+    return subprocess.Popen(["sh", "-c", "cat; " + CLEAR, "keeper", f"weft-{os.getpid()}-*"], stdin=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, start_new_session=True)
+
+
 class Netns:
     """A network namespace with a TAP that only this test sees: the host is 10.0.2.2/24 on it, where Weft's
     start scripts expect their gateway."""
@@ -320,6 +346,7 @@ class Netns:
     host_mac = "52:54:00:aa:00:02"
 
     def __init__(self, address="10.0.2.2/24"):
+        keeper()
         Netns.made += 1
         self.name = f"weft-{os.getpid()}-{Netns.made}"
         self.tap, self.address = "tap0", address
@@ -381,7 +408,7 @@ class Netns:
 
     def close(self):
         self._end_scapies()
-        subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
+        subprocess.run(["sh", "-c", CLEAR, "close", self.name])
 
 
 class Relay:

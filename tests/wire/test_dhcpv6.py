@@ -21,7 +21,9 @@ def guest(machine, wire):
     g.sh("cp /etc/resolv.conf /tmp/resolv 2>/dev/null; rm -f /etc/resolv.conf")
     net6.load(g)
     yield g
-    g.run("killall dhclient dibbler-client; sleep 1; rm -f /var/lib/dhcp/* /etc/resolv.conf; cp /tmp/resolv /etc/resolv.conf")
+    g.run("killall dhclient dibbler-client")
+    g.until("! pidof dhclient dibbler-client")
+    g.run("rm -f /var/lib/dhcp/* /etc/resolv.conf; cp /tmp/resolv /etc/resolv.conf")
     # what the router said is forgotten with the module
     g.sh("rmmod ipv6")
 

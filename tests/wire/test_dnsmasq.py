@@ -42,7 +42,9 @@ def guest(machine, wire):
     g = machine(netns=wire, extra=debian.extra("tools"), mem=512)
     g.sh(f"dnsmasq -C /dev/null -u root --no-resolv --server={HOST} {RECORDS} --log-facility=/tmp/d.log --pid-file=/tmp/d.pid")
     yield g
-    g.run("killall dnsmasq; sleep 1; rm -f /tmp/*")
+    g.run("killall dnsmasq")
+    g.until("! pidof dnsmasq")
+    g.sh("rm -f /tmp/*")
 
 
 def ask(net, how, address, name, kind="A"):
@@ -74,7 +76,9 @@ def test_what_the_server_behind_knows(guest, wire):
 def test_it_is_the_resolver_of_its_machine(guest, wire):
     """By /etc/resolv.conf, as programs ask: curl finds its server by name."""
     guest.sh("cp /etc/resolv.conf /tmp/r; echo nameserver 127.0.0.1 > /etc/resolv.conf; dnsmasq --version > /dev/null")
-    guest.sh("kill $(cat /tmp/d.pid); sleep 1; dnsmasq -C /dev/null -u root --no-resolv --host-record=web.weft.test,127.0.0.1,::1"
+    guest.sh("kill $(cat /tmp/d.pid)")
+    guest.until("! pidof dnsmasq")
+    guest.sh("dnsmasq -C /dev/null -u root --no-resolv --host-record=web.weft.test,127.0.0.1,::1"
              " --pid-file=/tmp/d.pid; mkdir -p /tmp/h; echo here > /tmp/h/x; httpd -p [::]:8081 -h /tmp/h")
     try:
         assert guest.sh("curl -s -4 -m 20 http://web.weft.test:8081/x; curl -s -6 -m 20 http://web.weft.test:8081/x", 50).split() == ["here"] * 2

@@ -105,7 +105,7 @@ for src in "10.0.2.77", "{HOST}":
           iface=tap)
 """, 60)
     assert said == f"22 to 224.0.0.22: 1 {GROUP} {HOST}\n"
-    assert guest.sh("sleep 0.3; cat /tmp/heard") == f"{HOST}:from {HOST}\n"
+    assert guest.until("grep . /tmp/heard") == f"{HOST}:from {HOST}\n"
     guest.sh("killall mcast")
 
 

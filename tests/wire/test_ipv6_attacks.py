@@ -27,7 +27,8 @@ def target(machines):
     net.head = net6.head(guest.ll, net.ll)
     # the host itself does not believe what is said here
     net.run("for f in accept_ra accept_redirects autoconf; do echo 0 > /proc/sys/net/ipv6/conf/tap0/$f; done")
-    guest.sh("modprobe tcp; modprobe udp; mkdir -p /www; echo served > /www/index.html; httpd -p 80 -h /www; sleep 0.3")
+    guest.sh("modprobe tcp; modprobe udp; mkdir -p /www; echo served > /www/index.html; httpd -p 80 -h /www")
+    guest.serving(80)
     guest.memory = used_kb(guest)
     return guest, net
 

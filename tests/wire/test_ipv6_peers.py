@@ -108,7 +108,8 @@ for _ in range(5):
 
 
 def test_nc_over_tcp(guest, wire):
-    guest.sh("((echo from the guest | nc -l -p 77 > /tmp/heard) &) ; sleep 1")
+    guest.sh("((echo from the guest | nc -l -p 77 > /tmp/heard) &)")
+    guest.serving(77)
     out, status = wire.run(f"""/usr/bin/python3 -c '
 import socket
 s = socket.create_connection(("{GUEST}", 77), 20)
@@ -117,7 +118,7 @@ s.shutdown(socket.SHUT_WR)
 print(s.makefile().read(), end="")
 '""", 60)
     assert out == "from the guest\n", out
-    assert guest.sh("sleep 0.5; cat /tmp/heard") == "from the host\n"
+    assert guest.until("grep . /tmp/heard") == "from the host\n"
 
 
 def test_proc_files_of_linux(guest, wire):

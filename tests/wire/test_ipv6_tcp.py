@@ -38,7 +38,7 @@ def curl(net, address, more="", timeout=60):
 
 
 def test_httpd(guest, wire):
-    guest.sh("mkdir -p /www; echo served > /www/index.html; httpd -p 80 -h /www; sleep 0.5")
+    guest.sh("mkdir -p /www; echo served > /www/index.html; httpd -p 80 -h /www")
     for address in f"[{GUEST}]", GUEST4, f"[{guest.ll}%25{wire.tap}]":
         assert net6.wait_for(lambda: curl(wire, address, timeout=10).strip() == "served", 30), address
     guest.sh("killall httpd")
@@ -57,15 +57,17 @@ daemon on; pid /tmp/n/pid; error_log /tmp/n/err; events {}
 http { access_log off; client_body_temp_path /tmp/n; proxy_temp_path /tmp/n; fastcgi_temp_path /tmp/n; uwsgi_temp_path /tmp/n; scgi_temp_path /tmp/n;
  server { listen [::]:8080 ipv6only=off; root /www; } }
 END""")
-    guest.sh("nginx -c /tmp/n/conf -e /tmp/n/err; sleep 1", 60)
+    guest.sh("nginx -c /tmp/n/conf -e /tmp/n/err", 60)
     for address in f"[{GUEST}]:8080", f"{GUEST4}:8080":
         assert net6.wait_for(lambda: curl(wire, address, "-o /dev/null -w '%{http_code} %{size_download}'") == "200 3000000", 60), address
-    guest.sh("kill $(cat /tmp/n/pid); sleep 0.5")
+    guest.sh("kill $(cat /tmp/n/pid)")
+    guest.until("! pidof nginx")
 
 
 @pytest.mark.parametrize("more", ["", "-R", "-u -b 5M", "-u -b 5M -R", "-P 4"], ids=["tcp", "tcp_reverse", "udp", "udp_reverse", "four_streams"])
 def test_iperf3(guest, wire, more):
-    guest.sh("pidof iperf3 > /dev/null || { iperf3 -s -D; sleep 1; }", 60)
+    guest.sh("pidof iperf3 > /dev/null || iperf3 -s -D", 60)
+    guest.serving(5201)
     out, status = wire.run(f"iperf3 -6 -c {GUEST} -t 2 -J {more}", 90)
     result = json.loads(out)
     assert status == 0 and "error" not in result, out[-500:]
@@ -75,7 +77,8 @@ def test_iperf3(guest, wire, more):
 
 def test_a_socket_for_both_versions(guest, wire):
     """What Linux prints for an IPv4 peer of an AF_INET6 socket: netstat of a listener on [::]."""
-    guest.sh("mkdir -p /www; httpd -p 81 -h /www; sleep 0.3")
+    guest.sh("mkdir -p /www; httpd -p 81 -h /www")
+    guest.serving(81)
     out = guest.sh("netstat -ltn")
     assert re.search(r":::81 +:::\\*", out) or re.search(r":::81", out), out
     guest.sh("killall httpd")

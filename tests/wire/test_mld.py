@@ -3,6 +3,7 @@
 data in (RFC 2710, RFC 9777)."""
 import re
 
+import net6
 import programs
 import pytest
 
@@ -59,7 +60,9 @@ def query(group="::", hlim=1, version=2, sources=[], ms=1000, alert=True, src="{
 
 @pytest.fixture
 def guest(machine, wire):
-    return machine(netns=wire, extra=programs.build())
+    g = machine(netns=wire, extra=programs.build())
+    net6.load(g)
+    return g
 
 
 def member(guest, source=""):
@@ -113,7 +116,7 @@ for src in "fe80::77", "{HOST}":
           iface=tap)
 """, 60)
     assert said == f"143 to ff02::16: 1 {HOST}\n"
-    assert guest.sh("sleep 0.3; cat /tmp/heard") == f"{HOST}:from {HOST}\n"
+    assert guest.until("grep . /tmp/heard") == f"{HOST}:from {HOST}\n"
     leave(guest)
 
 

@@ -101,17 +101,12 @@ def test_a_lease_from_a_server_on_the_wire(start, net, tmp_path):
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         g = start(plain=False, netns=net, nic="e1000e").login()
-        for _ in range(100):
-            if "10.0.2.1" in g.sh("ifconfig eth0"):
-                break
-            time.sleep(0.1)
-        address = g.sh("ifconfig eth0 | sed -n 's/.*inet addr:\\([^ ]*\\).*/\\1/p'").strip()
+        address = g.until("ifconfig eth0 | sed -n 's/.*inet addr:\\([^ ]*\\).*/\\1/p' | grep .").strip()
         assert address.startswith("10.0.2.1") and 100 <= int(address.split(".")[3]) <= 110, g.sh("dmesg | tail")
         assert net.run(f"ping -c 2 -i 0.2 -W 2 {address}")[1] == 0
-        time.sleep(0.3)
-        assert g.sh("cat /etc/resolv.conf").split("\n")[:3] == ["nameserver 10.0.2.53", "nameserver 10.0.2.54",
-                                                                "search weft.test"]
-        assert g.sh("route -n | grep ^0.0.0.0").split()[1] == "10.0.2.2"
+        assert g.until("grep search /etc/resolv.conf") == "search weft.test\n"
+        assert g.sh("grep name /etc/resolv.conf") == "nameserver 10.0.2.53\nnameserver 10.0.2.54\n"
+        assert g.until("route -n | grep ^0.0.0.0").split()[1] == "10.0.2.2"
     finally:
         server.terminate()
         server.wait(5)
@@ -121,7 +116,8 @@ def test_weft_gives_leases_itself(start, net):
     g = start(netns=net, nic="e1000e").login()
     conf = UDHCPD.format(nic="eth0", leases="/tmp/leases", pid="/tmp/pid", router=15)
     g.sh("cat > /tmp/udhcpd.conf <<'END'\n" + conf + "END")
-    g.sh("touch /tmp/leases; udhcpd -f /tmp/udhcpd.conf > /tmp/log 2>&1 & sleep 0.5")
+    g.sh("touch /tmp/leases; udhcpd -f /tmp/udhcpd.conf > /tmp/log 2>&1 &")
+    g.serving(67, protocol="udp")
     out, _ = net.run(f"/bin/busybox udhcpc -n -q -f -t 5 -T 3 -i {net.tap} -s /bin/true 2>&1", 60)
     assert "lease of 10.0.2.1" in out and "obtained from 10.0.2.15" in out, out + g.sh("cat /tmp/log")
 

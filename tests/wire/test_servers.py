@@ -108,7 +108,8 @@ def test_ssh_into_the_guest(both, tmp_path):
     made = here(net, "usr/bin/dropbearkey", "-t", "ed25519", "-f", key)
     public = next(line for line in made.splitlines() if line.startswith("ssh-"))
     guest.sh(f"mkdir -p ~/.ssh /etc/dropbear; echo '{public}' > ~/.ssh/authorized_keys; chmod 700 ~/.ssh; chmod 600 ~/.ssh/*;"
-             " dropbear -R -E -p 2222 2> /tmp/db.log; sleep 1", 60)
+             " dropbear -R -E -p 2222 2> /tmp/db.log", 60)
+    guest.serving(2222)
     ssh = ["usr/bin/dbclient", "-y", "-y", "-i", key, "-p", 2222, f"root@{GUEST}"]
     assert "uid=0(root)" in here(net, *ssh, "id")
     master, slave = pty.openpty()

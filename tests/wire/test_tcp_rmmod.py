@@ -17,7 +17,8 @@ def target(machines):
     net = machines.net()
     guest = machines.get(netns=net, mem=64)
     guest.sh("ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up; mkdir -p /www; echo served > /www/index.html")
-    guest.sh("httpd -h /www; sleep 0.3")
+    guest.sh("httpd -h /www")
+    guest.serving(80)
     return guest, net
 
 
@@ -69,7 +70,8 @@ except ConnectionResetError: print("reset")
 
 def test_comes_back(target):
     guest, net = target
-    guest.sh("httpd -h /www; sleep 0.3")
+    guest.sh("httpd -h /www")
+    guest.serving(80)
     assert served(net)
     assert "tcp " in guest.sh("lsmod")
 
@@ -79,7 +81,8 @@ def test_leftovers_do_not_hold_it(target):
     guest, net = target
     for _ in range(5):
         assert served(net)
-    guest.sh("(dd if=/dev/zero bs=64k count=100 2>/dev/null | nc -l -p 7 > /dev/null 2>&1) & sleep 0.5")
+    guest.sh("(dd if=/dev/zero bs=64k count=100 2>/dev/null | nc -l -p 7 > /dev/null 2>&1) &")
+    guest.serving(7)
     c = client(net, "import time\nprint('connected', flush=True)\ntime.sleep(6)\n"
                     "try:\n  while s.recv(65536): pass\n  print('end')\nexcept ConnectionResetError: print('reset')\n")
     assert c.stdout.readline() == "connected\n"

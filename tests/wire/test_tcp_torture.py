@@ -70,7 +70,7 @@ def target(machines):
     guest = machines.get(netns=net, mem=64)
     guest.sh("ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up; arp -s 10.0.2.77 52:54:00:aa:00:02")
     guest.sh("mkdir -p /www; echo served > /www/index.html; httpd -h /www; (nc -ll -p 7 -e cat > /dev/null 2>&1 &)")
-    guest.sh("sleep 0.5")
+    guest.serving(7, 80)
     assert works(net), "no answer to the first request"
     return guest, net
 
@@ -430,11 +430,11 @@ assert got == b"served\\n", got
 def test_nothing_is_left(target):
     """What the cases opened and nobody closed goes with its programs; the module leaves, and holds nothing."""
     guest, net = target
-    guest.sh("killall httpd nc cat; sleep 1; true")
-    stat = guest.sh("cat /proc/net/sockstat")
-    assert "TCP: inuse 0 " in stat, stat
+    guest.run("killall httpd nc cat")
+    guest.until("grep 'TCP: inuse 0 ' /proc/net/sockstat")
     guest.sh("rmmod tcp_cubic; rmmod tcp")
     out = guest.sh("cat /proc/net/weft/pkt; grep tcp_ /proc/slabinfo; true")
     assert re.search(r"tx limit \d+ used 0 ", out) and "tcp_" not in out, out
-    guest.sh("httpd -h /www; sleep 0.3")
+    guest.sh("httpd -h /www")
+    guest.serving(80)
     assert works(net)

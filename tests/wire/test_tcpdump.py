@@ -40,7 +40,7 @@ def dump(guest, root, command, traffic, count):
         if len(lines) >= count:
             break
         time.sleep(0.1)
-    guest.sh("kill -INT %1; sleep 0.5")
+    guest.sh("kill -INT %1; wait")
     return lines, guest.sh("cat /tmp/err")
 
 

@@ -8,7 +8,7 @@ import programs
 import pytest
 
 HOST, GUEST = "10.0.2.2", "10.0.2.15"
-ECHO = "/test/udpsock echo 7 & sleep 0.3"
+ECHO = "/test/udpsock echo 7 & until grep -q ':0007 00000000:0000' /proc/net/udp; do sleep 0.1; done"
 
 
 @pytest.fixture

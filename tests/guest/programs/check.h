@@ -43,6 +43,13 @@ struct test {
 			_exit(99);                                                       \
 		}                                                                        \
 	} while (0)
+/* What is on its way must come true; the condition may be asked often. */
+#define soon(cond)                                                       \
+	do {                                                             \
+		for (long end_ = now_ms() + 10000; !(cond); sleep_ms(2)) \
+			if (now_ms() > end_)                             \
+				check(!"within ten seconds: " #cond);    \
+	} while (0)
 /* The call must give this errno. */
 #define fails(call, err)                                                                    \
 	do {                                                                                \

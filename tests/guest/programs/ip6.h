@@ -3,17 +3,11 @@
  * an interface beside lo that has a link-local address. */
 #pragma once
 
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 union name {
 	struct sockaddr sa;
@@ -92,39 +86,12 @@ static inline union name peer_name(int fd)
 	return n;
 }
 
-static inline int port_of(int fd)
-{
-	return ntohs(own_name(fd).v6.sin6_port);
-}
-
 static inline int is_addr(const union name *n, const char *text)
 {
 	struct in6_addr a;
 
 	check(inet_pton(AF_INET6, text, &a) == 1);
 	return n->sa.sa_family == AF_INET6 && !memcmp(&a, &n->v6.sin6_addr, sizeof(a));
-}
-
-static inline int set(int fd, int level, int opt, int v)
-{
-	return setsockopt(fd, level, opt, &v, sizeof(v));
-}
-
-static inline int get(int fd, int level, int opt)
-{
-	int v = -12345;
-	socklen_t len = sizeof(v);
-
-	check(getsockopt(fd, level, opt, &v, &len) == 0);
-	check(len == sizeof(v));
-	return v;
-}
-
-static inline int readable(int fd, int ms)
-{
-	struct pollfd f = { fd, POLLIN, 0 };
-
-	return poll(&f, 1, ms) == 1 && f.revents & POLLIN;
 }
 
 /* A UDP socket bound to a name of its own choice. */

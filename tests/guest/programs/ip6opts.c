@@ -333,7 +333,7 @@ static int free_port(void)
 
 static void connected_refused(void)
 {
-	int c = open6(SOCK_DGRAM, 0);
+	int c = open6(SOCK_DGRAM, 0), later = open6(SOCK_DGRAM, 0);
 	char buf[8];
 
 	check(connect_name(c, name6("::1", free_port(), 0)) == 0 && send(c, "x", 1, 0) == 1);
@@ -347,7 +347,9 @@ static void connected_refused(void)
 	/* who is not connected and did not ask hears nothing */
 	c = open6(SOCK_DGRAM, 0);
 	check(send_name(c, "x", 1, name6("::1", free_port(), 0)) == 1);
-	sleep_ms(30);
+	check(connect_name(later, name6("::1", free_port(), 0)) == 0 &&
+	      send(later, "x", 1, 0) == 1);
+	fails(recv(later, buf, 8, 0), ECONNREFUSED);
 	fails(recv(c, buf, 8, MSG_DONTWAIT), EAGAIN);
 }
 

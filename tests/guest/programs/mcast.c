@@ -4,14 +4,9 @@
  * either IP version, and prints what it hears until it is killed. Options need an interface eth0 or
  * tap0 with an address.
  */
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
 #include <net/if.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #define GROUP "239.7.8.10"
 
@@ -31,14 +26,6 @@ static struct sockaddr_in in(const char *text, int port)
 	return (struct sockaddr_in){ .sin_family = AF_INET,
 				     .sin_port = htons(port),
 				     .sin_addr = addr(text) };
-}
-
-static int udp(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-	check(fd >= 0);
-	return fd;
 }
 
 static void find_interface(void)
@@ -167,13 +154,6 @@ static void any_family(void)
 	      EADDRNOTAVAIL);
 }
 
-static int readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 200) == 1;
-}
-
 /* Own packets come back to members that want them of this host. */
 static void filtered(void)
 {
@@ -193,9 +173,9 @@ static void filtered(void)
 	check(with_source(me, IP_ADD_SOURCE_MEMBERSHIP, GROUP, inet_ntoa(own)) == 0);
 	check(with_source(others, IP_ADD_SOURCE_MEMBERSHIP, GROUP, "10.9.9.1") == 0);
 	check(sendto(from, "hello", 5, 0, (void *)&to, sizeof(to)) == 5);
-	check(readable(all) && recv(all, buf, 8, 0) == 5);
-	check(readable(me) && recv(me, buf, 8, 0) == 5);
-	check(!readable(others));
+	check(readable(all, 10000) && recv(all, buf, 8, 0) == 5);
+	check(readable(me, 10000) && recv(me, buf, 8, 0) == 5);
+	check(!readable(others, 100));
 }
 
 static const struct test tests[] = {

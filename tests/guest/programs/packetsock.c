@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* packetsock.c - packet sockets on lo: what is captured, names, filters, ancillary data, errors. As
  * `packetsock capture IFACE COUNT [arp]` it prints COUNT frames in hex, as a small tcpdump. */
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 
 #define SHOWN 128 /* bytes of a frame that `capture` prints */
@@ -46,9 +40,7 @@ static void send_udp(const void *data, size_t len)
 
 static void wait_readable(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	check(poll(&p, 1, 2000) == 1 && p.revents == POLLIN);
+	check(wait_events(fd, POLLIN) == POLLIN);
 }
 
 static void attach(int fd, struct sock_filter *code, int n)
@@ -138,6 +130,7 @@ static void short_reads_and_lengths(void)
 static void filters_are_checked(void)
 {
 	int fd = open_on(SOCK_RAW, ETH_P_ALL, lo_index), none = 0;
+	int open = open_on(SOCK_RAW, ETH_P_ALL, lo_index);
 	struct sock_filter endless[] = { BPF_STMT(BPF_JMP | BPF_JA, -1),
 					 BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
@@ -151,27 +144,33 @@ static void filters_are_checked(void)
 	fails(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, 4), EINVAL);
 	attach(fd, nothing, 1);
 	send_udp("x", 1);
-	usleep(20000);
+	wait_readable(open);
 	fails(recv(fd, b, sizeof(b), MSG_DONTWAIT), EAGAIN);
 	check(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) == 0);
 	send_udp("x", 1);
 	wait_readable(fd);
 }
 
-static void statistics(void)
+/* Since the last such question. */
+static unsigned heard(int fd)
 {
-	int fd = open_on(SOCK_RAW, ETH_P_IP, lo_index);
 	struct tpacket_stats st;
 	socklen_t len = sizeof(st);
 
+	check(getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0 && len == sizeof(st));
+	check(st.tp_drops == 0);
+	return st.tp_packets;
+}
+
+static void statistics(void)
+{
+	int fd = open_on(SOCK_RAW, ETH_P_IP, lo_index);
+	unsigned n = 0;
+
 	for (int i = 0; i < 5; i++)
 		send_udp("x", 1);
-	wait_readable(fd);
-	usleep(20000);
-	check(getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0 && len == sizeof(st));
-	check(st.tp_packets >= 5 && st.tp_drops == 0);
-	check(getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0);
-	check(st.tp_packets == 0);
+	soon((n += heard(fd)) >= 5);
+	soon(heard(fd) == 0); /* each is told once */
 }
 
 static void names(void)

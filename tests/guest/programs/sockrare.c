@@ -2,14 +2,10 @@
 /* sockrare.c - socket options that few programs know: looks from an offset on (SO_PEEK_OFF), what
  * was lost (SO_RXQ_OVFL), what waits still (TCP_INQ), an address without a port
  * (IP_BIND_ADDRESS_NO_PORT), when it came (SO_TIMESTAMPING). */
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #define PEEK_OFF 42
@@ -21,33 +17,11 @@
 #define SOFTWARE 16
 #define SET_CLOCK 0x89b0 /* SIOCSHWTSTAMP */
 
-static int set(int fd, int level, int opt, int v)
-{
-	return setsockopt(fd, level, opt, &v, sizeof(v));
-}
-
-static int get(int fd, int level, int opt)
-{
-	int v = -77;
-	socklen_t len = sizeof(v);
-
-	check(getsockopt(fd, level, opt, &v, &len) == 0 && len == sizeof(v));
-	return v;
-}
-
-static struct sockaddr_in lo(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return a;
-}
-
 static void bind_lo(int fd, struct sockaddr_in *a)
 {
 	socklen_t len = sizeof(*a);
 
-	*a = lo();
+	*a = lo(0);
 	check(bind(fd, (void *)a, sizeof(*a)) == 0 && getsockname(fd, (void *)a, &len) == 0);
 }
 
@@ -55,20 +29,20 @@ static void udp_pair(int pair[2])
 {
 	struct sockaddr_in a;
 
-	pair[0] = socket(AF_INET, SOCK_DGRAM, 0);
-	pair[1] = socket(AF_INET, SOCK_DGRAM, 0);
+	pair[0] = udp();
+	pair[1] = udp();
 	bind_lo(pair[1], &a);
 	check(connect(pair[0], (void *)&a, sizeof(a)) == 0);
 }
 
 static void tcp_pair(int pair[2])
 {
-	int l = socket(AF_INET, SOCK_STREAM, 0);
+	int l = tcp();
 	struct sockaddr_in a;
 
 	bind_lo(l, &a);
 	check(listen(l, 1) == 0);
-	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+	pair[0] = tcp();
 	check(connect(pair[0], (void *)&a, sizeof(a)) == 0);
 	check(set(pair[0], IPPROTO_TCP, TCP_NODELAY, 1) == 0);
 	pair[1] = accept(l, NULL, NULL);
@@ -77,14 +51,16 @@ static void tcp_pair(int pair[2])
 
 /* ---- SO_PEEK_OFF ---- */
 
-/* One receive of at most len bytes: what it gives, whether the datagram is cut, where the next look
- * begins. */
+/* One receive of at most len bytes: what it gives, for which a datagram may be on its way, whether
+ * it is cut, where the next look begins. */
 static void one(int fd, size_t len, int flags, long gives, const char *data, int cut, int off)
 {
 	char buf[64];
 	struct iovec v = { buf, len };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-	long n = recvmsg(fd, &m, flags | MSG_DONTWAIT);
+	long n;
+
+	soon((n = recvmsg(fd, &m, flags | MSG_DONTWAIT)) >= 0 || gives < 0);
 
 	if (n != gives || get(fd, SOL_SOCKET, PEEK_OFF) != off ||
 	    (n >= 0 && !!(m.msg_flags & MSG_TRUNC) != cut) || memcmp(buf, data, strlen(data))) {
@@ -100,7 +76,6 @@ static void send_some(const int pair[2])
 	check(send(pair[0], "abcdefghij", 10, 0) == 10);
 	check(send(pair[0], "klmnopqrst", 10, 0) == 10);
 	check(send(pair[0], "", 0, 0) == 0 && send(pair[0], "uvw", 3, 0) == 3);
-	sleep_ms(50);
 }
 
 static void look_at_datagrams(const int pair[2], int is_udp)
@@ -125,7 +100,6 @@ static void look_at_datagrams(const int pair[2], int is_udp)
 	one(fd, 2, MSG_PEEK, 2, "uv", 1, 2);
 	one(fd, 2, MSG_TRUNC, 3, "uv", 1, 0);
 	check(set(fd, SOL_SOCKET, PEEK_OFF, 7) == 0 && send(pair[0], "abcdefghij", 10, 0) == 10);
-	sleep_ms(50);
 	one(fd, 2, MSG_PEEK | MSG_TRUNC, is_udp ? 10 : 3, "hi", 1, is_udp ? 17 : 9);
 	check(set(fd, SOL_SOCKET, PEEK_OFF, -1) == 0);
 	one(fd, 3, MSG_PEEK, 3, "abc", 1, -1);
@@ -156,6 +130,7 @@ static void look_at_stream(const int pair[2])
 
 	check(get(fd, SOL_SOCKET, PEEK_OFF) == -1 && set(fd, SOL_SOCKET, PEEK_OFF, 0) == 0);
 	send_some(pair);
+	arrived(fd, 23);
 	one(fd, 3, MSG_PEEK, 3, "abc", 0, 3);
 	one(fd, 9, MSG_PEEK, 9, "defghijkl", 0, 12);
 	one(fd, 20, MSG_PEEK, 11, "mnopqrstuvw", 0, 23);
@@ -163,7 +138,7 @@ static void look_at_stream(const int pair[2])
 	one(fd, 4, 0, 4, "abcd", 0, 19);
 	one(fd, 20, 0, 19, "efghijklmnopqrstuvw", 0, 0);
 	check(set(fd, SOL_SOCKET, PEEK_OFF, 7) == 0 && send(pair[0], "abcdefghij", 10, 0) == 10);
-	sleep_ms(50);
+	arrived(fd, 10);
 	one(fd, 3, MSG_PEEK, 3, "hij", 0, 10);
 	check(set(fd, SOL_SOCKET, PEEK_OFF, -1) == 0);
 	one(fd, 3, MSG_PEEK, 3, "abc", 0, -1);
@@ -171,7 +146,7 @@ static void look_at_stream(const int pair[2])
 	one(fd, 20, 0, 10, "abcdefghij", 0, -1);
 	/* a look goes past where one send ended, with or without an offset */
 	check(send(pair[0], "ab", 2, 0) == 2 && send(pair[0], "cd", 2, 0) == 2);
-	sleep_ms(50);
+	arrived(fd, 4);
 	one(fd, 20, MSG_PEEK, 4, "abcd", 0, -1);
 }
 
@@ -228,12 +203,9 @@ static void losses(void)
 	check(set(pair[1], SOL_SOCKET, SO_RCVBUF, 1) == 0);
 	for (i = 0; i < 50; i++)
 		check(send(pair[0], big, sizeof(big), 0) == sizeof(big));
-	sleep_ms(50);
-	while (recv(pair[1], big, sizeof(big), MSG_DONTWAIT) > 0)
-		n++;
+	soon((n += drain(pair[1])) + lost_of(pair[1]) == 50);
 	check(n > 0 && n < 50);
-	check(send(pair[0], "x", 1, 0) == 1);
-	sleep_ms(50);
+	check(send(pair[0], "x", 1, 0) == 1 && readable(pair[1], 10000));
 	lost = told(pair[1], SOL_SOCKET, RXQ_OVFL, 64, 1);
 	check(lost == 50 - n);
 }
@@ -247,11 +219,11 @@ static void inq(void)
 	check(get(pair[1], IPPROTO_TCP, INQ) == 0 && set(pair[1], IPPROTO_TCP, INQ, 1) == 0);
 	check(get(pair[1], IPPROTO_TCP, INQ) == 1);
 	check(send(pair[0], "abcdefghij", 10, 0) == 10);
-	sleep_ms(50);
+	arrived(pair[1], 10);
 	check(told(pair[1], IPPROTO_TCP, INQ, 4, 4) == 6);
 	check(told(pair[1], IPPROTO_TCP, INQ, 6, 6) == 0);
 	check(send(pair[0], "klm", 3, 0) == 3 && shutdown(pair[0], SHUT_WR) == 0);
-	sleep_ms(50);
+	check(wait_events(pair[1], POLLRDHUP) & POLLRDHUP);
 	/* the end counts too */
 	check(told(pair[1], IPPROTO_TCP, INQ, 2, 2) == 2);
 	check(told(pair[1], IPPROTO_TCP, INQ, 6, 1) == 1);
@@ -260,21 +232,19 @@ static void inq(void)
 
 /* ---- IP_BIND_ADDRESS_NO_PORT ---- */
 
-static int port_of(int fd, in_addr_t *addr)
+static in_addr_t addr_of(int fd)
 {
 	struct sockaddr_in a;
 	socklen_t len = sizeof(a);
 
 	check(getsockname(fd, (void *)&a, &len) == 0);
-	*addr = ntohl(a.sin_addr.s_addr);
-	return ntohs(a.sin_port);
+	return ntohl(a.sin_addr.s_addr);
 }
 
 static void no_port(int type)
 {
-	struct sockaddr_in a = lo(), there;
+	struct sockaddr_in a = lo(0), there;
 	int peer = socket(AF_INET, type, 0), fd = socket(AF_INET, type, 0);
-	in_addr_t addr;
 
 	bind_lo(peer, &there);
 	check(type == SOCK_DGRAM || listen(peer, 1) == 0);
@@ -283,9 +253,9 @@ static void no_port(int type)
 	check(get(fd, IPPROTO_IP, BIND_NO_PORT) == 1);
 	a.sin_addr.s_addr = htonl(0x7f000005);
 	check(bind(fd, (void *)&a, sizeof(a)) == 0);
-	check(port_of(fd, &addr) == 0 && addr == 0x7f000005);
+	check(port_of(fd) == 0 && addr_of(fd) == 0x7f000005);
 	check(connect(fd, (void *)&there, sizeof(there)) == 0);
-	check(port_of(fd, &addr) != 0 && addr == 0x7f000005);
+	check(port_of(fd) != 0 && addr_of(fd) == 0x7f000005);
 }
 
 static void address_without_port(void)

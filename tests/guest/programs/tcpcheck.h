@@ -3,45 +3,13 @@
  * the questions that are asked of them. */
 #pragma once
 
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
-#define POLLRDHUP 0x2000
 
 static char buf[1 << 20] __attribute__((unused)), back[1 << 20] __attribute__((unused));
 static int listener __attribute__((unused)), client __attribute__((unused));
 static int server __attribute__((unused));
-
-static inline struct sockaddr_in lo(int port)
-{
-	return (struct sockaddr_in){ .sin_family = AF_INET,
-				     .sin_port = htons(port),
-				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-}
-
-static inline int tcp(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	check(fd >= 0);
-	return fd;
-}
-
-static inline int port_of(int fd)
-{
-	struct sockaddr_in a;
-	socklen_t len = sizeof(a);
-
-	check(getsockname(fd, (void *)&a, &len) == 0 && len == sizeof(a));
-	return ntohs(a.sin_port);
-}
 
 static inline int connect_to(int fd, int port)
 {
@@ -58,11 +26,6 @@ static inline int listen_on(int backlog)
 	check(bind(fd, (void *)&a, sizeof(a)) == 0);
 	check(listen(fd, backlog) == 0);
 	return fd;
-}
-
-static inline void nonblock(int fd)
-{
-	check(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
 }
 
 static inline void pair(void)
@@ -83,40 +46,7 @@ static inline int dead_port(void)
 	return port;
 }
 
-static inline int events(int fd, int want)
-{
-	struct pollfd p = { .fd = fd, .events = want };
-
-	check(poll(&p, 1, 0) >= 0);
-	return p.revents;
-}
-
-static inline int wait_events(int fd, int want)
-{
-	struct pollfd p = { .fd = fd, .events = want };
-
-	check(poll(&p, 1, 2000) >= 0);
-	return p.revents;
-}
-
 #define ALL (POLLIN | POLLOUT | POLLPRI | POLLRDHUP)
-
-static inline int option(int fd, int level, int opt)
-{
-	int v = -1;
-	socklen_t len = sizeof(v);
-
-	check(getsockopt(fd, level, opt, &v, &len) == 0 && len == sizeof(v));
-	return v;
-}
-
-static inline int queued(int fd, int cmd)
-{
-	int n = -1;
-
-	check(ioctl(fd, cmd, &n) == 0);
-	return n;
-}
 
 static inline void reset(int *fd)
 {
@@ -125,7 +55,6 @@ static inline void reset(int *fd)
 	check(setsockopt(*fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)) == 0);
 	close(*fd);
 	*fd = -1;
-	sleep_ms(20);
 }
 
 /* Fills both buffers; how much that was. */

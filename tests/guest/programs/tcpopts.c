@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tcpopts.c - options of TCP sockets: defaults, bounds and errnos of SOL_TCP and SOL_SOCKET,
  * TCP_INFO, what /proc/net/tcp and the counters tell. */
-#include "check.h"
+#include "tcpcheck.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -19,44 +13,6 @@
 #define TCP_FASTOPEN 23
 #define TCP_FASTOPEN_CONNECT 30
 #define TCP_ULP 31
-
-static int listener, client, server;
-
-static int tcp(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	check(fd >= 0);
-	return fd;
-}
-
-static void pair(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-
-	listener = tcp();
-	client = tcp();
-	check(bind(listener, (void *)&a, sizeof(a)) == 0 && listen(listener, 8) == 0);
-	check(getsockname(listener, (void *)&a, &len) == 0);
-	check(connect(client, (void *)&a, sizeof(a)) == 0);
-	server = accept(listener, NULL, NULL);
-	check(server >= 0);
-}
-
-static int get(int fd, int level, int opt)
-{
-	int v = -77;
-	socklen_t len = sizeof(v);
-
-	check(getsockopt(fd, level, opt, &v, &len) == 0 && len == sizeof(v));
-	return v;
-}
-
-static int set(int fd, int level, int opt, int v)
-{
-	return setsockopt(fd, level, opt, &v, sizeof(v));
-}
 
 static void defaults(void)
 {
@@ -297,15 +253,6 @@ static int find_line(int port, char *line, size_t n, int state)
 	return 0;
 }
 
-static int port_of(int fd)
-{
-	struct sockaddr_in a;
-	socklen_t len = sizeof(a);
-
-	check(getsockname(fd, (void *)&a, &len) == 0);
-	return ntohs(a.sin_port);
-}
-
 static void proc(void)
 {
 	char line[256];
@@ -317,7 +264,7 @@ static void proc(void)
 	pair();
 	port = port_of(client);
 	check(send(client, "12345", 5, 0) == 5);
-	sleep_ms(100);
+	arrived(server, 5);
 	check(find_line(port_of(listener), line, sizeof(line), 10));
 	check(find_line(port_of(listener), line, sizeof(line), 1));
 	check(sscanf(line, "%*d: %*s %*s %*x %x:%x %*s %*s %u %*d %lu", &tx, &rx, &uid, &ino) == 4);
@@ -325,15 +272,13 @@ static void proc(void)
 	check(fstat(server, &st) == 0 && st.st_ino == ino);
 	check(find_line(port, line, sizeof(line), 1));
 	close(client);
-	sleep_ms(100);
-	check(find_line(port, line, sizeof(line), 5));		    /* FIN-WAIT-2 */
-	check(find_line(port_of(listener), line, sizeof(line), 8)); /* CLOSE-WAIT */
+	soon(find_line(port, line, sizeof(line), 5));		   /* FIN-WAIT-2 */
+	soon(find_line(port_of(listener), line, sizeof(line), 8)); /* CLOSE-WAIT */
 	while (recv(server, line, 5, 0) > 0)
 		;
 	close(server);
-	sleep_ms(100);
-	check(find_line(port, line, sizeof(line), 6)); /* TIME-WAIT */
-	check(!find_line(port_of(listener), line, sizeof(line), 8));
+	soon(find_line(port, line, sizeof(line), 6)); /* TIME-WAIT */
+	soon(!find_line(port_of(listener), line, sizeof(line), 8));
 }
 
 static long counter(const char *file, const char *group, const char *name)
@@ -371,7 +316,7 @@ static void counters(void)
 	check(counter("/proc/net/snmp", "Tcp", "MaxConn") == -1);
 	pair();
 	check(send(client, "x", 1, 0) == 1);
-	sleep_ms(50);
+	arrived(server, 1);
 	check(counter("/proc/net/snmp", "Tcp", "ActiveOpens") >= active + 1);
 	check(counter("/proc/net/snmp", "Tcp", "PassiveOpens") >= passive + 1);
 	check(counter("/proc/net/snmp", "Tcp", "OutSegs") >= segs + 3);

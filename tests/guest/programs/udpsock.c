@@ -2,16 +2,10 @@
 /* udpsock.c - what UDP sockets promise, over loopback and to groups on the first interface. As
  * `udpsock echo PORT` it answers whoever writes to that port, until it is killed; `udpsock blast
  * HOST PORT SECONDS` sends datagrams of 64 bytes as fast as it can and tells how many. */
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <netinet/udp.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #define LO "127.0.0.1"
@@ -30,14 +24,6 @@ static struct sockaddr_in in(const char *host, int port)
 
 	check(inet_pton(AF_INET, host, &a.sin_addr) == 1);
 	return a;
-}
-
-static int udp(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-	check(fd >= 0);
-	return fd;
 }
 
 static int bind_to(int fd, const char *host, int port)
@@ -71,38 +57,12 @@ static struct sockaddr_in name_of(int fd)
 	return a;
 }
 
-static int port_of(int fd)
-{
-	return ntohs(name_of(fd).sin_port);
-}
-
 static int bound(void)
 {
 	int fd = udp();
 
 	check(bind_to(fd, LO, 0) == 0);
 	return fd;
-}
-
-static int set(int fd, int level, int opt, int v)
-{
-	return setsockopt(fd, level, opt, &v, sizeof(v));
-}
-
-static int get(int fd, int level, int opt)
-{
-	int v = -1;
-	socklen_t len = sizeof(v);
-
-	check(getsockopt(fd, level, opt, &v, &len) == 0);
-	return v;
-}
-
-static int readable(int fd, int ms)
-{
-	struct pollfd f = { fd, POLLIN, 0 };
-
-	return poll(&f, 1, ms) == 1 && f.revents & POLLIN;
 }
 
 static void there_and_back(void)
@@ -158,23 +118,22 @@ static int closed_port(void)
 
 static void refused(void)
 {
-	int c = udp(), port = closed_port();
+	int c = udp(), later = udp(), port = closed_port();
 	char buf[8];
 
 	check(send_to(c, "x", 1, LO, port) == 1);
-	sleep_ms(50);
+	check(connect_to(later, LO, port) == 0 && send(later, "x", 1, 0) == 1);
+	check(wait_events(later, POLLIN) & POLLERR);
 	fails(recv(c, buf, 8, MSG_DONTWAIT), EAGAIN); /* unconnected: not told */
 	check(connect_to(c, LO, port) == 0 && send(c, "x", 1, 0) == 1);
-	sleep_ms(50);
-	struct pollfd f = { c, POLLIN | POLLOUT, 0 };
-	check(poll(&f, 1, 1000) == 1 && f.revents & POLLERR);
+	check(wait_events(c, POLLIN) & POLLERR);
 	fails(recv(c, buf, 8, 0), ECONNREFUSED);
 	fails(recv(c, buf, 8, MSG_DONTWAIT), EAGAIN);
 	check(send(c, "x", 1, 0) == 1);
-	sleep_ms(50);
+	check(wait_events(c, POLLIN) & POLLERR);
 	fails(send(c, "x", 1, 0), ECONNREFUSED);
 	check(send(c, "x", 1, 0) == 1);
-	sleep_ms(50);
+	check(wait_events(c, POLLIN) & POLLERR);
 	check(get(c, SOL_SOCKET, SO_ERROR) == ECONNREFUSED && get(c, SOL_SOCKET, SO_ERROR) == 0);
 }
 
@@ -196,7 +155,7 @@ static void error_queue(void)
 	check(set(fd, SOL_IP, IP_RECVERR, 1) == 0 && get(fd, SOL_IP, IP_RECVERR) == 1);
 	fails(recvmsg(fd, &m, MSG_ERRQUEUE), EAGAIN);
 	check(send_to(fd, "quoted", 6, LO, port) == 6);
-	sleep_ms(50);
+	check(wait_events(fd, 0) & POLLERR);
 	m.msg_controllen = sizeof(control);
 	m.msg_namelen = sizeof(to);
 	check(recvmsg(fd, &m, MSG_ERRQUEUE) == 6 && !memcmp(data, "quoted", 6) &&
@@ -235,7 +194,6 @@ static void binding(void)
 static void sharing(void)
 {
 	int a = udp(), b = udp(), other = udp(), got[2] = { 0, 0 };
-	char buf[4];
 
 	check(set(a, SOL_SOCKET, SO_REUSEADDR, 1) == 0 && bind_to(a, LO, 0) == 0);
 	fails(bind_to(b, LO, port_of(a)), EADDRINUSE);
@@ -248,18 +206,13 @@ static void sharing(void)
 	fails(bind_to(other, LO, port_of(a)), EADDRINUSE);
 	check(set(b, SOL_SOCKET, SO_REUSEPORT, 1) == 0 && bind_to(b, LO, port_of(a)) == 0);
 	for (int i = 0; i < 64; i++) {
-		int c = udp(), n = 0;
+		int c = udp(), n = 0, m = 0;
 
 		for (int k = 0; k < 3; k++)
 			check(send_to(c, "x", 1, LO, port_of(a)) == 1);
-		sleep_ms(5);
-		while (recv(a, buf, 4, MSG_DONTWAIT) == 1)
-			n++;
-		check(n == 0 || n == 3); /* a peer keeps its socket */
+		soon((n += drain(a)) + (m += drain(b)) >= 3);
+		check(n + m == 3 && (!n || !m)); /* a peer keeps its socket */
 		got[n == 3]++;
-		while (recv(b, buf, 4, MSG_DONTWAIT) == 1)
-			n++;
-		check(n == 3);
 		close(c);
 	}
 	check(got[0] > 8 && got[1] > 8);
@@ -267,7 +220,7 @@ static void sharing(void)
 
 static void reading(void)
 {
-	int a = bound(), b = udp(), n;
+	int a = bound(), b = udp();
 	struct timeval tv = { 0, 100000 };
 	char buf[16];
 	long start;
@@ -275,15 +228,15 @@ static void reading(void)
 	fails(recv(a, buf, 16, MSG_DONTWAIT), EAGAIN);
 	check(connect_to(b, LO, port_of(a)) == 0 && send(b, "abcdef", 6, 0) == 6 &&
 	      send(b, "", 0, 0) == 0 && send(b, "gh", 2, 0) == 2 && readable(a, 1000));
-	sleep_ms(20);
-	check(ioctl(a, FIONREAD, &n) == 0 && n == 6);
+	check(queued(a, FIONREAD) == 6);
 	check(recv(a, buf, 16, MSG_PEEK) == 6 && recv(a, buf, 3, MSG_PEEK | MSG_TRUNC) == 6);
 	struct iovec iov[2] = { { buf, 1 }, { buf + 8, 3 } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 	check(recvmsg(a, &m, 0) == 4 && m.msg_flags & MSG_TRUNC && buf[0] == 'a' &&
 	      !memcmp(buf + 8, "bcd", 3));
-	check(recv(a, buf, 16, 0) == 0 && ioctl(a, FIONREAD, &n) == 0 && n == 2 &&
-	      read(a, buf, 16) == 2);
+	check(recv(a, buf, 16, 0) == 0);
+	arrived(a, 2);
+	check(queued(a, FIONREAD) == 2 && read(a, buf, 16) == 2);
 	check(setsockopt(a, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0);
 	start = now_ms();
 	fails(recv(a, buf, 16, 0), EAGAIN);
@@ -431,9 +384,8 @@ static void bounded(void)
 	check(set(a, SOL_SOCKET, SO_RCVBUF, 20000) == 0 && connect_to(b, LO, port_of(a)) == 0);
 	for (; sent < 300; sent++)
 		check(send(b, big, 1000, 0) == 1000);
-	sleep_ms(100);
-	while (recv(a, back, sizeof(back), MSG_DONTWAIT) == 1000)
-		got++;
+	soon(lost_of(a) >= 240);
+	soon((got += drain(a)) + lost_of(a) == 300);
 	check(got >= 5 && got <= 60);
 	check(send(b, big, 1000, 0) == 1000 && recv(a, back, sizeof(back), 0) == 1000);
 }

@@ -2,13 +2,9 @@
 /* udpwake.c - whom a datagram wakes: sleepers in recv, poll and epoll_wait on one socket, level and
  * edge triggered, exclusive and not, with several datagrams at once and one after the other. What
  * is expected here is what Linux does. */
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #define SLEEPERS 4
 /* What a reader does with a datagram takes longer than the others may wait. */
@@ -22,11 +18,10 @@ static void open_pair(void)
 {
 	socklen_t len = sizeof(to);
 
-	rx = socket(AF_INET, SOCK_DGRAM, 0);
-	tx = socket(AF_INET, SOCK_DGRAM, 0);
-	to = (struct sockaddr_in){ .sin_family = AF_INET };
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	check(rx >= 0 && tx >= 0 && bind(rx, (void *)&to, sizeof(to)) == 0);
+	rx = udp();
+	tx = udp();
+	to = lo(0);
+	check(bind(rx, (void *)&to, sizeof(to)) == 0);
 	check(getsockname(rx, (void *)&to, &len) == 0);
 }
 

@@ -173,6 +173,67 @@ static void passes_descriptors(void)
 	check(read(p[0], buf, 4) == 3);
 }
 
+static void send_with(const char *text, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec v = { (void *)text, strlen(text) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	}
+	check(sendmsg(s[0], &m, 0) == (ssize_t)v.iov_len);
+}
+
+/* The descriptor that comes with text, -1: none. */
+static int take_with(int flags, const char *text)
+{
+	char control[CMSG_SPACE(sizeof(int))], buf[16];
+	struct iovec v = { buf, sizeof(buf) };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	int fd = -1;
+
+	check(recvmsg(s[1], &m, flags) == (ssize_t)strlen(text) &&
+	      !memcmp(buf, text, strlen(text)));
+	c = CMSG_FIRSTHDR(&m);
+	if (c)
+		memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	return fd;
+}
+
+/* A look gives what a receive would: bytes end behind descriptors, which come with their own. */
+static void a_look_ends_where_descriptors_do(void)
+{
+	int fd;
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	send_with("aa", -1);
+	send_with("bb", 1);
+	send_with("cc", -1);
+	fd = take_with(MSG_PEEK, "aabb");
+	check(fd >= 0 && close(fd) == 0);
+	fd = take_with(0, "aabb");
+	check(fd >= 0 && close(fd) == 0);
+	check(take_with(MSG_PEEK, "cc") == -1);
+	send_with("dd", 1);
+	fd = take_with(MSG_PEEK, "ccdd");
+	check(fd >= 0 && close(fd) == 0);
+	check(recv(s[1], (char[3]){ 0 }, 3, MSG_PEEK) == 3);
+	fd = take_with(0, "ccdd");
+	check(fd >= 0 && close(fd) == 0);
+}
+
 static void polls(void)
 {
 	struct pollfd f;
@@ -291,11 +352,17 @@ static void listed(void)
 }
 
 static const struct test tests[] = {
-	TEST(pair_of_streams),	  TEST(pair_of_datagrams),
-	TEST(named_stream),	  TEST(named_datagrams),
-	TEST(passes_descriptors), TEST(polls),
-	TEST(fills_up),		  TEST(errors),
-	TEST(carries_much),	  TEST(listed),
+	TEST(pair_of_streams),
+	TEST(pair_of_datagrams),
+	TEST(named_stream),
+	TEST(named_datagrams),
+	TEST(passes_descriptors),
+	TEST(a_look_ends_where_descriptors_do),
+	TEST(polls),
+	TEST(fills_up),
+	TEST(errors),
+	TEST(carries_much),
+	TEST(listed),
 	TEST(accepts_who_left),
 };
 
