@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 static inline struct sockaddr_in lo(int port)
 {
@@ -35,6 +36,24 @@ static inline int tcp(void)
 static inline int udp(void)
 {
 	return open_socket(AF_INET, SOCK_DGRAM);
+}
+
+/* A message with one control message of SOL_SOCKET, an int; what sendmsg() says. */
+static inline long send_with_int(int fd, const char *text, int type, int value)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec v = { (void *)text, strlen(text) };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(sizeof(value));
+	memcpy(CMSG_DATA(c), &value, sizeof(value));
+	return sendmsg(fd, &m, 0);
 }
 
 /* Of either IP version. */

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* sockstamps.c - what the error queue tells of sending: when packets left and were acknowledged
  * (SO_TIMESTAMPING of UDP, TCP, raw and packet sockets), and MSG_ZEROCOPY's notices. */
-#include "check.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
 #include <linux/errqueue.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #define STAMPING 37
 #define TX_SOFTWARE (1 << 1)
@@ -31,26 +25,11 @@
 #define SEND_ZEROCOPY 0x4000000
 #define TX_TIMESTAMP 16
 
-static int set(int fd, int level, int opt, int v)
-{
-	return setsockopt(fd, level, opt, &v, sizeof(v));
-}
-
-static int get(int fd, int level, int opt)
-{
-	int v = -77;
-	socklen_t len = sizeof(v);
-
-	check(getsockopt(fd, level, opt, &v, &len) == 0);
-	return v;
-}
-
 static void bind_lo(int fd, struct sockaddr_in *a)
 {
 	socklen_t len = sizeof(*a);
 
-	*a = (struct sockaddr_in){ .sin_family = AF_INET };
-	a->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	*a = lo(0);
 	check(bind(fd, (void *)a, sizeof(*a)) == 0 && getsockname(fd, (void *)a, &len) == 0);
 }
 
@@ -233,19 +212,7 @@ static void udp_fragments(void)
 /* Of one message alone. */
 static long send_asking(int fd, int flags)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec v = { "hello", 5 };
-	struct msghdr m = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = STAMPING;
-	c->cmsg_len = CMSG_LEN(sizeof(flags));
-	memcpy(CMSG_DATA(c), &flags, sizeof(flags));
-	return sendmsg(fd, &m, 0);
+	return send_with_int(fd, "hello", STAMPING, flags);
 }
 
 static void asks_once(int stream)

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* unixrare.c - what few programs ask of AF_UNIX: the urgent byte of a stream (MSG_OOB), and sockets
  * that were sent over each other and closed. */
-#include "check.h"
+#include "sockets.h"
 
-#include <poll.h>
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
 #define AT_MARK 0x8905 /* SIOCATMARK */
@@ -218,19 +214,7 @@ static void signalled(void)
 
 static void send_fd(int over, int fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec v = { "x", 1 };
-	struct msghdr m = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	check(sendmsg(over, &m, 0) == 1);
+	check(send_with_int(over, "x", SCM_RIGHTS, fd) == 1);
 }
 
 static int receive_fd(int from)
